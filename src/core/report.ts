@@ -1,0 +1,228 @@
+/**
+ * The report contract (`nanoscope diagnose --json`; the panel receives the same). Versioned: fields are added,
+ * never changed. `nan`, `of`, `posInf` and the like count *positions* with at least one such element.
+ */
+
+/** A finite number, or how JSON carries the others. */
+export type JsonNumber = number | 'NaN' | 'Infinity' | '-Infinity';
+
+export const stages = [
+  'embed',
+  'attn-norm',
+  'attention',
+  'mlp-norm',
+  'mlp',
+  'layer',
+  'final-norm',
+  'logits',
+  'other',
+] as const;
+export type Stage = (typeof stages)[number];
+export type Block = 'self' | 'cross';
+export type Port = 'in' | 'out';
+/** Which axis a site's positions are counted on; `whole` = unknown, never guessed. */
+export type SiteAxes = 'tokens' | 'query' | 'key' | 'whole';
+
+export const birthMechanisms = [
+  'fully-masked-row',
+  'mask-overflow',
+  'score-overflow',
+  'zero-times-inf',
+  'inf-minus-inf',
+  'zero-over-zero',
+  'inf-over-inf',
+  'log-of-negative',
+  'sqrt-of-negative',
+  'pow-of-negative',
+  'nan-in-weights',
+  'nan-in-input',
+  'unknown',
+] as const;
+export type BirthMechanism = (typeof birthMechanisms)[number];
+
+export const crossingMechanisms = [
+  'nan-plus-minus-inf',
+  'zero-times-nan',
+  'contraction',
+  'softmax-row',
+  'reduction',
+  'elementwise',
+  'residual',
+  'gather',
+] as const;
+export type CrossingMechanism = (typeof crossingMechanisms)[number];
+
+export const silentMechanisms = [
+  'guarded',
+  'unmasked-silently',
+  'overflow-risk',
+  'unread-nan-weight',
+  'swallowed',
+  'laundered',
+] as const;
+export type SilentMechanism = (typeof silentMechanisms)[number];
+
+export interface Report {
+  readonly schemaVersion: 1;
+  readonly model: ModelInfo;
+  readonly engine: {
+    readonly name: 'onnxruntime-node';
+    readonly version: string;
+    /** Level of the measuring run; see `observer.userLevel` for the user's own. */
+    readonly optimization: EngineLevel;
+  };
+  readonly batch: BatchInfo;
+  readonly outputs: readonly OutputInfo[];
+  readonly table: readonly TableRow[];
+  readonly origins: readonly Origin[];
+  readonly spread: readonly Crossing[];
+  readonly silent: readonly SilentFinding[];
+  /** Absent with `--no-fixes` and until they are known. */
+  readonly fixes?: readonly FixResult[];
+  /** Absent until known. */
+  readonly observer?: Observer;
+  /** Plain sentences: what could not be measured and why (bodies of subgraphs, bf16, …). */
+  readonly notes: readonly string[];
+}
+
+export const engineLevels = ['disabled', 'basic', 'extended', 'all'] as const;
+export type EngineLevel = (typeof engineLevels)[number];
+
+export interface ModelInfo {
+  readonly name: string;
+  readonly source: 'file' | 'built-in';
+  readonly opset: number;
+  readonly layers: number;
+  readonly attention: readonly AttentionInfo[];
+}
+
+export interface AttentionInfo {
+  readonly layer: number | null;
+  readonly kind: 'eager' | 'fused';
+  readonly op: string;
+  readonly node: string;
+  readonly kvGroups: number | null;
+}
+
+export interface BatchInfo {
+  readonly samples: number;
+  readonly positions: number;
+  readonly padding: readonly ('left' | 'right' | 'none' | 'both' | 'inside')[];
+  /** One string per sample, full length, `p` or `r` per position. */
+  readonly roles: readonly string[];
+  readonly inputs: Readonly<Record<string, { readonly dtype: string; readonly shape: readonly number[] }>>;
+  /** How the roles were found, in words: the mask input and its polarity, the lengths, or nothing. */
+  readonly rolesFrom: string;
+  /** Encoder-decoder models have a second sequence with roles of its own. */
+  readonly memory?: { readonly positions: number; readonly roles: readonly string[] };
+}
+
+export interface OutputInfo {
+  readonly name: string;
+  /** NaN positions per sample; `null` where the output has no sample axis that could be followed. */
+  readonly nanPositions: readonly number[] | null;
+  readonly of: number;
+  /** The same as ranges per sample. */
+  readonly nanAt: readonly string[] | null;
+}
+
+export interface TableRow {
+  readonly layer: number | null;
+  readonly block: Block | null;
+  readonly stage: Stage;
+  readonly port: Port;
+  readonly label: string;
+  readonly tensor: string;
+  readonly node: string | null;
+  readonly op: string | null;
+  readonly axes: SiteAxes;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+  /** `null` where axes are `whole`; then `whole` has the tensor's own figures. */
+  readonly samples: readonly SampleHealth[] | null;
+  readonly whole?: { readonly nan: boolean; readonly posInf: boolean; readonly negInf: boolean };
+}
+
+export interface SampleHealth {
+  readonly nan: number;
+  readonly of: number;
+  readonly padNan: number;
+  readonly pad: number;
+  readonly realNan: number;
+  readonly real: number;
+  readonly posInf: number;
+  readonly negInf: number;
+  /** Over the finite elements; `null` when there is none. */
+  readonly absMax: number | null;
+  readonly min: number | null;
+  readonly max: number | null;
+  /** Euclidean norm over the finite elements; `null` when there is none. */
+  readonly norm: number | null;
+  /** NaN positions as ranges, `"0-29"`. */
+  readonly nanAt: string;
+}
+
+/** What the mechanism was proved with. Plain JSON; keys are stable per mechanism. */
+export type Evidence = Readonly<Record<string, EvidenceValue>>;
+export type EvidenceValue =
+  | JsonNumber
+  | string
+  | boolean
+  | null
+  | readonly EvidenceValue[]
+  | { readonly [key: string]: EvidenceValue };
+
+export interface Finding {
+  readonly tensor: string;
+  /** Name in the user's file; `null` for a graph input. */
+  readonly node: string | null;
+  readonly op: string | null;
+  readonly layer: number | null;
+  readonly block: Block | null;
+  readonly stage: Stage;
+  /** One string per sample, ranges; `null` where axes are `whole`. */
+  readonly positions: readonly string[] | null;
+  readonly evidence: Evidence;
+  readonly explanation: string;
+}
+export interface Origin extends Finding {
+  readonly mechanism: BirthMechanism;
+}
+export interface Crossing extends Finding {
+  readonly mechanism: CrossingMechanism;
+}
+export interface SilentFinding extends Finding {
+  readonly mechanism: SilentMechanism;
+}
+
+export type Verdict = 'heals' | 'partial' | 'hides' | 'fails' | 'unproven' | 'declines';
+export type Reference = 'unpadded' | 'in-batch' | 'high-precision' | 'none';
+
+export interface FixResult {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: Verdict;
+  readonly reason: string;
+  readonly reference: Reference;
+  readonly nanAfter: number | null;
+  readonly realNanAfter: number | null;
+  readonly realMaxAbsDiff: JsonNumber | null;
+  readonly tolerance: number | null;
+  readonly topTokenSame: boolean | null;
+  /** Median run time over the unfixed model's; `null` when not measured. */
+  readonly costRatio: number | null;
+  /** Number of graph edits. */
+  readonly edits: number;
+  /** Difference between the `in-batch` and `unpadded` references; positions counted from the wrong end. */
+  readonly paddingShift?: number | null;
+}
+
+export interface Observer {
+  /** Probed and plain run at the same level: outputs equal bit for bit (any NaN equals any NaN). */
+  readonly outputsBitEqual: boolean;
+  readonly userLevel: {
+    readonly level: EngineLevel;
+    readonly sameNanPositions: boolean;
+    readonly maxAbsDiff: JsonNumber;
+  } | null;
+}
