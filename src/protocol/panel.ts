@@ -1,0 +1,66 @@
+/**
+ * Messages between the extension host and the diagnosis panel. VS Code promises JSON only, so every number that
+ * may be non-finite is already a string (`JsonNumber`) in the report. Both sides validate what they receive.
+ */
+import { z } from 'zod';
+import type { ErrorPayload } from '../core/errors';
+import type { Report } from '../core/report';
+
+/** What the batch bar shows and sends back. */
+export const batchChoice = z.strictObject({
+  /** `lengths`: made from `lengths`/`pad`/`seed`; `file`: read from `file`. */
+  kind: z.enum(['lengths', 'file']),
+  lengths: z.array(z.int().min(0).max(1_000_000)).max(1024),
+  pad: z.enum(['left', 'right', 'none']),
+  seed: z.int().min(0).max(0xffff_ffff),
+  /** Workspace path of an inputs file, or null. Only ever chosen by the host's own file dialog. */
+  file: z.string().nullable(),
+  /** `NAME[:inverted]` or null for automatic. */
+  mask: z.string().max(10_000).nullable(),
+  level: z.enum(['disabled', 'basic', 'extended', 'all']),
+});
+export type BatchChoice = z.infer<typeof batchChoice>;
+
+export interface AppliedFix {
+  readonly fixId: string;
+  /** Path as shown to the person. */
+  readonly file: string;
+  /** How the big weights got there. */
+  readonly weights: 'inside' | 'referenced' | 'copied';
+}
+
+/** The whole state of a panel; the host sends it whole, the webview keeps it with `setState`. */
+export interface PanelState {
+  readonly modelName: string;
+  readonly phase: 'empty' | 'running' | 'done' | 'error' | 'cancelled';
+  readonly progress: { readonly text: string; readonly fraction: number | null } | null;
+  /** May be present while still `running`: the table comes before fixes and observer. */
+  readonly report: Report | null;
+  /** The report before a fix was applied, for the comparison. */
+  readonly before: Report | null;
+  readonly error: ErrorPayload | null;
+  readonly batch: BatchChoice;
+  /** Mask candidates for the batch bar: names of graph inputs. */
+  readonly maskInputs: readonly string[];
+  readonly applied: AppliedFix | null;
+  /** The model file changed on disk since the run. */
+  readonly stale: boolean;
+  /** Untrusted workspace or saved report: nothing can be run. */
+  readonly readOnly: boolean;
+  /** Built-in models are applied to a copy that the person names. */
+  readonly source: 'file' | 'built-in' | 'report';
+}
+
+export type ToPanel = { readonly type: 'state'; readonly state: PanelState };
+
+export const fromPanel = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('ready') }),
+  z.strictObject({ type: z.literal('run'), batch: batchChoice }),
+  z.strictObject({ type: z.literal('chooseInputs') }),
+  z.strictObject({ type: z.literal('cancel') }),
+  z.strictObject({ type: z.literal('apply'), fixId: z.string().max(100) }),
+  z.strictObject({ type: z.literal('undo') }),
+  z.strictObject({ type: z.literal('copyMarkdown') }),
+  z.strictObject({ type: z.literal('openLog') }),
+]);
+export type FromPanel = z.infer<typeof fromPanel>;
