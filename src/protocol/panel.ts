@@ -31,6 +31,11 @@ export interface AppliedFix {
 
 /** The whole state of a panel; the host sends it whole, the webview keeps it with `setState`. */
 export interface PanelState {
+  /**
+   * Opaque to the webview, which only has to keep it: `setState` must hold the `PanelState` it was sent (as it is, or
+   * under `state`), so that the host finds its own record again after a window reload. Never a path.
+   */
+  readonly key?: string;
   readonly modelName: string;
   readonly phase: 'empty' | 'running' | 'done' | 'error' | 'cancelled';
   readonly progress: { readonly text: string; readonly fraction: number | null } | null;
