@@ -1,0 +1,68 @@
+/**
+ * Every id that the extension shares with its manifest, in one typed table. Code uses these constants only, and
+ * `test/unit/vscode/contributions.test.ts` compares them with `package.json`, so neither side can drift.
+ *
+ * No `vscode` import here: the table is read by tests that run without an editor.
+ */
+import { engineLevels, type EngineLevel } from '../core/report';
+
+export const commandIds = {
+  diagnose: 'nanoscope.diagnose',
+  diagnoseBuiltIn: 'nanoscope.diagnoseBuiltIn',
+  cancel: 'nanoscope.cancel',
+  tryFixes: 'nanoscope.tryFixes',
+  copyMarkdown: 'nanoscope.copyMarkdown',
+  copySnippet: 'nanoscope.copySnippet',
+  saveReport: 'nanoscope.saveReport',
+  openReport: 'nanoscope.openReport',
+  showLog: 'nanoscope.showLog',
+  openWalkthrough: 'nanoscope.openWalkthrough',
+} as const;
+export type CommandName = keyof typeof commandIds;
+
+/** Set with `setContext`; used in `when` and `enablement` clauses. */
+export const contextKeys = {
+  /** A diagnosis runs in some panel. */
+  running: 'nanoscope.running',
+  /** The panel in front (or the last one that was) has a report. */
+  hasReport: 'nanoscope.hasReport',
+  /** That report was made without trying fixes, and its model can be run. */
+  canTryFixes: 'nanoscope.canTryFixes',
+} as const;
+export type ContextKey = keyof typeof contextKeys;
+
+export const viewTypes = { diagnosis: 'nanoscope.diagnosis' } as const;
+
+export const walkthroughId = 'start';
+
+export const settingsSection = 'nanoscope';
+
+/** Keys below `nanoscope.`, with the value that holds when the person set nothing. */
+export interface Settings {
+  readonly 'engine.level': EngineLevel;
+  /** Empty: the editor's own Node. */
+  readonly 'engine.nodePath': string;
+  readonly 'engine.timeoutSeconds': number;
+  /** 0: no limit. */
+  readonly 'engine.memoryLimitMB': number;
+  readonly 'fixes.runAutomatically': boolean;
+}
+
+interface SettingFacts<Value> {
+  readonly default: Value;
+  /** `machine`: never read from a workspace. */
+  readonly scope: 'machine' | 'resource';
+  /** Listed under `restrictedConfigurations`: ignored in an untrusted workspace. */
+  readonly restricted: boolean;
+  readonly values?: readonly Value[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+export const settings: { readonly [Key in keyof Settings]: SettingFacts<Settings[Key]> } = {
+  'engine.level': { default: 'all', scope: 'resource', restricted: false, values: engineLevels },
+  'engine.nodePath': { default: '', scope: 'machine', restricted: true },
+  'engine.timeoutSeconds': { default: 600, scope: 'resource', restricted: false, minimum: 1, maximum: 86_400 },
+  'engine.memoryLimitMB': { default: 0, scope: 'resource', restricted: false, minimum: 0, maximum: 1_048_576 },
+  'fixes.runAutomatically': { default: true, scope: 'resource', restricted: false },
+};
