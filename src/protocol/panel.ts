@@ -67,5 +67,9 @@ export const fromPanel = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('undo') }),
   z.strictObject({ type: z.literal('copyMarkdown') }),
   z.strictObject({ type: z.literal('openLog') }),
+  /** Measure the fixes of the report that is shown; offered where fixes do not run by themselves. */
+  z.strictObject({ type: z.literal('tryFixes') }),
+  /** From the empty panel: pick a model file, or a built-in model, as the commands of these names do. */
+  z.strictObject({ type: z.literal('start'), what: z.enum(['file', 'built-in']) }),
 ]);
 export type FromPanel = z.infer<typeof fromPanel>;
