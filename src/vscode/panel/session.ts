@@ -1,0 +1,351 @@
+/**
+ * One panel's work: runs, applies, undoes, and keeps the state that the page shows. It knows the use cases and a
+ * person to ask, and neither the editor nor the page: both come in as interfaces.
+ *
+ * Invariants: at most one run is active; a new one aborts the old one, and nothing that an aborted run still
+ * says reaches the state. `stack` holds what was written and can be undone, oldest first.
+ */
+import type { ApplyRequest, ApplyResult, DiagnoseEvents, DiagnoseRequest } from '../../app/useCases';
+import { NanoscopeError, toPayload, type ErrorPayload } from '../../core/errors';
+import type { Report } from '../../core/report';
+import type { BatchChoice, PanelState } from '../../protocol/panel';
+import * as state from './state';
+import { subjectName, type Subject } from './subject';
+
+/** The use cases, bound to engine, files and settings. */
+export interface Work {
+  diagnose(request: DiagnoseRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<Report>;
+  applyFix(request: ApplyRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<ApplyResult>;
+  undoFix(file: string): Promise<unknown>;
+  /** Names of the model's graph inputs. */
+  inputsOf(model: string): Promise<readonly string[]>;
+  /** Changes when the file does; `null` where there is none. */
+  stamp(path: string): Promise<string | null>;
+  /** Whether a diagnosis tries the fixes without being asked. */
+  triesFixes(): boolean;
+}
+
+/** Questions that only the person can answer; `undefined` when dismissed. */
+export interface Person {
+  /** Where to write the fixed copy of a built-in model: an absolute path. */
+  chooseTarget(name: string): Promise<string | undefined>;
+  /** An inputs file: an absolute path. */
+  chooseInputs(): Promise<string | undefined>;
+  /** `NAME` or `NAME:inverted`. */
+  chooseMask(problem: ErrorPayload, inputs: readonly string[]): Promise<string | undefined>;
+  /** A path as the person knows it. */
+  shownPath(path: string): string;
+}
+
+/** What a fix wrote. */
+export interface Written {
+  readonly fixId: string;
+  /** Absolute. */
+  readonly file: string;
+  readonly weights: ApplyResult['weights'];
+  /** The report that the fix was chosen from. */
+  readonly before: Report | null;
+}
+
+/** Everything needed to show the panel again after a window reload. */
+export interface SessionRecord {
+  readonly key: string;
+  readonly subject: Subject;
+  readonly phase: PanelState['phase'];
+  readonly batch: BatchChoice;
+  readonly inputsPath: string | null;
+  readonly report: Report | null;
+  readonly error: ErrorPayload | null;
+  readonly stack: readonly Written[];
+  /** By absolute path, as of the last run. */
+  readonly stamps: Readonly<Record<string, string | null>>;
+}
+
+export interface SessionParts {
+  readonly work: Work;
+  readonly person: Person;
+  readonly trusted: () => boolean;
+  /** The whole state, every time it changes. */
+  readonly show: (state: PanelState) => void;
+  /** At every rest: after a run, an undo, a choice. */
+  readonly keep: (record: SessionRecord) => void;
+  readonly log: (what: string, error: unknown) => void;
+}
+
+const maskCodes: ReadonlySet<string> = new Set(['mask-missing', 'mask-ambiguous']);
+
+export class DiagnosisSession {
+  private shown: PanelState;
+  private active: AbortController | null = null;
+  private inputsPath: string | null;
+  private stack: readonly Written[];
+  private stamps: Readonly<Record<string, string | null>>;
+
+  readonly key: string;
+  readonly subject: Subject;
+
+  constructor(
+    record: SessionRecord,
+    private readonly parts: SessionParts,
+  ) {
+    this.key = record.key;
+    this.subject = record.subject;
+    this.inputsPath = record.inputsPath;
+    this.stack = record.stack;
+    this.stamps = record.stamps;
+    const base = state.empty({
+      key: record.key,
+      modelName: subjectName(record.subject),
+      batch: record.batch,
+      source: record.subject.kind,
+      readOnly: this.readOnly(),
+    });
+    const withReport = record.report ? state.reported(base, record.report) : base;
+    // A run that a reload cut off did not finish: it is shown as cancelled.
+    const phase = record.phase === 'running' ? 'cancelled' : record.phase;
+    this.shown = this.withTop({ ...withReport, phase, error: record.error });
+  }
+
+  get current(): PanelState {
+    return this.shown;
+  }
+
+  get running(): boolean {
+    return this.active !== null;
+  }
+
+  /** Absolute paths whose change makes the report stale. */
+  get files(): readonly string[] {
+    const { subject } = this;
+    return [
+      ...(subject.kind === 'file' ? [subject.model] : []),
+      ...this.stack.map(({ file }) => file),
+      ...(this.shown.batch.kind === 'file' && this.inputsPath !== null ? [this.inputsPath] : []),
+    ];
+  }
+
+  /** A saved report in place of a run. */
+  open(report: Report): void {
+    this.set(state.finished(this.shown, report));
+    this.rest();
+  }
+
+  /** Trust was granted. */
+  refresh(): void {
+    this.set({ ...this.shown, readOnly: this.readOnly() });
+  }
+
+  /** Ends in the state `done`, `error` or `cancelled`, never in an exception. */
+  async run(batch?: BatchChoice, fixes = this.parts.work.triesFixes()): Promise<Report | undefined> {
+    if (!this.mayRun()) {
+      return undefined;
+    }
+    if (batch) {
+      // Paths come from the host's own dialog only, whatever a message says.
+      this.set(state.withBatch(this.shown, { ...batch, file: this.shown.batch.file }));
+    }
+    return this.attempt('Reading the model', (events, signal) => this.diagnose(fixes, events, signal));
+  }
+
+  cancel(): void {
+    this.active?.abort();
+  }
+
+  async chooseInputs(): Promise<void> {
+    const path = this.mayRun() ? await this.parts.person.chooseInputs() : undefined;
+    if (path === undefined) {
+      return;
+    }
+    this.inputsPath = path;
+    const file = this.parts.person.shownPath(path);
+    this.set(state.withBatch(this.shown, { ...this.shown.batch, kind: 'file', file }));
+    this.rest();
+  }
+
+  async apply(fixId: string): Promise<Report | undefined> {
+    const before = this.shown.report;
+    if (!this.mayRun() || before === null || this.running) {
+      return undefined;
+    }
+    const out = await this.target(fixId);
+    if (out === 'dismissed') {
+      return undefined;
+    }
+    const request: ApplyRequest = { ...this.request(true), fixId, ...(out === null ? {} : { out }) };
+    return this.attempt('Writing the fixed copy', async (events, signal) => {
+      const { onProgress } = events; // the reports of this step are about the unfixed model
+      const result = await this.parts.work.applyFix(request, onProgress ? { onProgress } : {}, signal);
+      this.stack = [...this.stack, { fixId, file: result.file, weights: result.weights, before }];
+      this.set(this.withTop(this.shown));
+      return this.diagnose(this.parts.work.triesFixes(), events, signal);
+    });
+  }
+
+  /** Removes the copy that was written last and diagnoses what it was made from. */
+  async undo(): Promise<Report | undefined> {
+    const top = this.stack.at(-1);
+    if (!this.mayRun() || !top || this.running) {
+      return undefined;
+    }
+    return this.attempt('Removing the fixed copy', async (events, signal) => {
+      await this.parts.work.undoFix(top.file);
+      this.stack = this.stack.slice(0, -1);
+      this.set(this.withTop(this.shown));
+      return this.diagnose(this.parts.work.triesFixes(), events, signal);
+    });
+  }
+
+  /** Some watched file was touched: compares before it believes. */
+  async fileTouched(): Promise<void> {
+    if (this.running || this.shown.report === null) {
+      return;
+    }
+    for (const path of this.files) {
+      const known = this.stamps[path];
+      if (known !== undefined && (await this.parts.work.stamp(path)) !== known && !this.running) {
+        this.set(state.changedOnDisk(this.shown));
+        return;
+      }
+    }
+  }
+
+  record(): SessionRecord {
+    const { phase, batch, report, error } = this.shown;
+    const { key, subject, inputsPath, stack, stamps } = this;
+    return { key, subject, phase, batch, inputsPath, report, error, stack, stamps };
+  }
+
+  dispose(): void {
+    this.cancel();
+    this.active = null;
+  }
+
+  /** One run from start to rest. */
+  private async attempt(
+    first: string,
+    action: (events: DiagnoseEvents, signal: AbortSignal) => Promise<Report>,
+  ): Promise<Report | undefined> {
+    this.active?.abort();
+    const controller = new AbortController();
+    this.active = controller;
+    const ifMine = (change: (now: PanelState) => PanelState): void => {
+      if (this.active === controller) {
+        this.set(change(this.shown));
+      }
+    };
+    ifMine((now) => state.started(now, first));
+    const events: DiagnoseEvents = {
+      onProgress: ({ text, fraction }) => ifMine((now) => state.progressed(now, text, fraction)),
+      onReport: (report) => ifMine((now) => state.reported(now, report)),
+    };
+    try {
+      const report = await action(events, controller.signal);
+      ifMine((now) => state.finished(now, report));
+      return report;
+    } catch (error) {
+      const cancelled = controller.signal.aborted
+        ? new NanoscopeError('cancelled', 'The diagnosis was cancelled.', 'Run it again when you want to.')
+        : error;
+      this.parts.log(first, cancelled);
+      ifMine((now) => state.failed(now, toPayload(cancelled)));
+      return undefined;
+    } finally {
+      if (this.active === controller) {
+        this.active = null;
+        this.set(this.shown); // `running` changed
+        this.rest();
+      }
+    }
+  }
+
+  private async diagnose(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
+    this.stamps = await this.stampAll();
+    for (;;) {
+      try {
+        return await this.parts.work.diagnose(this.request(fixes), events, signal);
+      } catch (error) {
+        const mask = signal.aborted ? undefined : await this.askMask(error);
+        if (mask === undefined) {
+          throw error;
+        }
+        this.set(state.withBatch(this.shown, { ...this.shown.batch, mask }));
+      }
+    }
+  }
+
+  private async askMask(error: unknown): Promise<string | undefined> {
+    if (!(error instanceof NanoscopeError) || !maskCodes.has(error.code)) {
+      return undefined;
+    }
+    const inputs = await this.parts.work.inputsOf(this.model());
+    this.set({ ...this.shown, maskInputs: inputs });
+    return this.parts.person.chooseMask(toPayload(error), inputs);
+  }
+
+  private request(fixes: boolean): DiagnoseRequest {
+    const { kind, lengths, pad, seed, mask, level } = this.shown.batch;
+    return {
+      model: this.model(),
+      ...(kind === 'file' && this.inputsPath !== null
+        ? { inputsFile: this.inputsPath }
+        : { lengths: { lengths, pad, seed } }),
+      ...(mask === null ? {} : { mask }),
+      userLevel: level,
+      fixes,
+    };
+  }
+
+  /** What is diagnosed now: the last fixed copy, else the model itself. */
+  private model(): string {
+    const top = this.stack.at(-1);
+    if (top) {
+      return top.file;
+    }
+    if (this.subject.kind === 'report') {
+      throw new NanoscopeError('usage', 'A saved report cannot be run.', 'Diagnose the model that it came from.');
+    }
+    return this.subject.model;
+  }
+
+  /** `null`: beside the model, under its usual name. */
+  private async target(fixId: string): Promise<string | null | 'dismissed'> {
+    if (this.subject.kind !== 'built-in' || this.stack.length > 0) {
+      return null;
+    }
+    const name = this.subject.model.slice('builtin:'.length).split('?')[0] ?? 'model';
+    return (await this.parts.person.chooseTarget(`${name}.${fixId}.onnx`)) ?? 'dismissed';
+  }
+
+  private async stampAll(): Promise<Readonly<Record<string, string | null>>> {
+    const pairs = this.files.map(async (path) => [path, await this.parts.work.stamp(path)] as const);
+    return Object.fromEntries(await Promise.all(pairs));
+  }
+
+  private mayRun(): boolean {
+    return !this.readOnly();
+  }
+
+  private readOnly(): boolean {
+    return this.subject.kind === 'report' || !this.parts.trusted();
+  }
+
+  private withTop(now: PanelState): PanelState {
+    const top = this.stack.at(-1);
+    return top
+      ? state.withFix(
+          now,
+          { fixId: top.fixId, file: this.parts.person.shownPath(top.file), weights: top.weights },
+          top.before,
+        )
+      : state.withFix(now, null, null);
+  }
+
+  private set(next: PanelState): void {
+    this.shown = next;
+    this.parts.show(next);
+  }
+
+  private rest(): void {
+    this.parts.keep(this.record());
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * How a panel's state moves on: pure functions from a state and an event to the next state. The session decides
+ * *when*, these decide *what the person then sees*.
+ */
+import type { ErrorPayload } from '../../core/errors';
+import type { Report } from '../../core/report';
+import type { AppliedFix, BatchChoice, PanelState } from '../../protocol/panel';
+
+export interface Beginning {
+  readonly key: string;
+  readonly modelName: string;
+  readonly batch: BatchChoice;
+  readonly source: PanelState['source'];
+  readonly readOnly: boolean;
+}
+
+export function empty(beginning: Beginning): PanelState {
+  return {
+    ...beginning,
+    phase: 'empty',
+    progress: null,
+    report: null,
+    before: null,
+    error: null,
+    maskInputs: [],
+    applied: null,
+    stale: false,
+  };
+}
+
+/** The last report stays in sight until there is a new one: a table that vanishes helps nobody. */
+export function started(state: PanelState, text: string): PanelState {
+  return { ...state, phase: 'running', progress: { text, fraction: null }, error: null, stale: false };
+}
+
+export function progressed(state: PanelState, text: string, fraction: number | null): PanelState {
+  return state.phase === 'running' ? { ...state, progress: { text, fraction } } : state;
+}
+
+/** A report, complete or still without observer and fixes; the phase does not change. */
+export function reported(state: PanelState, report: Report): PanelState {
+  return { ...state, report, modelName: report.model.name, maskInputs: Object.keys(report.batch.inputs) };
+}
+
+export function finished(state: PanelState, report: Report): PanelState {
+  return { ...reported(state, report), phase: 'done', progress: null, error: null };
+}
+
+export function failed(state: PanelState, error: ErrorPayload): PanelState {
+  return { ...state, phase: error.code === 'cancelled' ? 'cancelled' : 'error', progress: null, error };
+}
+
+/** @param before the report that the fix was chosen from; `null` when it no longer compares */
+export function withFix(state: PanelState, applied: AppliedFix | null, before: Report | null): PanelState {
+  return { ...state, applied, before };
+}
+
+/** Another batch makes an earlier report incomparable. */
+export function withBatch(state: PanelState, batch: BatchChoice): PanelState {
+  return { ...state, batch, before: sameData(state.batch, batch) ? state.before : null };
+}
+
+export function changedOnDisk(state: PanelState): PanelState {
+  return state.stale ? state : { ...state, stale: true };
+}
+
+/** Whether two choices feed a model the same numbers and the same roles; the engine level does neither. */
+export function sameData(a: BatchChoice, b: BatchChoice): boolean {
+  const dataOf = ({ kind, lengths, pad, seed, file, mask }: BatchChoice): string =>
+    JSON.stringify(kind === 'file' ? [file, mask] : [lengths, pad, seed, mask]);
+  return a.kind === b.kind && dataOf(a) === dataOf(b);
+}
