@@ -3,8 +3,9 @@
  * may be non-finite is already a string (`JsonNumber`) in the report. Both sides validate what they receive.
  */
 import { z } from 'zod';
-import type { ErrorPayload } from '../core/errors';
+import type { ErrorCode, ErrorPayload } from '../core/errors';
 import type { Report } from '../core/report';
+import { reportSchema } from './reportSchema';
 
 /** What the batch bar shows and sends back. */
 export const batchChoice = z.strictObject({
@@ -57,6 +58,27 @@ export interface PanelState {
 }
 
 export type ToPanel = { readonly type: 'state'; readonly state: PanelState };
+
+/** What the webview accepts from the host, and from its own `getState` after a reload. */
+export const panelState = z.object({
+  key: z.string().exactOptional(),
+  modelName: z.string(),
+  phase: z.enum(['empty', 'running', 'done', 'error', 'cancelled']),
+  progress: z.object({ text: z.string(), fraction: z.number().nullable() }).nullable(),
+  report: reportSchema.nullable(),
+  before: reportSchema.nullable(),
+  error: z.object({ code: z.string<ErrorCode>(), message: z.string(), hint: z.string() }).nullable(),
+  batch: batchChoice,
+  maskInputs: z.array(z.string()),
+  applied: z
+    .object({ fixId: z.string(), file: z.string(), weights: z.enum(['inside', 'referenced', 'copied']) })
+    .nullable(),
+  stale: z.boolean(),
+  readOnly: z.boolean(),
+  source: z.enum(['file', 'built-in', 'report']),
+}) satisfies z.ZodType<PanelState>;
+
+export const toPanel = z.object({ type: z.literal('state'), state: panelState }) satisfies z.ZodType<ToPanel>;
 
 export const fromPanel = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ready') }),

@@ -1,0 +1,175 @@
+/**
+ * The report as it arrives from outside: a message, a saved file. Unknown fields are ignored (fields are added, never
+ * changed); everything that is shown is checked, so that a hand-edited report gives one clear refusal.
+ * The lists are spelled out because `protocol` knows only the types of `core`: `satisfies` refuses a word that the
+ * contract lacks, and a test tries every word that it has.
+ */
+import { z } from 'zod';
+import type { EvidenceValue, Report } from '../core/report';
+
+const count = z.int().min(0);
+const jsonNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+const level = z.enum(['disabled', 'basic', 'extended', 'all']);
+const stage = z.enum(['embed', 'attn-norm', 'attention', 'mlp-norm', 'mlp', 'layer', 'final-norm', 'logits', 'other']);
+const block = z.enum(['self', 'cross']).nullable();
+/** `"0-3,7"`; order and merging are checked by whoever reads the ranges. */
+const ranges = z.string().regex(/^(?:\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)?$/);
+const roles = z.string().regex(/^[pr]*$/);
+
+const evidence: z.ZodType<EvidenceValue> = z.lazy(() =>
+  z.union([z.number(), z.string(), z.boolean(), z.null(), z.array(evidence), z.record(z.string(), evidence)]),
+);
+
+const finding = {
+  tensor: z.string(),
+  node: z.string().nullable(),
+  op: z.string().nullable(),
+  layer: z.int().nullable(),
+  block,
+  stage,
+  positions: z.array(ranges).nullable(),
+  evidence: z.record(z.string(), evidence),
+  explanation: z.string(),
+};
+
+const sampleHealth = z.object({
+  nan: count,
+  of: count,
+  padNan: count,
+  pad: count,
+  realNan: count,
+  real: count,
+  posInf: count,
+  negInf: count,
+  absMax: z.number().nullable(),
+  min: z.number().nullable(),
+  max: z.number().nullable(),
+  norm: z.number().nullable(),
+  nanAt: ranges,
+});
+
+const tableRow = z.object({
+  layer: z.int().nullable(),
+  block,
+  stage,
+  port: z.enum(['in', 'out']),
+  label: z.string(),
+  tensor: z.string(),
+  node: z.string().nullable(),
+  op: z.string().nullable(),
+  axes: z.enum(['tokens', 'query', 'key', 'whole']),
+  dtype: z.string(),
+  shape: z.array(z.number()),
+  samples: z.array(sampleHealth).nullable(),
+  whole: z.object({ nan: z.boolean(), posInf: z.boolean(), negInf: z.boolean() }).exactOptional(),
+});
+
+const fix = z.object({
+  id: z.string(),
+  title: z.string(),
+  verdict: z.enum(['heals', 'partial', 'hides', 'fails', 'unproven', 'declines']),
+  reason: z.string(),
+  reference: z.enum(['unpadded', 'in-batch', 'high-precision', 'none']),
+  nanAfter: count.nullable(),
+  realNanAfter: count.nullable(),
+  realMaxAbsDiff: jsonNumber.nullable(),
+  tolerance: z.number().nullable(),
+  topTokenSame: z.boolean().nullable(),
+  costRatio: z.number().nullable(),
+  edits: count,
+  paddingShift: z.number().nullable().exactOptional(),
+});
+
+export const reportSchema = z.object({
+  schemaVersion: z.literal(1),
+  model: z.object({
+    name: z.string(),
+    source: z.enum(['file', 'built-in']),
+    opset: z.int(),
+    layers: count,
+    attention: z.array(
+      z.object({
+        layer: z.int().nullable(),
+        kind: z.enum(['eager', 'fused']),
+        op: z.string(),
+        node: z.string(),
+        kvGroups: z.int().nullable(),
+      }),
+    ),
+  }),
+  engine: z.object({ name: z.literal('onnxruntime-node'), version: z.string(), optimization: level }),
+  batch: z.object({
+    samples: count,
+    positions: count,
+    padding: z.array(z.enum(['left', 'right', 'none', 'both', 'inside'])),
+    roles: z.array(roles),
+    inputs: z.record(z.string(), z.object({ dtype: z.string(), shape: z.array(z.number()) })),
+    rolesFrom: z.string(),
+    memory: z.object({ positions: count, roles: z.array(roles) }).exactOptional(),
+  }),
+  outputs: z.array(
+    z.object({
+      name: z.string(),
+      nanPositions: z.array(count).nullable(),
+      of: count,
+      nanAt: z.array(ranges).nullable(),
+    }),
+  ),
+  table: z.array(tableRow),
+  origins: z.array(
+    z.object({
+      ...finding,
+      mechanism: z.enum([
+        'fully-masked-row',
+        'mask-overflow',
+        'score-overflow',
+        'zero-times-inf',
+        'inf-minus-inf',
+        'zero-over-zero',
+        'inf-over-inf',
+        'log-of-negative',
+        'sqrt-of-negative',
+        'pow-of-negative',
+        'nan-in-weights',
+        'nan-in-input',
+        'unknown',
+      ]),
+    }),
+  ),
+  spread: z.array(
+    z.object({
+      ...finding,
+      mechanism: z.enum([
+        'nan-plus-minus-inf',
+        'zero-times-nan',
+        'contraction',
+        'softmax-row',
+        'reduction',
+        'elementwise',
+        'residual',
+        'gather',
+      ]),
+    }),
+  ),
+  silent: z.array(
+    z.object({
+      ...finding,
+      mechanism: z.enum([
+        'guarded',
+        'unmasked-silently',
+        'overflow-risk',
+        'unread-nan-weight',
+        'swallowed',
+        'laundered',
+      ]),
+    }),
+  ),
+  fixes: z.array(fix).exactOptional(),
+  observer: z
+    .object({
+      outputsBitEqual: z.boolean(),
+      userLevel: z.object({ level, sameNanPositions: z.boolean(), maxAbsDiff: jsonNumber }).nullable(),
+    })
+    .exactOptional(),
+  notes: z.array(z.string()),
+}) satisfies z.ZodType<Report>;
