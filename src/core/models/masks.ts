@@ -1,0 +1,51 @@
+/** Position ids and attention masks, computed inside the graph from `attention_mask`, as the hub's models do. */
+import type { GraphBuilder, Value } from './graphBuilder';
+import { add, cast, sub, unsqueeze } from './layers';
+
+/**
+ * How a mask meets the scores.
+ * - `eager-add`: 0 or −∞ is added; a fully masked row becomes NaN in the softmax.
+ * - `eager-where`: `Where(allowed, scores, −∞)`; the same for such a row, but a NaN score of a masked key is removed.
+ * - `finfo-min`: 0 or the lowest finite value is added; a fully masked row becomes uniform attention.
+ */
+export const attentionKinds = ['eager-add', 'eager-where', 'finfo-min'] as const;
+export type AttentionKind = (typeof attentionKinds)[number];
+
+/** −(2 − 2⁻²³) · 2¹²⁷, the lowest finite float32 (`torch.finfo(torch.float32).min`). */
+export const lowestFloat32 = -3.4028234663852886e38;
+
+/** Token index counted from the first real token, 1 at pads: `cumsum(mask) − 1`, filled. [B, S] int64. */
+export function positionIds(g: GraphBuilder, attentionMask: Value): Value {
+  const counted = sub(
+    g,
+    g.node('CumSum', [attentionMask, g.constant('int64', [], [1])]),
+    g.constant('int64', [], [1]),
+  );
+  const isPad = g.node('Equal', [attentionMask, g.constant('int64', [], [0])]);
+  return g.node('Where', [isPad, g.constant('int64', [], [1]), counted]);
+}
+
+/** True where query i may read key j: j ≤ i and key j is real. [B, 1, S, S] bool. */
+export function causalAndPadding(g: GraphBuilder, attentionMask: Value): Value {
+  const zero = g.constant('int64', [], [0]);
+  const shape = g.node('Shape', [attentionMask]);
+  const length = g.node('Gather', [shape, g.constant('int64', [], [1])], { attributes: { axis: 0 } });
+  const steps = g.node('Range', [zero, length, g.constant('int64', [], [1])]);
+  const causal = g.node('LessOrEqual', [unsqueeze(g, steps, 0), unsqueeze(g, steps, 1)]);
+  const realKeys = unsqueeze(g, cast(g, attentionMask, 'bool'), 1, 2);
+  return g.node('And', [unsqueeze(g, causal, 0, 1), realKeys]);
+}
+
+/** What every layer shares: the boolean mask itself, or one additive mask made from it once. [B, 1, S, S] */
+export function sharedMask(g: GraphBuilder, kind: AttentionKind, allowed: Value): Value {
+  if (kind === 'eager-where') {
+    return allowed;
+  }
+  const masked = g.scalar(kind === 'eager-add' ? -Infinity : lowestFloat32);
+  return g.node('Where', [allowed, g.scalar(0), masked]);
+}
+
+/** @param scores [B, N, S, S] */
+export function maskScores(g: GraphBuilder, kind: AttentionKind, scores: Value, mask: Value): Value {
+  return kind === 'eager-where' ? g.node('Where', [mask, scores, g.scalar(-Infinity)]) : add(g, scores, mask);
+}
