@@ -1,0 +1,134 @@
+/**
+ * What each axis of a tensor stands for. An axis is a product of factors, outermost first, because exporters merge
+ * axes (`batch*heads`, `batch*sequence`) and split them again.
+ */
+
+export interface Factor {
+  readonly size: number;
+  /**
+   * `routed`: rows picked out of batch and position together, as a mixture of experts does. `other`: known to be
+   * neither (heads, features, weights). `unknown`: not followed; never guessed from equal sizes.
+   */
+  readonly kind: 'batch' | 'position' | 'routed' | 'other' | 'unknown';
+  /** Which sequence of the batch a `position` or `routed` factor counts (0 = tokens or target, 1 = memory). */
+  readonly sequence: number;
+  /** The position is a key's, beside or instead of a query's. */
+  readonly key: boolean;
+  /** Coordinate → sample, −1 for none; null = the coordinate itself. */
+  readonly samples: Int32Array | null;
+  /** Coordinate → position, −1 for none; null = the coordinate itself. */
+  readonly positions: Int32Array | null;
+}
+
+export type Axis = readonly Factor[];
+export type TensorAxes = readonly Axis[];
+
+const plain = (size: number, kind: Factor['kind']): Factor => ({
+  size,
+  kind,
+  sequence: 0,
+  key: false,
+  samples: null,
+  positions: null,
+});
+export const other = (size: number): Factor => plain(size, 'other');
+export const unknown = (size: number): Factor => plain(size, 'unknown');
+export const batchFactor = (size: number): Factor => plain(size, 'batch');
+export const positionFactor = (size: number, sequence = 0, key = false): Factor => ({
+  ...plain(size, 'position'),
+  sequence,
+  key,
+});
+
+export const isLabelled = (factor: Factor): boolean => factor.kind !== 'other' && factor.kind !== 'unknown';
+export const axisLabelled = (axis: Axis): boolean => axis.some(isLabelled);
+export const axisSize = (axis: Axis): number => axis.reduce((size, factor) => size * factor.size, 1);
+
+export const otherAxes = (shape: readonly number[]): TensorAxes => shape.map((size) => [other(size)]);
+export const unknownAxes = (shape: readonly number[]): TensorAxes => shape.map((size) => [unknown(size)]);
+
+const hasPosition = (factor: Factor): boolean => factor.kind === 'position' || factor.kind === 'routed';
+
+export interface FactorPlace {
+  readonly axis: number;
+  readonly index: number;
+  readonly factor: Factor;
+}
+
+/**
+ * The factor that a tensor's positions are counted on: the query's where there is one, else the key's
+ * (a mask of keys only), else null.
+ */
+export function positionPlace(axes: TensorAxes): FactorPlace | null {
+  let key: FactorPlace | null = null;
+  for (const [axis, factors] of axes.entries()) {
+    for (const [index, factor] of factors.entries()) {
+      if (!hasPosition(factor)) continue;
+      if (!factor.key) return { axis, index, factor };
+      key ??= { axis, index, factor };
+    }
+  }
+  return key;
+}
+
+/** The key axis beside a query axis, else null. */
+export function keyPlace(axes: TensorAxes): FactorPlace | null {
+  const primary = positionPlace(axes);
+  if (!primary || primary.factor.key) return null;
+  for (const [axis, factors] of axes.entries()) {
+    for (const [index, factor] of factors.entries()) {
+      if (hasPosition(factor) && (axis !== primary.axis || index !== primary.index)) return { axis, index, factor };
+    }
+  }
+  return null;
+}
+
+export function batchPlace(axes: TensorAxes): FactorPlace | null {
+  for (const [axis, factors] of axes.entries()) {
+    for (const [index, factor] of factors.entries()) {
+      if (factor.kind === 'batch' || factor.kind === 'routed') return { axis, index, factor };
+    }
+  }
+  return null;
+}
+
+export const asKey = (axis: Axis): Axis =>
+  axis.map((factor) => (factor.kind === 'position' ? { ...factor, key: true } : factor));
+
+/** The better informed of two descriptions of the same axis; `a` wins where both know. */
+export function mergeAxis(a: Axis, b: Axis): Axis {
+  if (axisSize(a) !== axisSize(b)) return a;
+  const aKnown = axisLabelled(a);
+  const bKnown = axisLabelled(b);
+  if (aKnown && bKnown) {
+    // A mask's last axis is called a position until it meets the scores, which know that it is the key's.
+    const upgrade = a.length === 1 && b.length === 1 && a[0]?.kind === 'position' && b[0]?.kind === 'position';
+    return upgrade && b[0]?.key === true && !a[0]?.key ? b : a;
+  }
+  if (bKnown) return b;
+  if (aKnown) return a;
+  return a.every((factor) => factor.kind === 'unknown') && !b.some((factor) => factor.kind === 'unknown') ? b : a;
+}
+
+export function sameAxes(a: TensorAxes, b: TensorAxes): boolean {
+  return (
+    a.length === b.length &&
+    a.every((axis, i) => {
+      const others = b[i];
+      return (
+        others !== undefined &&
+        axis.length === others.length &&
+        axis.every((factor, j) => {
+          const twin = others[j];
+          return (
+            twin !== undefined &&
+            twin.kind === factor.kind &&
+            twin.size === factor.size &&
+            twin.key === factor.key &&
+            twin.sequence === factor.sequence
+          );
+        })
+      );
+    })
+  );
+}

@@ -1,0 +1,201 @@
+/**
+ * Copies of a model with more outputs. The user's nodes are never changed, only read; new values have names that
+ * the model does not use. Copies are shallow: nodes and weights are shared with the original.
+ */
+import { create } from '@bufbuild/protobuf';
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  NodeProtoSchema,
+  TensorProto_DataType,
+  TensorShapeProto_DimensionSchema,
+  TypeProtoSchema,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
+import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from 'onnx-buf';
+import type { Graph } from '../onnx/graph';
+import { graphOf } from '../onnx/graph';
+import { int64Tensor } from '../onnx/tensors';
+import type { AxesOfGraph } from '../onnx/axes/infer';
+import type { TensorAxes } from '../onnx/axes/types';
+import { keptAxes } from './fold';
+
+export const node = (op: string, inputs: readonly string[], outputs: readonly string[], attributes: Record<string, number | readonly number[]> = {}): NodeProto =>
+  create(NodeProtoSchema, {
+    opType: op,
+    name: outputs[0] ?? '',
+    input: [...inputs],
+    output: [...outputs],
+    attribute: Object.entries(attributes).map(([name, value]) =>
+      typeof value === 'number'
+        ? create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i: BigInt(value) })
+        : create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints: value.map(BigInt) }),
+    ),
+  });
+
+/** A graph output without a type: the engine infers it. */
+export const untyped = (name: string): ValueInfoProto => create(ValueInfoProtoSchema, { name });
+
+export interface Additions {
+  readonly nodes?: readonly NodeProto[];
+  readonly initializers?: readonly TensorProto[];
+  /** Names of values to hand out, beside or (with `onlyThese`) instead of the model's own outputs. */
+  readonly outputs: readonly string[];
+  readonly onlyThese?: boolean;
+}
+
+/** The model with more nodes and outputs; `value_info` is left out, because it may speak of other shapes. */
+export function extended(model: ModelProto, additions: Additions): ModelProto {
+  const graph = graphOf(model);
+  const own = new Set(graph.output.map((output) => output.name));
+  const added = [...new Set(additions.outputs)].filter((name) => additions.onlyThese === true || !own.has(name));
+  const copy: GraphProto = {
+    ...graph,
+    node: additions.nodes ? [...graph.node, ...additions.nodes] : graph.node,
+    initializer: additions.initializers ? [...graph.initializer, ...additions.initializers] : graph.initializer,
+    output: [...(additions.onlyThese === true ? [] : graph.output), ...added.map(untyped)],
+    valueInfo: [],
+  };
+  return { ...model, graph: copy };
+}
+
+/** Graph inputs given the sizes of one batch, so that the engine infers concrete shapes; outputs lose theirs. */
+export function withInputShapes(model: ModelProto, shapes: Readonly<Record<string, readonly number[]>>): ModelProto {
+  const graph = graphOf(model);
+  const input = graph.input.map((value) => {
+    const shape = shapes[value.name];
+    const type = value.type;
+    if (!shape || type?.value.case !== 'tensorType') return value;
+    const tensorType = type.value.value;
+    const dim = shape.map((size) => create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }));
+    return {
+      ...value,
+      type: create(TypeProtoSchema, {
+        denotation: type.denotation,
+        value: { case: 'tensorType', value: { elemType: tensorType.elemType, shape: { dim } } },
+      }),
+    };
+  });
+  const output = graph.output.map((value) => {
+    if (value.type?.value.case !== 'tensorType') return value;
+    const elemType = value.type.value.value.elemType;
+    return { ...value, type: create(TypeProtoSchema, { value: { case: 'tensorType', value: { elemType } } }) };
+  });
+  return { ...model, graph: { ...graph, input, output, valueInfo: [] } };
+}
+
+/** Only what is needed to compute `values`: their ancestors, the initializers those read, the graph's inputs. */
+export function extract(graph: Graph, values: readonly string[]): ModelProto {
+  const needed = new Set<number>();
+  const read = new Set<string>(values);
+  const queue = [...values];
+  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
+    const producer = graph.producer.get(value);
+    if (!producer || needed.has(producer.index)) continue;
+    needed.add(producer.index);
+    for (const input of [...producer.inputs, ...producer.captured]) {
+      read.add(input);
+      queue.push(input);
+    }
+  }
+  const original = graphOf(graph.model);
+  const copy: GraphProto = {
+    ...original,
+    node: original.node.filter((_, index) => needed.has(index)),
+    initializer: original.initializer.filter((tensor) => read.has(tensor.name)),
+    // An initializer that an old model also lists as an input is no input of its own.
+    input: original.input.filter((value) => read.has(value.name)),
+    output: [...new Set(values)].map(untyped),
+    valueInfo: [],
+    sparseInitializer: original.sparseInitializer.filter((tensor) => read.has(tensor.values?.name ?? '')),
+  };
+  return { ...graph.model, graph: copy };
+}
+
+/** What the engine says of one value, after a session with the batch's input shapes. */
+export interface ValueFacts {
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+export interface Probe {
+  readonly value: string;
+  /** Graph output to fetch: the sum over everything but batch and position, or the value itself. */
+  readonly output: string;
+  readonly axes: TensorAxes;
+  /** Axes left in the output, by their place in `axes`. */
+  readonly kept: readonly number[];
+}
+
+export interface ProbedModel {
+  readonly model: ModelProto;
+  readonly probes: readonly Probe[];
+}
+
+const floats = new Set(['float32', 'float64', 'float16']);
+export const isFloat = (dtype: string): boolean => floats.has(dtype);
+
+/**
+ * One row-sum per value, reduced to (batch, position), placed *after* the model's nodes in *reverse* order: the
+ * engine then runs each as soon as its value exists and frees the value, which keeps peak memory as plain
+ * (FACTS: reverse 1.11 × the plain run, ordinary order 1.30 × and 2.8 × its memory).
+ */
+export function probed(graph: Graph, values: readonly string[], axesOf: AxesOfGraph, facts: ReadonlyMap<string, ValueFacts>): ProbedModel {
+  const prefix = freshPrefix(graph);
+  const axesAsInput = graph.opset >= 13;
+  const nodes: NodeProto[] = [];
+  const initializers = new Map<string, TensorProto>();
+  const probes: Probe[] = [];
+  for (const [i, value] of [...values].reverse().entries()) {
+    const fact = facts.get(value);
+    const axes = axesOf.of(value);
+    if (!fact || !axes || !isFloat(fact.dtype) || fact.shape.includes(0)) continue;
+    const kept = keptAxes(axes);
+    const reduced = axes.map((_, axis) => axis).filter((axis) => !kept.includes(axis));
+    if (reduced.length === 0) {
+      probes.push({ value, output: value, axes, kept });
+      continue;
+    }
+    const output = `${prefix}sum_${String(i)}`;
+    let source = value;
+    if (fact.dtype === 'float16') {
+      // A sum in float16 would leave the range on its own.
+      source = `${prefix}f32_${String(i)}`;
+      const cast = node('Cast', [value], [source], { to: TensorProto_DataType.FLOAT });
+      nodes.push(cast);
+    }
+    if (axesAsInput) {
+      const name = `${prefix}axes_${reduced.join('_')}`;
+      if (!initializers.has(name)) initializers.set(name, int64Tensor(name, reduced));
+      nodes.push(node('ReduceSum', [source, name], [output], { keepdims: 0 }));
+    } else {
+      nodes.push(node('ReduceSum', [source], [output], { keepdims: 0, axes: reduced }));
+    }
+    probes.push({ value, output, axes, kept });
+  }
+  return {
+    model: extended(graph.model, {
+      nodes,
+      initializers: [...initializers.values()],
+      outputs: probes.map((probe) => probe.output),
+    }),
+    probes,
+  };
+}
+
+/** A prefix that no name of the model starts with. */
+export function freshPrefix(graph: Graph): string {
+  const used = new Set<string>([...graph.initializers.keys(), ...graph.inputs, ...graph.producer.keys()]);
+  for (let i = 0; ; i += 1) {
+    const prefix = `__nanoscope${i === 0 ? '' : String(i)}_`;
+    if (![...used].some((name) => name.startsWith(prefix))) return prefix;
+  }
+}
+
+/** Every shape of the graph, as small outputs, for those values that inference left open. */
+export function withShapes(graph: Graph, values: readonly string[]): { readonly model: ModelProto; readonly outputs: ReadonlyMap<string, string> } {
+  const prefix = freshPrefix(graph);
+  const outputs = new Map(values.map((value, i) => [value, `${prefix}shape_${String(i)}`]));
+  const nodes = [...outputs].reverse().map(([value, output]) => node('Shape', [value], [output]));
+  return { model: extended(graph.model, { nodes, outputs: [...outputs.values()] }), outputs };
+}
