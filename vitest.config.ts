@@ -1,11 +1,28 @@
 import { defineConfig } from 'vitest/config';
 
+/** One project per suite; `npm test -- --only unit,cli` and `npx vitest run --project unit` choose among them. */
+const suite = (name: string, settings: { timeout?: number; serial?: boolean } = {}) => ({
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    testTimeout: settings.timeout ?? 60_000,
+    hookTimeout: settings.timeout ?? 60_000,
+    // An editor takes a gigabyte and both cores: one at a time.
+    fileParallelism: settings.serial !== true,
+  },
+});
+
 export default defineConfig({
   test: {
-    include: ['test/unit/**/*.test.ts', 'test/runtime/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
     // Two cores: more workers than that only fight over the engine's threads.
     maxWorkers: 2,
+    projects: [
+      suite('unit'),
+      suite('runtime'),
+      suite('cli', { timeout: 120_000 }),
+      suite('webview', { timeout: 90_000, serial: true }),
+      suite('editor', { timeout: 240_000, serial: true }),
+      suite('package', { timeout: 240_000, serial: true }),
+    ],
   },
 });
