@@ -53,6 +53,8 @@ export interface SessionRecord {
   readonly subject: Subject;
   readonly phase: PanelState['phase'];
   readonly batch: BatchChoice;
+  /** false: nobody chose `batch` yet, so the use case takes its own default, and `batch` follows the report. */
+  readonly batchChosen: boolean;
   readonly inputsPath: string | null;
   readonly report: Report | null;
   readonly error: ErrorPayload | null;
@@ -78,6 +80,7 @@ export class DiagnosisSession {
   private shown: PanelState;
   private active: AbortController | null = null;
   private inputsPath: string | null;
+  private batchChosen: boolean;
   private stack: readonly Written[];
   private stamps: Readonly<Record<string, string | null>>;
 
@@ -91,6 +94,7 @@ export class DiagnosisSession {
     this.key = record.key;
     this.subject = record.subject;
     this.inputsPath = record.inputsPath;
+    this.batchChosen = record.batchChosen;
     this.stack = record.stack;
     this.stamps = record.stamps;
     const base = state.empty({
@@ -143,6 +147,7 @@ export class DiagnosisSession {
     if (batch) {
       // Paths come from the host's own dialog only, whatever a message says.
       this.set(state.withBatch(this.shown, { ...batch, file: this.shown.batch.file }));
+      this.batchChosen = true;
     }
     return this.attempt('Reading the model', (events, signal) => this.diagnose(fixes, events, signal));
   }
@@ -157,6 +162,7 @@ export class DiagnosisSession {
       return;
     }
     this.inputsPath = path;
+    this.batchChosen = true;
     const file = this.parts.person.shownPath(path);
     this.set(state.withBatch(this.shown, { ...this.shown.batch, kind: 'file', file }));
     this.rest();
@@ -188,7 +194,7 @@ export class DiagnosisSession {
       return undefined;
     }
     return this.attempt('Removing the fixed copy', async (events, signal) => {
-      await this.parts.work.undoFix(top.file);
+      await this.parts.work.undoFix(top.file).catch(unlessGone);
       this.stack = this.stack.slice(0, -1);
       this.set(this.withTop(this.shown));
       return this.diagnose(this.parts.work.triesFixes(), events, signal);
@@ -211,8 +217,8 @@ export class DiagnosisSession {
 
   record(): SessionRecord {
     const { phase, batch, report, error } = this.shown;
-    const { key, subject, inputsPath, stack, stamps } = this;
-    return { key, subject, phase, batch, inputsPath, report, error, stack, stamps };
+    const { key, subject, batchChosen, inputsPath, stack, stamps } = this;
+    return { key, subject, phase, batch, batchChosen, inputsPath, report, error, stack, stamps };
   }
 
   dispose(): void {
@@ -236,11 +242,11 @@ export class DiagnosisSession {
     ifMine((now) => state.started(now, first));
     const events: DiagnoseEvents = {
       onProgress: ({ text, fraction }) => ifMine((now) => state.progressed(now, text, fraction)),
-      onReport: (report) => ifMine((now) => state.reported(now, report)),
+      onReport: (report) => ifMine((now) => this.reported(now, report)),
     };
     try {
       const report = await action(events, controller.signal);
-      ifMine((now) => state.finished(now, report));
+      ifMine((now) => state.finished(this.reported(now, report), report));
       return report;
     } catch (error) {
       const cancelled = controller.signal.aborted
@@ -286,9 +292,8 @@ export class DiagnosisSession {
     const { kind, lengths, pad, seed, mask, level } = this.shown.batch;
     return {
       model: this.model(),
-      ...(kind === 'file' && this.inputsPath !== null
-        ? { inputsFile: this.inputsPath }
-        : { lengths: { lengths, pad, seed } }),
+      ...(kind === 'file' && this.inputsPath !== null ? { inputsFile: this.inputsPath } : {}),
+      ...(kind === 'lengths' && this.batchChosen ? { lengths: { lengths, pad, seed } } : {}),
       ...(mask === null ? {} : { mask }),
       userLevel: level,
       fixes,
@@ -329,6 +334,11 @@ export class DiagnosisSession {
     return this.subject.kind === 'report' || !this.parts.trusted();
   }
 
+  private reported(now: PanelState, report: Report): PanelState {
+    const next = state.reported(now, report);
+    return this.batchChosen ? next : { ...next, batch: state.batchOf(report, now.batch) };
+  }
+
   private withTop(now: PanelState): PanelState {
     const top = this.stack.at(-1);
     return top
@@ -347,5 +357,12 @@ export class DiagnosisSession {
 
   private rest(): void {
     this.parts.keep(this.record());
+  }
+}
+
+/** Somebody else removed the copy already: what undo wants is done. */
+function unlessGone(error: unknown): void {
+  if (!(error instanceof NanoscopeError) || error.code !== 'file-not-found') {
+    throw error;
   }
 }

@@ -64,6 +64,14 @@ export function changedOnDisk(state: PanelState): PanelState {
   return state.stale ? state : { ...state, stale: true };
 }
 
+/** What the batch bar would have to say to give the report's batch; `now` fills in what a report does not tell. */
+export function batchOf(report: Report, now: BatchChoice): BatchChoice {
+  const { roles, padding } = report.batch;
+  const lengths = roles.map((role) => role.replaceAll('p', '').length);
+  const pad = padding.includes('left') ? 'left' : padding.includes('right') ? 'right' : 'none';
+  return { ...now, kind: 'lengths', lengths, pad };
+}
+
 /** Whether two choices feed a model the same numbers and the same roles; the engine level does neither. */
 export function sameData(a: BatchChoice, b: BatchChoice): boolean {
   const dataOf = ({ kind, lengths, pad, seed, file, mask }: BatchChoice): string =>

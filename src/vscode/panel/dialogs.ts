@@ -1,0 +1,71 @@
+/** The questions of a session, asked with the editor's own dialogs. */
+import * as vscode from 'vscode';
+import type { ErrorPayload } from '../../core/errors';
+import { plainText } from '../plainText';
+import type { Person } from './session';
+import type { Subject } from './subject';
+
+/** @param subject dialogs start in its folder */
+export function personFor(subject: Subject): Person {
+  return {
+    chooseTarget: async (name) => {
+      const folder = startFolder(subject);
+      const target = await vscode.window.showSaveDialog({
+        title: vscode.l10n.t('Write the fixed copy to'),
+        saveLabel: vscode.l10n.t('Write'),
+        filters: { ONNX: ['onnx'] },
+        ...(folder ? { defaultUri: vscode.Uri.joinPath(folder, name) } : {}),
+      });
+      return target?.fsPath;
+    },
+    chooseInputs: async () => {
+      const folder = startFolder(subject);
+      const chosen = await vscode.window.showOpenDialog({
+        title: vscode.l10n.t('Choose the batch to run'),
+        openLabel: vscode.l10n.t('Use as Inputs'),
+        canSelectMany: false,
+        filters: { [vscode.l10n.t('Inputs')]: ['npz', 'npy', 'json', 'pb'] },
+        ...(folder ? { defaultUri: folder } : {}),
+      });
+      return chosen?.[0]?.fsPath;
+    },
+    chooseMask,
+    shownPath: (path) => vscode.workspace.asRelativePath(path),
+  };
+}
+
+async function chooseMask(problem: ErrorPayload, inputs: readonly string[]): Promise<string | undefined> {
+  const input = await vscode.window.showQuickPick(
+    inputs.map((name) => ({ label: plainText(name, 200), name })),
+    {
+      title: plainText(problem.message),
+      placeHolder: vscode.l10n.t('Which input says what is padding?'),
+      ignoreFocusOut: true,
+    },
+  );
+  if (!input) {
+    return undefined;
+  }
+  const polarity = await vscode.window.showQuickPick(
+    [
+      {
+        label: vscode.l10n.t('1 (true) means a real token'),
+        detail: vscode.l10n.t('As in attention_mask'),
+        suffix: '',
+      },
+      {
+        label: vscode.l10n.t('1 (true) means padding'),
+        detail: vscode.l10n.t('As in key_padding_mask'),
+        suffix: ':inverted',
+      },
+    ],
+    { title: input.label, placeHolder: vscode.l10n.t('What does this mask say?'), ignoreFocusOut: true },
+  );
+  return polarity ? `${input.name}${polarity.suffix}` : undefined;
+}
+
+function startFolder(subject: Subject): vscode.Uri | undefined {
+  return subject.kind === 'file'
+    ? vscode.Uri.joinPath(vscode.Uri.file(subject.model), '..')
+    : vscode.workspace.workspaceFolders?.[0]?.uri;
+}
