@@ -1,0 +1,274 @@
+/**
+ * The report that a person would have written by hand: verdict first, then the batch, where NaN is, how it got
+ * there, why, what heals it, and how to see it again. For GitHub's Markdown.
+ */
+import type { Finding, Origin, Report } from '../../core/report';
+import { verdictParts } from '../../core/trace/verdict';
+import { commandLine, reproduceArguments } from './command';
+import { code, fenced, markdownTable, prose } from './escape';
+import {
+  attentionText,
+  capitalised,
+  evidencePairs,
+  groupFindings,
+  observerText,
+  othersText,
+  placeText,
+  positionsText,
+  referenceText,
+  verdictMeaning,
+} from './findings';
+import { birthText, crossingText } from './notes';
+import { shortNumber, shortRatio } from './numbers';
+import { tableLines, type Cell, type Line, type RowLine } from './rows';
+import { figures, foldText, sampleTitle, stateWords, wholeText } from './table';
+import { outputText, paddingText } from './terminal';
+import { visible } from './text';
+import { formatRanges } from '../../core/trace/ranges';
+
+export interface MarkdownOptions {
+  /** Arguments after `nanoscope` that made this report; worked out from the report where they are not known. */
+  readonly command?: readonly string[] | undefined;
+}
+
+/** Samples per table: wider ones cannot be read on a page. */
+const samplesPerTable = 6;
+const maxSampleRows = 32;
+const maxGroups = 12;
+
+/** Ends with a newline. */
+export function markdownReport(report: Report, options: MarkdownOptions = {}): string {
+  return `${[
+    `# NaN report: ${code(report.model.name)}`,
+    `## TL;DR\n\n**${verdict(report)}**`,
+    `## Batch\n\n${batch(report)}`,
+    `## Where NaN is\n\n${tables(report)}`,
+    chain(report),
+    cause(report),
+    silent(report),
+    fixes(report),
+    `## How it was measured\n\n${engine(report)}`,
+    `## Reproduce\n\n${reproduce(report, options)}`,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')}\n`;
+}
+
+const verdict = (report: Report): string =>
+  verdictParts(report)
+    .map((part) => {
+      switch (part.kind) {
+        case 'name':
+          return code(part.text);
+        case 'fix':
+          return `“${prose(part.text)}”`;
+        default:
+          return spaced(part.text, prose(part.text));
+      }
+    })
+    .join('');
+
+/** `prose` trims; parts of one sentence must keep their outer spaces. */
+const spaced = (original: string, escaped: string): string =>
+  `${/^\s/.test(original) ? ' ' : ''}${escaped}${/\s$/.test(original) ? ' ' : ''}`;
+
+function batch({ batch: { inputs, roles, padding, positions, rolesFrom, memory, samples } }: Report): string {
+  const shown = roles.slice(0, maxSampleRows);
+  return [
+    `${String(samples)} × ${String(positions)} positions, padding: ${prose(paddingText(padding))}. Real and padding positions come from ${prose(rolesFrom)}.`,
+    markdownTable(
+      ['sample', 'real', 'pad', 'padding positions', 'side'],
+      shown.map((sample, index) => {
+        const pads = sample.length - sample.replaceAll('p', '').length;
+        return [
+          String(index),
+          String(sample.length - pads),
+          String(pads),
+          formatRanges(sample.length, (i) => sample[i] === 'p') || '–',
+          padding[index] ?? '–',
+        ];
+      }),
+    ),
+    roles.length > shown.length ? `… and ${String(roles.length - shown.length)} more samples.` : '',
+    memory === undefined ? '' : `The encoder's sequence (memory) has ${String(memory.positions)} positions.`,
+    markdownTable(
+      ['input', 'dtype', 'shape'],
+      Object.entries(inputs).map(([name, input]) => [
+        code(name),
+        code(input.dtype),
+        input.shape.join(' × ') || 'scalar',
+      ]),
+    ),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function tables(report: Report): string {
+  const lines = tableLines(report);
+  const parts: string[] = [];
+  for (let from = 0; from < Math.max(1, report.batch.roles.length); from += samplesPerTable) {
+    parts.push(table(report, lines, from));
+  }
+  return ['Positions with at least one NaN, of all positions; norms are over the finite elements.', ...parts].join(
+    '\n\n',
+  );
+}
+
+function table(report: Report, lines: readonly Line[], from: number): string {
+  const samples = report.batch.roles.slice(from, from + samplesPerTable);
+  const head = [
+    'stage',
+    ...samples.map((roles, i) => sampleTitle(roles, from + i)),
+    ...(from === 0 ? ['what happens'] : []),
+  ];
+  return markdownTable(
+    head,
+    lines.map((line) => {
+      if (line.kind === 'fold') {
+        return [`*${prose(foldText(line))}*`, ...head.slice(1).map(() => '')];
+      }
+      const cells = samples.map((_, i) => cellText(line, from + i));
+      const notes = line.notes.map((note) => prose(note.text)).join('; ');
+      return [stageCell(line), ...cells, ...(from === 0 ? [notes === '' ? '' : `← **${notes}**`] : [])];
+    }),
+  );
+}
+
+function stageCell(line: RowLine): string {
+  const name = line.layer === null ? code(line.name) : `${prose(line.layer)} ${code(line.name)}`;
+  return line.notes.length === 0 ? name : `**${name}**`;
+}
+
+function cellText(line: RowLine, sample: number): string {
+  if (line.cells === null) {
+    return sample === 0 ? prose(wholeText(line.row)) : '';
+  }
+  const cell = line.cells[sample];
+  return cell === undefined ? '' : healthText(cell, line);
+}
+
+function healthText(cell: Cell, line: RowLine): string {
+  const count = prose(figures(cell.health, line.row));
+  const words = stateWords[cell.state];
+  const norm = cell.health.norm === null ? '' : `, norm ${shortNumber(cell.health.norm)}`;
+  return `${cell.state === 'clean' ? count : `**${count}**`}${words === '' ? '' : ` ${words}`}${norm}`;
+}
+
+function chain(report: Report): string {
+  const leading = report.origins[0];
+  if (leading === undefined) {
+    return '';
+  }
+  const items = [
+    step(leading, `NaN is born: ${prose(birthText(leading))}`),
+    ...groupFindings(report.spread)
+      .slice(0, maxGroups)
+      .map((group) => {
+        const others = group.others.length > 0 ? ` (${othersText(group)})` : '';
+        return `${step(group.first, prose(crossingText(group.first)))}${others}`;
+      }),
+    ...report.outputs.map(
+      (output) => `Output ${code(output.name)}: ${prose(outputText(output.nanPositions, output.of))}.`,
+    ),
+  ];
+  return `## From birth to the outputs\n\n${items.map((item, i) => `${String(i + 1)}. ${item}`).join('\n')}`;
+}
+
+const step = (finding: Finding, what: string): string =>
+  `**${capitalised(prose(placeText(finding)))}**, ${nodeText(finding)}: ${what}; ${prose(positionsText(finding))}. ${prose(finding.explanation)}`;
+
+function nodeText(finding: Finding): string {
+  return finding.node === null
+    ? `the input ${code(finding.tensor)}`
+    : `${finding.op === null ? '' : `${code(finding.op)} at `}${code(finding.node)}`;
+}
+
+function cause(report: Report): string {
+  const groups = groupFindings<Origin>(report.origins);
+  if (groups.length === 0) {
+    return '';
+  }
+  const parts = groups.slice(0, maxGroups).map((group, index) => {
+    const { first } = group;
+    const pairs = evidencePairs(first.evidence);
+    return [
+      `${groups.length === 1 ? '' : `### ${String(index + 1)}. ${capitalised(prose(placeText(first)))}\n\n`}Mechanism ${code(first.mechanism)}: ${nodeText(first)}${
+        group.others.length > 0 ? `, ${othersText(group)}` : ''
+      }.`,
+      prose(first.explanation),
+      pairs.length === 0
+        ? ''
+        : markdownTable(
+            ['evidence', 'value'],
+            pairs.map(([key, value]) => [prose(key), prose(value)]),
+          ),
+    ]
+      .filter((part) => part !== '')
+      .join('\n\n');
+  });
+  const rest = groups.length - parts.length;
+  return `## Cause\n\n${[...parts, ...(rest > 0 ? [`… and ${String(rest)} more births.`] : [])].join('\n\n')}`;
+}
+
+function silent(report: Report): string {
+  const groups = groupFindings(report.silent);
+  if (groups.length === 0) {
+    return '';
+  }
+  const items = groups
+    .slice(0, maxGroups)
+    .map(
+      (group) =>
+        `- ${code(group.first.mechanism)}, ${prose(placeText(group.first))}, ${nodeText(group.first)}: ${prose(group.first.explanation)}${
+          group.others.length > 0 ? ` (${othersText(group)})` : ''
+        }`,
+    );
+  return `## Silent findings\n\n${items.join('\n')}`;
+}
+
+function fixes(report: Report): string {
+  if (report.fixes === undefined) {
+    return '';
+  }
+  if (report.fixes.length === 0) {
+    return '## Fixes\n\nNo fix was tried: there is nothing to heal.';
+  }
+  const rows = report.fixes.map((fix) => [
+    code(fix.id),
+    fix.verdict === 'heals' ? '**heals**' : fix.verdict,
+    fix.nanAfter === null ? '–' : `${String(fix.nanAfter)} (${String(fix.realNanAfter ?? '–')} real)`,
+    shortNumber(fix.realMaxAbsDiff),
+    shortNumber(fix.tolerance),
+    referenceText[fix.reference],
+    fix.topTokenSame === null ? '–' : fix.topTokenSame ? 'yes' : 'no',
+    shortRatio(fix.costRatio),
+  ]);
+  const reasons = report.fixes.map(
+    (fix) =>
+      `- ${code(fix.id)}: ${prose(fix.title)} (${String(fix.edits)} ${fix.edits === 1 ? 'edit' : 'edits'}). ${prose(
+        capitalised(fix.reason === '' ? `${verdictMeaning[fix.verdict]}.` : fix.reason),
+      )}${
+        fix.paddingShift == null
+          ? ''
+          : ` Padding alone shifts real tokens by ${shortNumber(fix.paddingShift)}: positions are counted from the wrong end.`
+      }`,
+  );
+  return `## Fixes\n\n${markdownTable(
+    ['fix', 'verdict', 'NaN left', 'difference at real tokens', 'tolerance', 'reference', 'same top token', 'cost'],
+    rows,
+  )}\n\n${reasons.join('\n')}`;
+}
+
+function engine(report: Report): string {
+  const { model } = report;
+  return [
+    `- Model: ${code(model.name)} (${model.source}), opset ${String(model.opset)}, ${String(model.layers)} ${model.layers === 1 ? 'layer' : 'layers'}, ${prose(attentionText(report))}.`,
+    `- Engine: ${report.engine.name} ${prose(report.engine.version)}, optimization ${code(report.engine.optimization)}.`,
+    ...(report.observer === undefined ? [] : [`- ${prose(observerText(report.observer))}`]),
+    ...report.notes.map((note) => `- ${prose(note)}`),
+  ].join('\n');
+}
+
+const reproduce = (report: Report, options: MarkdownOptions): string =>
+  fenced(visible(commandLine(options.command ?? reproduceArguments(report))), 'sh');

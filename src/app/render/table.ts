@@ -1,0 +1,201 @@
+/**
+ * The table in a terminal: one line per stage, one column per sample, births and crossings in the margin. Batches
+ * that are wider than the terminal are cut into blocks of samples, each with the stages repeated.
+ */
+import type { Report, SampleHealth, TableRow } from '../../core/report';
+import type { Note } from './notes';
+import { tableLines, type Cell, type CellState, type FoldLine, type Line, type RowChoice, type RowLine } from './rows';
+import type { Style } from './style';
+import { clip, displayWidth, padTo, visible, wrap } from './text';
+
+export interface TableOptions extends RowChoice {
+  /** Columns of the terminal; `Infinity` never wraps. */
+  readonly width: number;
+  readonly style: Style;
+}
+
+const stageGap = 2;
+const sampleGap = 4;
+const noteGap = 2;
+/** Longer names are clipped in the middle: the table must stay a table. */
+const longestStage = 44;
+
+/** Lines without a newline at the end; every name in it is safe to print. */
+export function renderTable(report: Report, options: TableOptions): string {
+  const lines = tableLines(report, options);
+  const layerWidth = Math.max(0, ...lines.map((line) => displayWidth(layerOf(line))));
+  const stages = lines.map((line) => stageText(line, layerWidth));
+  const stageWidth = Math.max(5, ...lines.map((line, i) => (line.kind === 'row' ? displayWidth(stages[i] ?? '') : 0)));
+  const columns = report.batch.roles.map((roles, sample) => makeColumn(lines, sample, roles, options.style));
+  const room = options.width - stageWidth - stageGap;
+  return cutIntoBlocks(columns, room)
+    .map((block, index) => {
+      const head = joinLine(padTo('stage', stageWidth), block, (column) => column.header);
+      const body = lines.map((line, i) => {
+        if (line.kind === 'fold') {
+          return options.style.quiet(foldText(line));
+        }
+        const text = joinLine(padTo(stages[i] ?? '', stageWidth), block, (column) => column.cells[i] ?? nothing);
+        // Margins repeat nothing: they stand beside the first block only.
+        return index === 0 ? addNotes(text, line.notes, stageWidth, block, options) : text.trimmed;
+      });
+      return [options.style.heading(head.trimmed), ...body].join('\n');
+    })
+    .join('\n\n');
+}
+
+/** `sample 0 (30 pad)`. */
+export function sampleTitle(roles: string, sample: number): string {
+  const pads = roles.length - roles.replaceAll('p', '').length;
+  const note = pads === 0 ? '' : pads === roles.length ? ' (all pad)' : ` (${String(pads)} pad)`;
+  return `sample ${String(sample)}${note}`;
+}
+
+/** `30/35`, and infinities in what a sublayer hands on; those in masks and scores (`in` ports) are everyday. */
+export function figures(health: SampleHealth, row: TableRow): string {
+  const infinities =
+    row.port === 'in'
+      ? ''
+      : `${health.posInf > 0 ? `  +inf ${String(health.posInf)}` : ''}${health.negInf > 0 ? `  −inf ${String(health.negInf)}` : ''}`;
+  return `${String(health.nan)}/${String(health.of)}${infinities}`;
+}
+
+/** What a cell adds to its figures. */
+export const stateWords: Readonly<Record<CellState, string>> = {
+  clean: '',
+  'pad-only': 'pad only',
+  reached: 'reaches real',
+  real: '',
+};
+
+/** For a tensor whose positions are unknown. */
+export const wholeText = (row: TableRow): string =>
+  `whole: ${
+    row.whole === undefined
+      ? 'unknown'
+      : [row.whole.nan ? 'NaN' : '', row.whole.posInf ? '+inf' : '', row.whole.negInf ? '−inf' : '']
+          .filter((word) => word !== '')
+          .join(' ') || 'clean'
+  }`;
+
+export const foldText = (line: FoldLine): string =>
+  `… ${line.layers}: the same${line.births ? ', NaN born in each' : ''}`;
+
+/** Text beside its painted form, since paint takes no columns. */
+interface Piece {
+  readonly text: string;
+  readonly painted: string;
+}
+interface Column {
+  readonly header: Piece;
+  /** By line; null for folded lines. */
+  readonly cells: readonly (Piece | null)[];
+  readonly width: number;
+}
+interface JoinedLine {
+  readonly painted: string;
+  readonly trimmed: string;
+  readonly width: number;
+}
+
+const nothing: Piece = { text: '', painted: '' };
+const layerOf = (line: Line): string => (line.kind === 'row' && line.layer !== null ? visible(line.layer) : '');
+
+function stageText(line: Line, layerWidth: number): string {
+  if (line.kind === 'fold') {
+    return '';
+  }
+  const layer = layerOf(line);
+  return layer === ''
+    ? clip(visible(line.name), longestStage)
+    : `${clip(padTo(layer, layerWidth), longestStage)}  ${clip(visible(line.name), longestStage)}`;
+}
+
+function makeColumn(lines: readonly Line[], sample: number, roles: string, style: Style): Column {
+  const header = sampleTitle(roles, sample);
+  const cells = lines.map((line) => (line.kind === 'fold' ? null : makeCell(line, sample, style)));
+  return {
+    header: { text: header, painted: header },
+    cells,
+    width: Math.max(displayWidth(header), ...cells.map((cell) => displayWidth(cell?.text ?? ''))),
+  };
+}
+
+function makeCell(line: RowLine, sample: number, style: Style): Piece {
+  if (line.cells === null) {
+    const text = sample === 0 ? wholeText(line.row) : '';
+    return { text, painted: line.row.whole?.nan === true ? style.bad(text) : style.quiet(text) };
+  }
+  const cell = line.cells[sample];
+  if (cell === undefined) {
+    return nothing;
+  }
+  const words = stateWords[cell.state];
+  const text = `${figures(cell.health, line.row)}${words === '' ? '' : `  ${words}`}`;
+  return { text, painted: paintOf(cell, style)(text) };
+}
+
+function paintOf(cell: Cell, style: Style): (text: string) => string {
+  if (cell.state === 'clean') {
+    return cell.health.posInf > 0 ? style.warning : style.good;
+  }
+  return cell.state === 'pad-only' ? style.warning : style.bad;
+}
+
+/** At least one sample per block, however narrow the terminal is. */
+function cutIntoBlocks(columns: readonly Column[], room: number): Column[][] {
+  const blocks: Column[][] = [];
+  let used = 0;
+  for (const column of columns) {
+    const block = blocks.at(-1);
+    if (block === undefined || used + sampleGap + column.width > room) {
+      blocks.push([column]);
+      used = column.width;
+    } else {
+      block.push(column);
+      used += sampleGap + column.width;
+    }
+  }
+  return blocks.length === 0 ? [[]] : blocks;
+}
+
+function joinLine(stage: string, block: readonly Column[], pick: (column: Column) => Piece): JoinedLine {
+  const gap = ' '.repeat(sampleGap);
+  const cells = block.map((column) => {
+    const piece = pick(column);
+    return { painted: piece.painted, fill: ' '.repeat(column.width - displayWidth(piece.text)) };
+  });
+  const painted = `${stage}${' '.repeat(stageGap)}${cells.map((cell) => cell.painted + cell.fill).join(gap)}`;
+  const lastFilled = cells.findLastIndex((cell) => cell.painted !== '');
+  const trimmed =
+    lastFilled < 0
+      ? stage.trimEnd()
+      : `${stage}${' '.repeat(stageGap)}${cells
+          .slice(0, lastFilled + 1)
+          .map((cell, i) => cell.painted + (i === lastFilled ? '' : cell.fill))
+          .join(gap)}`;
+  const width =
+    displayWidth(stage) + stageGap + block.reduce((sum, column) => sum + column.width + sampleGap, -sampleGap);
+  return { painted, trimmed, width };
+}
+
+/** Beside the row where they fit, else on lines of their own beneath it. */
+function addNotes(
+  line: JoinedLine,
+  notes: readonly Note[],
+  stageWidth: number,
+  block: readonly Column[],
+  options: TableOptions,
+): string {
+  if (notes.length === 0) {
+    return line.trimmed;
+  }
+  const text = notes.map((note) => visible(note.text)).join('; ');
+  const paint = notes.some((note) => note.kind === 'birth') ? options.style.bad : options.style.strong;
+  if (line.width + noteGap + 2 + displayWidth(text) <= options.width) {
+    return `${line.painted}${' '.repeat(noteGap)}${paint(`← ${text}`)}`;
+  }
+  const indent = Math.min(stageWidth + stageGap, block.length === 0 ? 0 : 8);
+  const folded = wrap(`↑ ${text}`, options.width - indent, 2).split('\n');
+  return [line.trimmed, ...folded.map((part) => ' '.repeat(indent) + paint(part))].join('\n');
+}

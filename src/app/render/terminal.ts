@@ -1,0 +1,210 @@
+/** The whole report as text for a terminal: the table, then what it means. */
+import type { Crossing, FixResult, Origin, Report, SilentFinding } from '../../core/report';
+import { verdictSentence } from '../../core/trace/verdict';
+import {
+  attentionText,
+  evidencePairs,
+  fixText,
+  groupFindings,
+  observerText,
+  othersText,
+  placeText,
+  positionsText,
+  type FindingGroup,
+} from './findings';
+import { birthText, crossingText } from './notes';
+import { shortNumber, shortRatio } from './numbers';
+import { unknownLayers } from './rows';
+import { renderTable, type TableOptions } from './table';
+import { displayWidth, padTo, visible, wrap } from './text';
+
+/** A broken model may have thousands of births; `--json` has them all. */
+const maxGroups = 12;
+
+/** Ends with a newline. Everything that came from the model is safe to print. */
+export function terminalReport(report: Report, options: TableOptions): string {
+  const sections = [
+    summary(report, options),
+    renderTable(report, options),
+    missingRows(report, options),
+    verdict(report, options),
+    section('Born', bornLines(report, options), options),
+    section('Chain', chainLines(report, options), options),
+    section('Silent findings', silentLines(report.silent, options), options),
+    section('Fixes', report.fixes === undefined ? [] : fixLines(report.fixes, options), options),
+    section('Observer', report.observer === undefined ? [] : [fit(observerText(report.observer), options)], options),
+    section(
+      'Notes',
+      report.notes.map((note) => fit(`- ${note}`, options, 2)),
+      options,
+    ),
+  ];
+  return `${sections.filter((part) => part !== '').join('\n\n')}\n`;
+}
+
+function summary(report: Report, options: TableOptions): string {
+  const { model, batch, engine } = report;
+  const lines = [
+    `${options.style.strong(visible(model.name))}  opset ${String(model.opset)}, ${String(model.layers)} ${
+      model.layers === 1 ? 'layer' : 'layers'
+    }, ${visible(attentionText(report))}`,
+    options.style.quiet(
+      wrap(
+        visible(
+          `batch ${String(batch.samples)} × ${String(batch.positions)}, padding ${paddingText(batch.padding)}; roles from ${batch.rolesFrom}; ${engine.name} ${engine.version}, optimization ${engine.optimization}`,
+        ),
+        options.width,
+      ),
+    ),
+  ];
+  return lines.join('\n');
+}
+
+/** `left, none`, or `left ×5, none` where samples repeat. */
+export function paddingText(padding: readonly string[]): string {
+  const counts = new Map<string, number>();
+  for (const side of padding) {
+    counts.set(side, (counts.get(side) ?? 0) + 1);
+  }
+  return [...counts]
+    .map(([side, count]) => (count === 1 || counts.size === 1 ? side : `${side} ×${String(count)}`))
+    .join(', ');
+}
+
+function missingRows(report: Report, options: TableOptions): string {
+  const missing = unknownLayers(report, options.layers ?? []);
+  return missing.length === 0
+    ? ''
+    : options.style.warning(`There is no layer ${missing.join(', ')} in this model; --rows counts from 0.`);
+}
+
+function verdict(report: Report, options: TableOptions): string {
+  const sentence = wrap(visible(verdictSentence(report)), options.width);
+  return report.origins.length === 0 ? options.style.strong(sentence) : options.style.bad(sentence);
+}
+
+function bornLines(report: Report, options: TableOptions): string[] {
+  return limited(groupFindings(report.origins), (group) => bornGroup(group, options));
+}
+
+function bornGroup(group: FindingGroup<Origin>, options: TableOptions): string[] {
+  const { first } = group;
+  const where = first.node === null ? `the input ${first.tensor}` : first.node;
+  const lines = [
+    `${options.style.strong(visible(placeText(first)))}  ${visible(birthText(first))}`,
+    fit(`  ${visible(where)}  [${first.mechanism}]  ${visible(positionsText(first))}`, options, 4),
+    fit(`  ${visible(first.explanation)}`, options, 2),
+  ];
+  // A known mechanism explains itself; for an unknown one the operands are all there is.
+  if (first.mechanism === 'unknown') {
+    lines.push(
+      ...evidencePairs(first.evidence).map(([key, value]) => fit(visible(`    ${key}: ${value}`), options, 6)),
+    );
+  }
+  if (group.others.length > 0) {
+    lines.push(`  ${othersText(group)}`);
+  }
+  return lines;
+}
+
+function chainLines(report: Report, options: TableOptions): string[] {
+  const leading = report.origins[0];
+  if (leading === undefined) {
+    return [];
+  }
+  const link = (place: string, what: string, where: string): string =>
+    fit(`${visible(place)}: ${visible(what)}  (${visible(where)})`, options, 4);
+  const crossings = limited(groupFindings<Crossing>(report.spread), (group) => [
+    `→ ${link(placeText(group.first), `${group.first.op ?? ''} ${crossingText(group.first)}`.trim(), positionsText(group.first))}`,
+    fit(`    ${visible(group.first.explanation)}`, options, 4),
+    ...(group.others.length > 0 ? [`    ${othersText(group)}`] : []),
+  ]);
+  return [
+    link(placeText(leading), birthText(leading), positionsText(leading)),
+    ...crossings,
+    ...report.outputs.map(
+      (output) =>
+        `→ output ${fit(visible(`${output.name}: ${outputText(output.nanPositions, output.of)}`), options, 4)}`,
+    ),
+  ];
+}
+
+/** `sample 0 35/35; sample 1 0/35`; many samples are summed up. */
+export function outputText(nanPositions: readonly number[] | null, of: number): string {
+  if (nanPositions === null) {
+    return 'positions unknown';
+  }
+  if (nanPositions.every((count) => count === 0)) {
+    return 'clean';
+  }
+  if (nanPositions.length > 8) {
+    const hit = nanPositions.filter((count) => count > 0).length;
+    return `NaN in ${String(hit)} of ${String(nanPositions.length)} samples`;
+  }
+  return nanPositions
+    .map((count, sample) => `sample ${String(sample)} ${String(count)}/${String(of)}${count === 0 ? '' : ' NaN'}`)
+    .join('; ');
+}
+
+const silentLines = (silent: readonly SilentFinding[], options: TableOptions): string[] =>
+  limited(groupFindings(silent), (group) => [
+    `${options.style.warning(group.first.mechanism)}  ${visible(placeText(group.first))}  ${visible(group.first.node ?? group.first.tensor)}`,
+    fit(`  ${visible(group.first.explanation)}`, options, 2),
+    ...(group.others.length > 0 ? [`  ${othersText(group)}`] : []),
+  ]);
+
+const verdictPaint = {
+  heals: 'good',
+  partial: 'warning',
+  unproven: 'warning',
+  hides: 'bad',
+  fails: 'bad',
+  declines: 'quiet',
+} as const satisfies Record<FixResult['verdict'], keyof TableOptions['style']>;
+
+function fixLines(fixes: readonly FixResult[], options: TableOptions): string[] {
+  if (fixes.length === 0) {
+    return ['No fix was tried: there is nothing to heal.'];
+  }
+  const rows = fixes.map((fix) => [
+    visible(fix.id),
+    fix.verdict,
+    fix.verdict === 'declines' ? '' : `${String(fix.nanAfter ?? '–')} NaN left`,
+    fix.realMaxAbsDiff === null
+      ? ''
+      : `real tokens differ by ${shortNumber(fix.realMaxAbsDiff)}${fix.tolerance === null ? '' : ` (tolerance ${shortNumber(fix.tolerance)})`}`,
+    fix.costRatio === null ? '' : `cost ${shortRatio(fix.costRatio)}`,
+  ]);
+  const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...rows.map((row) => displayWidth(row[i] ?? ''))));
+  const best = fixes.find((fix) => fix.verdict === 'heals');
+  const lines = fixes.flatMap((fix, index) => {
+    const cells = (rows[index] ?? []).map((cell, i) => {
+      const padded = padTo(cell, widths[i] ?? 0);
+      return i === 1 ? options.style[verdictPaint[fix.verdict]](padded) : padded;
+    });
+    return [cells.join('  ').trimEnd(), fit(`  ${visible(fixText(fix))}`, options, 2)];
+  });
+  return best === undefined
+    ? lines
+    : [...lines, options.style.quiet(`To write a healed copy, add --apply ${visible(best.id)}`)];
+}
+
+/** The first groups, then how many were left out. */
+function limited<G>(groups: readonly G[], lines: (group: G) => readonly string[]): string[] {
+  const rest = groups.length - maxGroups;
+  return [
+    ...groups.slice(0, maxGroups).flatMap(lines),
+    ...(rest > 0 ? [`… and ${String(rest)} more; --json lists them all.`] : []),
+  ];
+}
+
+const section = (title: string, lines: readonly string[], options: TableOptions): string =>
+  lines.length === 0
+    ? ''
+    : [options.style.heading(title), ...lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`)].join('\n');
+
+/** Wraps inside a section, which is indented by two. */
+function fit(text: string, options: TableOptions, indent = 0): string {
+  const lead = /^ */.exec(text)?.[0] ?? '';
+  return lead + wrap(text.slice(lead.length), options.width - 2 - lead.length, Math.max(indent, lead.length));
+}
