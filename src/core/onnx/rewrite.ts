@@ -1,0 +1,492 @@
+/**
+ * Walks a protobuf message by its schema with positioned reads and never looks into payloads, so that a model of
+ * many gigabytes costs as much as its graph. A callback may replace the content of each `TensorProto`; everything
+ * else is carried over byte by byte. Loading (payload out, reference in) and saving (reference out, payload in)
+ * are both this walk.
+ *
+ * The walk is also where a hostile file is stopped: lengths must nest, levels and counts are bounded, wire types
+ * must fit the schema, text must be UTF-8, before any object is made of it.
+ */
+import { ScalarType } from '@bufbuild/protobuf';
+import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import { GraphProtoSchema, TensorProtoSchema } from 'onnx-buf';
+import type { RandomAccess } from './access';
+import { Window } from './access';
+import { limits } from './limits';
+import { concat, lengthHead, lookAhead, readVarint, wireType } from './wire';
+
+/** A piece of a message that is being put together. */
+export type Segment =
+  /** A range of the bytes that are walked. */
+  | { readonly kind: 'source'; readonly offset: number; readonly length: number }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  /** A range of some file. */
+  | { readonly kind: 'file'; readonly file: string; readonly offset: number; readonly length: number };
+
+export const segmentLength = (segment: Segment): number =>
+  segment.kind === 'bytes' ? segment.bytes.length : segment.length;
+
+export const segmentsLength = (segments: readonly Segment[]): number =>
+  segments.reduce((sum, segment) => sum + segmentLength(segment), 0);
+
+/** One length-delimited field of a tensor. */
+export interface FieldRange {
+  readonly no: number;
+  /** Of the tag. */
+  readonly start: number;
+  readonly payload: number;
+  readonly end: number;
+}
+
+/** A `TensorProto` as the walk saw it; offsets are into the walked bytes. */
+export interface WalkedTensor {
+  /** Whether it stands in a graph's `initializer` list, the only place whose payload may lie outside the model. */
+  readonly initializer: boolean;
+  /** Content, without tag and length. */
+  readonly start: number;
+  readonly end: number;
+  /** Last value in the message, 0 when absent. */
+  readonly dataType: number;
+  /** `data_location`: last value, null when absent. */
+  readonly dataLocation: number | null;
+  /** Length-delimited `raw_data`, `float_data`, `double_data`, in order. */
+  readonly payloads: readonly FieldRange[];
+  /** `external_data` and `data_location`. */
+  readonly placement: readonly FieldRange[];
+}
+
+export type ReplaceTensor = (tensor: WalkedTensor) => readonly Segment[] | null;
+
+export type WireFault =
+  /** A length reaches past the end of the bytes. */
+  | 'ends-early'
+  /** A length reaches past the end of the message that holds it, or a varint never ends. */
+  | 'malformed'
+  /** A field has a wire type that its schema does not know. */
+  | 'wrong-type'
+  | 'not-text'
+  | 'too-deep'
+  | 'too-many'
+  | 'too-large';
+
+/** What is wrong with the bytes and where; the caller knows which file it is and says so. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+  constructor(
+    readonly fault: WireFault,
+    readonly offset: number,
+    /** Fields of the outermost message that were read before; 0 means it is likely no such message at all. */
+    readonly fieldsBefore: number,
+    readonly detail: string,
+  ) {
+    super(`${fault} at byte ${String(offset)}: ${detail}`);
+  }
+}
+
+interface TensorNotes {
+  readonly initializer: boolean;
+  dataType: number;
+  dataLocation: number | null;
+  payloads: FieldRange[];
+  placement: FieldRange[];
+}
+
+interface Frame {
+  readonly desc: DescMessage;
+  /** Of this message's own tag; the outermost has none. */
+  readonly tagStart: number;
+  readonly fieldNo: number;
+  readonly start: number;
+  readonly end: number;
+  readonly tensor: TensorNotes | null;
+  /** Null while nothing inside was replaced. */
+  parts: Segment[] | null;
+  /** Up to where `parts` has taken over the source. */
+  taken: number;
+}
+
+const tensorField = { dataType: 2, floatData: 4, rawData: 9, doubleData: 10, externalData: 13, dataLocation: 14 };
+const graphInitializer = 5;
+
+/** Marks in `TensorProto` that the scanner leaves for its caller; no file may bring its own. */
+export const markField = 0x1fff_fff7;
+
+const fieldTables = new WeakMap<DescMessage, ReadonlyMap<number, DescField>>();
+
+function fieldsOf(desc: DescMessage): ReadonlyMap<number, DescField> {
+  let table = fieldTables.get(desc);
+  if (!table) {
+    table = new Map(desc.fields.map((field) => [field.number, field]));
+    fieldTables.set(desc, table);
+  }
+  return table;
+}
+
+function messageOf(field: DescField): DescMessage | null {
+  if (field.fieldKind === 'message') return field.message;
+  if (field.fieldKind === 'list' && field.listKind === 'message') return field.message;
+  return null;
+}
+
+function wireTypeOfScalar(type: ScalarType): number {
+  switch (type) {
+    case ScalarType.STRING:
+    case ScalarType.BYTES:
+      return wireType.bytes;
+    case ScalarType.FLOAT:
+    case ScalarType.FIXED32:
+    case ScalarType.SFIXED32:
+      return wireType.fixed32;
+    case ScalarType.DOUBLE:
+    case ScalarType.FIXED64:
+    case ScalarType.SFIXED64:
+      return wireType.fixed64;
+    default:
+      return wireType.varint;
+  }
+}
+
+/** What one field may look like on the wire. */
+interface FieldShape {
+  readonly wire: number;
+  readonly packable: boolean;
+  readonly repeated: boolean;
+  readonly text: boolean;
+  readonly message: DescMessage | null;
+}
+
+const shapes = new WeakMap<DescField, FieldShape>();
+
+function shapeOf(field: DescField): FieldShape {
+  let shape = shapes.get(field);
+  if (!shape) {
+    const message = messageOf(field);
+    const scalar =
+      field.fieldKind === 'scalar' || (field.fieldKind === 'list' && field.listKind === 'scalar')
+        ? field.scalar
+        : undefined;
+    const wire = message ? wireType.bytes : scalar === undefined ? wireType.varint : wireTypeOfScalar(scalar);
+    const repeated = field.fieldKind === 'list';
+    shape = {
+      wire,
+      repeated,
+      packable: repeated && wire !== wireType.bytes,
+      text: scalar === ScalarType.STRING,
+      message,
+    };
+    shapes.set(field, shape);
+  }
+  return shape;
+}
+
+/**
+ * @returns the message's content as segments, with replaced tensors in place.
+ * @throws WireError; whatever `source.read` throws.
+ */
+export async function rewrite(
+  desc: DescMessage,
+  source: RandomAccess,
+  replaceTensor: ReplaceTensor,
+): Promise<Segment[]> {
+  const walk = new Walk(source, desc, replaceTensor);
+  return walk.run();
+}
+
+class Walk {
+  private readonly window: Window;
+  private readonly stack: Frame[];
+  private position = 0;
+  private elements = 0;
+  private fields = 0;
+  private packedBytes = 0;
+  private outerFields = 0;
+  private readonly utf8 = new TextDecoder('utf-8', { fatal: true });
+
+  constructor(
+    source: RandomAccess,
+    desc: DescMessage,
+    private readonly replaceTensor: ReplaceTensor,
+  ) {
+    this.window = new Window(source);
+    this.stack = [{ desc, tagStart: 0, fieldNo: 0, start: 0, end: source.size, tensor: null, parts: null, taken: 0 }];
+  }
+
+  async run(): Promise<Segment[]> {
+    for (;;) {
+      const frame = this.stack[this.stack.length - 1];
+      if (!frame) {
+        throw new Error('the walk lost its outermost message');
+      }
+      if (this.position < frame.end) {
+        if (!this.window.covers(this.position, lookAhead)) {
+          await this.window.load(this.position, lookAhead);
+        }
+        const textAt = this.field(frame);
+        if (textAt) {
+          await this.checkText(textAt);
+        }
+        continue;
+      }
+      if (this.stack.length === 1) {
+        return this.finish(frame);
+      }
+      this.close(frame);
+    }
+  }
+
+  private fail(fault: WireFault, offset: number, detail: string): WireError {
+    return new WireError(fault, offset, this.outerFields, detail);
+  }
+
+  private varint(limit: number): number {
+    const local = this.position - this.window.start;
+    const read = readVarint(this.window.bytes, local);
+    if (!read) {
+      const left = this.window.size - this.position;
+      throw left < 10
+        ? this.fail('ends-early', this.position, 'the bytes end inside a number')
+        : this.fail('malformed', this.position, 'a number does not end');
+    }
+    this.position = this.window.start + read.next;
+    if (this.position > limit) {
+      throw this.fail('malformed', this.position, 'a number crosses the end of its message');
+    }
+    return read.value;
+  }
+
+  /** Reads one field; returns the range of a text that is still to be checked. */
+  private field(frame: Frame): FieldRange | null {
+    const start = this.position;
+    if (++this.fields > limits.fields) {
+      throw this.fail('too-many', start, `more than ${String(limits.fields)} fields`);
+    }
+    const tag = this.varint(frame.end);
+    const no = Math.floor(tag / 8);
+    const wire = tag % 8;
+    if (tag > 0xffff_ffff || no === 0) {
+      throw this.fail('malformed', start, 'impossible field number');
+    }
+    const field = fieldsOf(frame.desc).get(no);
+    const shape = field ? shapeOf(field) : null;
+    if (field && shape && wire !== shape.wire && !(shape.packable && wire === wireType.bytes)) {
+      throw this.fail('wrong-type', start, `field ${field.name} of ${frame.desc.name} has wire type ${String(wire)}`);
+    }
+    if (frame.tensor && no === markField) {
+      throw this.fail('malformed', start, 'a tensor uses a field number that is reserved');
+    }
+    let text: FieldRange | null = null;
+    switch (wire) {
+      case wireType.varint: {
+        const value = this.varint(frame.end);
+        if (frame.tensor && no === tensorField.dataType) frame.tensor.dataType = value;
+        if (frame.tensor && no === tensorField.dataLocation) {
+          frame.tensor.dataLocation = value;
+          frame.tensor.placement.push({ no, start, payload: start, end: this.position });
+        }
+        break;
+      }
+      case wireType.fixed32:
+        this.skip(frame, 4, start);
+        break;
+      case wireType.fixed64:
+        this.skip(frame, 8, start);
+        break;
+      case wireType.bytes: {
+        const length = this.varint(frame.end);
+        const payload = this.position;
+        this.checkEnd(frame, payload + length, start);
+        const range: FieldRange = { no, start, payload, end: payload + length };
+        if (frame.tensor) this.noteTensorField(frame.tensor, range);
+        if (shape?.message) {
+          this.open(shape.message, frame, range);
+          if (this.stack.length === 2) this.outerFields++;
+          return null;
+        }
+        if (shape?.packable && !this.staysInFile(frame, no)) this.countPacked(length, start);
+        if (shape?.text) text = range;
+        this.position = range.end;
+        break;
+      }
+      case wireType.startGroup:
+        this.skipGroup(frame, no, start);
+        break;
+      default:
+        throw this.fail('malformed', start, `unknown wire type ${String(wire)}`);
+    }
+    // Unknown fields become objects as well.
+    if (!shape || shape.repeated) this.countElement(start);
+    if (this.stack.length === 1) this.outerFields++;
+    return text;
+  }
+
+  private staysInFile(frame: Frame, no: number): boolean {
+    return frame.tensor !== null && (no === tensorField.floatData || no === tensorField.doubleData);
+  }
+
+  private skip(frame: Frame, length: number, start: number): void {
+    this.checkEnd(frame, this.position + length, start);
+    this.position += length;
+  }
+
+  private checkEnd(frame: Frame, end: number, start: number): void {
+    if (end > this.window.size) {
+      throw this.fail('ends-early', start, `a field needs ${String(end - this.window.size)} more bytes than there are`);
+    }
+    if (end > frame.end) {
+      throw this.fail('malformed', start, `a field of ${frame.desc.name} reaches past the end of its message`);
+    }
+  }
+
+  /** Groups are not used by ONNX; one can only be an unknown field, which is carried over. */
+  private skipGroup(frame: Frame, no: number, start: number): void {
+    const open = [no];
+    while (open.length > 0) {
+      if (open.length + this.stack.length > limits.depth) {
+        throw this.fail('too-deep', start, 'groups are nested too deep');
+      }
+      // Groups are so rare that they need to fit the window; a larger one is not worth a parser of its own.
+      if (!this.window.covers(this.position, lookAhead)) {
+        throw this.fail('malformed', start, 'an unknown group is too large');
+      }
+      const tag = this.varint(frame.end);
+      const wire = tag % 8;
+      this.countElement(start);
+      if (wire === wireType.varint) this.varint(frame.end);
+      else if (wire === wireType.fixed32) this.skip(frame, 4, start);
+      else if (wire === wireType.fixed64) this.skip(frame, 8, start);
+      else if (wire === wireType.bytes) this.skip(frame, this.varint(frame.end), start);
+      else if (wire === wireType.startGroup) open.push(Math.floor(tag / 8));
+      else if (wire === wireType.endGroup && open.pop() === Math.floor(tag / 8)) continue;
+      else throw this.fail('malformed', start, 'a group is not closed properly');
+    }
+  }
+
+  private countElement(at: number): void {
+    if (++this.elements > limits.elements) {
+      throw this.fail('too-many', at, `more than ${String(limits.elements)} elements`);
+    }
+  }
+
+  private countPacked(bytes: number, at: number): void {
+    this.packedBytes += bytes;
+    if (this.packedBytes > limits.packedBytes) {
+      throw this.fail('too-large', at, `more than ${String(limits.packedBytes)} bytes of packed numbers`);
+    }
+  }
+
+  private noteTensorField(tensor: TensorNotes, range: FieldRange): void {
+    switch (range.no) {
+      case tensorField.rawData:
+      case tensorField.floatData:
+      case tensorField.doubleData:
+        tensor.payloads.push(range);
+        this.countElement(range.start);
+        break;
+      case tensorField.externalData:
+        tensor.placement.push(range);
+        break;
+    }
+  }
+
+  private open(desc: DescMessage, parent: Frame, range: FieldRange): void {
+    this.countElement(range.start);
+    if (this.stack.length >= limits.depth) {
+      throw this.fail('too-deep', range.start, `more than ${String(limits.depth)} levels of messages`);
+    }
+    const initializer = parent.desc === GraphProtoSchema && range.no === graphInitializer;
+    this.stack.push({
+      desc,
+      tagStart: range.start,
+      fieldNo: range.no,
+      start: range.payload,
+      end: range.end,
+      tensor:
+        desc === TensorProtoSchema
+          ? { initializer, dataType: 0, dataLocation: null, payloads: [], placement: [] }
+          : null,
+      parts: null,
+      taken: range.payload,
+    });
+    this.position = range.payload;
+  }
+
+  private close(frame: Frame): void {
+    this.stack.pop();
+    const parent = this.stack[this.stack.length - 1];
+    if (!parent) {
+      throw new Error('a message without a parent was closed');
+    }
+    let content: readonly Segment[] | null = null;
+    if (frame.tensor) {
+      content = this.replaceTensor({ start: frame.start, end: frame.end, ...frame.tensor });
+    } else if (frame.parts) {
+      content = this.finish(frame);
+    }
+    if (!content) {
+      return;
+    }
+    const parts = (parent.parts ??= []);
+    if (frame.tagStart > parent.taken) {
+      parts.push({ kind: 'source', offset: parent.taken, length: frame.tagStart - parent.taken });
+    }
+    parts.push({ kind: 'bytes', bytes: lengthHead(frame.fieldNo, segmentsLength(content)) });
+    for (const segment of content) parts.push(segment);
+    parent.taken = frame.end;
+  }
+
+  private finish(frame: Frame): Segment[] {
+    const parts = frame.parts ?? [];
+    if (frame.end > frame.taken) {
+      parts.push({ kind: 'source', offset: frame.taken, length: frame.end - frame.taken });
+    }
+    return parts;
+  }
+
+  /** A text that is not UTF-8 would silently change on its way through a string, so it is refused. */
+  private async checkText(range: FieldRange): Promise<void> {
+    const length = range.end - range.payload;
+    if (length > limits.slimBytes) {
+      throw this.fail('too-large', range.start, `a text of ${String(length)} bytes`);
+    }
+    if (!this.window.covers(range.payload, length)) {
+      await this.window.load(range.payload, length);
+    }
+    const from = range.payload - this.window.start;
+    const bytes = this.window.bytes.subarray(from, from + length);
+    if (isAscii(bytes)) {
+      return;
+    }
+    try {
+      this.utf8.decode(bytes);
+    } catch {
+      throw this.fail('not-text', range.start, 'a text is not UTF-8');
+    }
+  }
+}
+
+function isAscii(bytes: Uint8Array): boolean {
+  for (const byte of bytes) {
+    if (byte > 0x7f) return false;
+  }
+  return true;
+}
+
+/** All segments as one array; `source` ranges are read, `file` ranges must not occur. */
+export async function assemble(source: RandomAccess, segments: readonly Segment[]): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  const window = new Window(source);
+  for (const segment of segments) {
+    if (segment.kind === 'file') {
+      throw new Error('a file range cannot be put into memory');
+    }
+    if (segment.kind === 'bytes') {
+      parts.push(segment.bytes);
+      continue;
+    }
+    if (!window.covers(segment.offset, segment.length)) {
+      await window.load(segment.offset, segment.length);
+    }
+    parts.push(await window.slice(segment.offset, segment.length));
+  }
+  return concat(parts);
+}
