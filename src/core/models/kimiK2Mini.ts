@@ -192,6 +192,7 @@ function mixtureOfExperts(g: GraphBuilder, config: KimiK2MiniConfig, x: Value): 
     const total = g.node('ReduceSum', [plain, g.ints(-1)], { attributes: { keepdims: 1 } });
     const share = mul(g, div(g, plain, add(g, total, g.scalar(1e-20))), g.scalar(routedScaling));
     const nothing = g.node('ConstantOfShape', [g.node('Shape', [scores])], { dtype: 'float32' });
+    g.describe(nothing, ['batch', 'sequence', experts]);
     return g.node('ScatterElements', [nothing, chosen, share], { attributes: { axis: -1 } });
   });
   const perExpert = splitLast(

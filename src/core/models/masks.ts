@@ -31,6 +31,7 @@ export function causalAndPadding(g: GraphBuilder, attentionMask: Value): Value {
   const shape = g.node('Shape', [attentionMask]);
   const length = g.node('Gather', [shape, g.constant('int64', [], [1])], { attributes: { axis: 0 } });
   const steps = g.node('Range', [zero, length, g.constant('int64', [], [1])]);
+  g.describe(steps, ['sequence']);
   const causal = g.node('LessOrEqual', [unsqueeze(g, steps, 0), unsqueeze(g, steps, 1)]);
   const realKeys = unsqueeze(g, cast(g, attentionMask, 'bool'), 1, 2);
   return g.node('And', [unsqueeze(g, causal, 0, 1), realKeys]);
