@@ -51,12 +51,12 @@ export interface WorkbenchOptions {
 
 export type Theme = 'light' | 'dark' | 'highContrast' | 'highContrastLight';
 
-/** Setting value, and the class that the workbench carries once exactly this theme is on. */
-const themes: Readonly<Record<Theme, { readonly setting: string; readonly cssClass: string }>> = {
-  light: { setting: 'Light Modern', cssClass: 'vscode-theme-defaults-themes-light_modern-json' },
-  dark: { setting: 'Dark Modern', cssClass: 'vscode-theme-defaults-themes-dark_modern-json' },
-  highContrast: { setting: 'Default High Contrast', cssClass: 'vscode-theme-defaults-themes-hc_black-json' },
-  highContrastLight: { setting: 'Default High Contrast Light', cssClass: 'vscode-theme-defaults-themes-hc_light-json' },
+/** Name in the theme picker, and the class that the workbench carries once exactly this theme is on. */
+const themes: Readonly<Record<Theme, { readonly label: string; readonly cssClass: string }>> = {
+  light: { label: 'Light Modern', cssClass: 'vscode-theme-defaults-themes-light_modern-json' },
+  dark: { label: 'Dark Modern', cssClass: 'vscode-theme-defaults-themes-dark_modern-json' },
+  highContrast: { label: 'Dark High Contrast', cssClass: 'vscode-theme-defaults-themes-hc_black-json' },
+  highContrastLight: { label: 'Light High Contrast', cssClass: 'vscode-theme-defaults-themes-hc_light-json' },
 };
 
 /** What the page's own waits get; the machine may be busy with other tests. */
@@ -128,32 +128,21 @@ export class Workbench {
     const deadline = Date.now() + patience;
     // The palette knows a command only once the manifest was read, and keys get lost while parts still load.
     while (Date.now() < deadline) {
-      if (!(await this.quickInput.isVisible())) {
-        await this.page.keyboard.press('F1');
-        await appears(this.quickInput, 2000);
+      if (await this.searchPalette(title)) {
+        await this.row(title).click();
+        return;
       }
-      const input = this.quickInput.locator('input').first();
-      if (await appears(input, 500)) {
-        await input.fill(`>${title}`);
-        const row = this.row(title);
-        if (await appears(row, 2000)) {
-          await row.click();
-          return;
-        }
-      }
-      await this.page.keyboard.press('Escape');
-      await sleep(250);
+      await this.closeQuickInput();
     }
     throw new Error(`The palette has no command "${title}".`);
   }
 
   /** Whether the palette offers the command now (its `when` clause holds). */
   async offersCommand(title: string): Promise<boolean> {
-    await this.page.keyboard.press('F1');
-    await this.quickInput.waitFor();
-    await this.quickInput.locator('input').first().fill(`>${title}`);
-    const offered = await appears(this.row(title), 2000);
-    await this.page.keyboard.press('Escape');
+    // A command that is always there shows that the palette itself was up.
+    while (!(await this.searchPalette('Developer: Reload Window'))) await this.closeQuickInput();
+    const offered = await this.searchPalette(title);
+    await this.closeQuickInput();
     return offered;
   }
 
@@ -235,23 +224,27 @@ export class Workbench {
     return names.evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute('data-resource-name') ?? ''));
   }
 
-  /** Changes user settings; the editor picks them up within a moment (wait for what you expect to see). */
-  setSettings(settings: Readonly<Record<string, unknown>>): void {
+  /** Changes user settings and reloads: this editor does not watch its own settings file. */
+  async changeSettings(settings: Readonly<Record<string, unknown>>): Promise<void> {
     const now: unknown = JSON.parse(readFileSync(this.server.settingsFile, 'utf8'));
     const merged = { ...(now as Record<string, unknown>), ...settings };
     writeFileSync(this.server.settingsFile, JSON.stringify(merged, null, 2));
+    await this.reload();
   }
 
-  /** Switches the colour theme and waits until it is on. */
+  /** Switches the colour theme of the running window, as a person does, and waits until it is on. */
   async setTheme(theme: Theme): Promise<void> {
-    const { setting, cssClass } = themes[theme];
-    const themed = this.page.locator(`.monaco-workbench.${cssClass}`);
-    const deadline = Date.now() + patience;
-    do {
-      // Written again until it shows: the editor's watcher drops changes that follow each other closely.
-      this.setSettings({ 'workbench.colorTheme': setting });
-      if (Date.now() > deadline) throw new Error(`The editor did not switch to the theme "${setting}".`);
-    } while (!(await appears(themed, 3000)));
+    const { label, cssClass } = themes[theme];
+    await this.runCommand('Preferences: Color Theme');
+    const input = this.quickInput.locator('input').first();
+    const row = this.quickInput
+      .locator('.monaco-list-row')
+      .filter({ has: this.page.locator('.label-name', { hasText: new RegExp(`^${label}$`) }) })
+      .first();
+    await input.fill(label);
+    await row.click();
+    await this.page.locator(`.monaco-workbench.${cssClass}`).waitFor();
+    await this.quickInput.waitFor({ state: 'hidden' });
     // Webviews get the new colours a moment after the workbench.
     await sleep(300);
   }
@@ -280,6 +273,25 @@ export class Workbench {
     mkdirSync(screenshotFolder, { recursive: true });
     const log = [...this.pageLog, '--- server ---', readFileSync(this.server.logFile, 'utf8')];
     writeFileSync(path.join(screenshotFolder, `${name}.log`), log.join('\n'));
+  }
+
+  /** Opens the palette unless it is open, types, and says whether a row with `title` shows up. */
+  private async searchPalette(title: string): Promise<boolean> {
+    if (!(await this.quickInput.isVisible())) {
+      await this.page.keyboard.press('F1');
+      if (!(await appears(this.quickInput, 2000))) return false;
+    }
+    try {
+      await this.quickInput.locator('input').first().fill(`>${title}`, { timeout: 2000 });
+    } catch {
+      return false;
+    }
+    return appears(this.row(title), 2000);
+  }
+
+  private async closeQuickInput(): Promise<void> {
+    await this.page.keyboard.press('Escape');
+    await this.quickInput.waitFor({ state: 'hidden', timeout: 2000 }).catch(() => undefined);
   }
 
   private row(text: string): Locator {

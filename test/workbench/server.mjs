@@ -41,7 +41,7 @@ export const quietSettings = Object.freeze({
  * @typedef {object} Server
  * @property {string} url
  * @property {number} port
- * @property {string} settingsFile the user settings; the editor watches it
+ * @property {string} settingsFile the user settings; read when the window loads
  * @property {string} logFile what the server printed
  * @property {Promise<void>} exited
  * @property {() => Promise<void>} stop ends the server and everything that it started; safe to call twice
