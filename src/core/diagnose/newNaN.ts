@@ -1,0 +1,91 @@
+/**
+ * Where NaN is new: positions of a node's output that hold NaN although the elements of the same position that the
+ * node read do not. Born there if nothing it read is NaN, crossed over if another position's NaN was read.
+ */
+import type { AxesOfGraph } from '../onnx/axes/infer';
+import type { Graph, GraphNode } from '../onnx/graph';
+import type { Flags } from '../trace/health';
+import { hasNaN, isNaNAt, isNaNInSample, NAN } from '../trace/health';
+
+/** Flags of every measured float value; null for values that cannot hold NaN or were not measured. */
+export type FlagsOf = (value: string) => Flags | null;
+
+export interface NewNaN {
+  readonly node: GraphNode;
+  readonly value: string;
+  /** The value's own flags, restricted to the new positions. */
+  readonly cells: Flags;
+}
+
+export interface Found {
+  readonly births: readonly NewNaN[];
+  readonly crossings: readonly NewNaN[];
+}
+
+export function findNewNaN(graph: Graph, axes: AxesOfGraph, flagsOf: FlagsOf): Found {
+  const births: NewNaN[] = [];
+  const crossings: NewNaN[] = [];
+  for (const node of graph.nodes) {
+    for (const [o, value] of node.outputs.entries()) {
+      const flags = value === '' ? null : flagsOf(value);
+      if (!flags || !hasNaN(flags)) continue;
+      const born = new Uint8Array(flags.bits.length);
+      const crossed = new Uint8Array(flags.bits.length);
+      const inputs = sickInputs(node, o, axes, flagsOf);
+      for (let sample = 0; sample < flags.samples; sample += 1) {
+        for (let position = 0; position < flags.positions; position += 1) {
+          const at = sample * flags.positions + position;
+          if (((flags.bits[at] ?? 0) & NAN) === 0) continue;
+          const read = howRead(inputs, flags, sample, position);
+          if (read === 'clean') born[at] = NAN;
+          else if (read === 'elsewhere') crossed[at] = NAN;
+        }
+      }
+      if (born.some(Boolean)) births.push({ node, value, cells: { ...flags, bits: born } });
+      // Without a position axis there is no "other position" to cross from.
+      if (flags.perPosition && crossed.some(Boolean)) crossings.push({ node, value, cells: { ...flags, bits: crossed } });
+    }
+  }
+  return { births, crossings };
+}
+
+export interface SickInput {
+  readonly flags: Flags;
+  readonly samePosition: boolean;
+}
+
+/** Inputs of a node that hold NaN anywhere, and how the node reads them for its output `o`. */
+export function sickInputs(node: GraphNode, o: number, axes: AxesOfGraph, flagsOf: FlagsOf): SickInput[] {
+  const found: SickInput[] = [];
+  for (const input of new Set([...node.inputs, ...node.captured])) {
+    const flags = input === '' ? null : flagsOf(input);
+    if (!flags || !hasNaN(flags)) continue;
+    const slots = node.inputs.map((name, i) => (name === input ? i : -1)).filter((i) => i >= 0);
+    const reads = slots.map((slot) => axes.reads(node, slot, o));
+    if (reads.length > 0 && reads.every((read) => read === 'nothing')) continue;
+    // A value read twice (x·x) is read at the same position if one of its slots is.
+    found.push({ flags, samePosition: reads.includes('same-position') });
+  }
+  return found;
+}
+
+/** What the node read of `inputs` for one position of an output with `out` axes. */
+export function howRead(inputs: readonly SickInput[], out: Flags, sample: number, position: number): 'clean' | 'here' | 'elsewhere' {
+  let elsewhere = false;
+  for (const { flags, samePosition } of inputs) {
+    if (samePosition && flags.perPosition && out.perPosition) {
+      if (anySample(flags, out, sample, (s) => isNaNAt(flags, s, position))) return 'here';
+    } else if (anySample(flags, out, sample, (s) => isNaNInSample(flags, s))) {
+      if (!flags.perPosition) return 'here';
+      elsewhere = true;
+    }
+  }
+  return elsewhere ? 'elsewhere' : 'clean';
+}
+
+/** An output that does not tell samples apart has read them all. */
+function anySample(flags: Flags, out: Flags, sample: number, test: (sample: number) => boolean): boolean {
+  if (out.perSample || !flags.perSample) return test(sample);
+  for (let s = 0; s < flags.samples; s += 1) if (test(s)) return true;
+  return false;
+}

@@ -1,0 +1,138 @@
+/**
+ * Crossings: how NaN gets from the positions where it was born to positions that were clean. Inside attention only
+ * what a row may legitimately read counts: a masked NaN key should have been removed, and is named where it was not.
+ */
+import type { AxesOfGraph } from '../onnx/axes/infer';
+import type { GraphNode } from '../onnx/graph';
+import type { CrossingMechanism } from '../report';
+import type { Flags } from '../trace/health';
+import { isNaNAt, NAN, nanPositions } from '../trace/health';
+import { formatRanges } from '../trace/ranges';
+import type { AttentionSite } from './attentionSites';
+import type { MaskPlane } from './maskPlane';
+import { isMasked } from './maskPlane';
+import type { FlagsOf, NewNaN } from './newNaN';
+
+export interface Crossed extends NewNaN {
+  readonly mechanism: CrossingMechanism;
+  /** How many keys (or positions read) held NaN, per sample, and how they were masked. */
+  readonly detail: CrossingDetail;
+}
+
+export interface CrossingDetail {
+  /** Sample and position that the figures are of. */
+  readonly sample: number;
+  readonly position: number;
+  /** NaN positions that were read for it, as ranges. */
+  readonly nanRead: string;
+  /** Those among them that the mask allows; null outside attention. */
+  readonly allowed: string | null;
+}
+
+/** Masks per attention site; empty where the site has none. */
+export type PlanesOf = (site: AttentionSite) => readonly MaskPlane[];
+
+export function crossings(
+  generic: readonly NewNaN[],
+  sites: readonly AttentionSite[],
+  axes: AxesOfGraph,
+  flagsOf: FlagsOf,
+  planesOf: PlanesOf,
+): Crossed[] {
+  const inside = new Set<GraphNode>();
+  const found: Crossed[] = [];
+  for (const site of sites) {
+    if (!site.query || !site.key || !site.scores) continue;
+    const query = flagsOf(site.query);
+    const key = flagsOf(site.key);
+    if (!query?.perPosition || !key?.perPosition) continue;
+    for (const node of [site.scores, ...site.path, ...(site.output ? [site.output] : [])]) inside.add(node);
+    found.push(...inAttention(site, query, key, flagsOf, planesOf(site)));
+  }
+  for (const item of generic) {
+    if (inside.has(item.node)) continue;
+    found.push({ ...item, mechanism: byOperator(item.node), detail: detailOf(item, axes, flagsOf) });
+  }
+  return found.sort((a, b) => a.node.index - b.node.index);
+}
+
+function inAttention(site: AttentionSite, query: Flags, key: Flags, flagsOf: FlagsOf, planes: readonly MaskPlane[]): Crossed[] {
+  const scoresNode = site.scores;
+  const masked = flagsOf(site.softmax.inputs[0] ?? '');
+  const probabilities = flagsOf(site.softmax.outputs[0] ?? '');
+  if (!scoresNode || !masked || !probabilities) return [];
+  const value = site.value === null ? null : flagsOf(site.value);
+  const output = site.output ? flagsOf(site.output.outputs[0] ?? '') : null;
+  const adding = site.masks.find((mask) => mask.kind === 'add');
+  const collected = new Map<string, { node: GraphNode; mechanism: CrossingMechanism; value: string; bits: Uint8Array; detail: CrossingDetail }>();
+  const note = (node: GraphNode, mechanism: CrossingMechanism, sample: number, position: number, read: readonly number[], open: readonly number[]): void => {
+    const id = `${String(node.index)} ${mechanism}`;
+    let entry = collected.get(id);
+    if (!entry) {
+      entry = {
+        node,
+        mechanism,
+        value: node.outputs[0] ?? '',
+        bits: new Uint8Array(masked.bits.length),
+        detail: { sample, position, nanRead: ranges(read), allowed: ranges(open) },
+      };
+      collected.set(id, entry);
+    }
+    entry.bits[sample * masked.positions + position] = NAN;
+  };
+  for (let sample = 0; sample < masked.samples; sample += 1) {
+    const nanKeys = nanPositions(key, key.perSample ? sample : 0);
+    const nanValues = value ? nanPositions(value, value.perSample ? sample : 0) : [];
+    if (nanKeys.length === 0 && nanValues.length === 0) continue;
+    for (let position = 0; position < masked.positions; position += 1) {
+      if (isNaNAt(query, sample, position)) continue;
+      const open = (keys: readonly number[]): number[] =>
+        keys.filter((at) => !planes.some((plane) => isMasked(plane, sample, position, at)));
+      if (isNaNAt(masked, sample, position) && nanKeys.length > 0) {
+        const legitimate = open(nanKeys);
+        if (legitimate.length > 0 || !adding) note(scoresNode, 'contraction', sample, position, nanKeys, legitimate);
+        else note(adding.node, 'nan-plus-minus-inf', sample, position, nanKeys, legitimate);
+        continue;
+      }
+      if (site.output && output && nanValues.length > 0 && !isNaNAt(probabilities, sample, position) && isNaNAt(output, sample, position)) {
+        const legitimate = open(nanValues);
+        note(site.output, legitimate.length > 0 ? 'contraction' : 'zero-times-nan', sample, position, nanValues, legitimate);
+      }
+    }
+  }
+  return [...collected.values()].map(({ node, mechanism, value: name, bits, detail }) => ({
+    node,
+    value: name,
+    cells: { ...masked, bits },
+    mechanism,
+    detail,
+  }));
+}
+
+const ranges = (positions: readonly number[]): string => {
+  const set = new Set(positions);
+  return formatRanges(Math.max(-1, ...positions) + 1, (i) => set.has(i));
+};
+
+const reductions = /^(Reduce|CumSum|.*Normalization|.*Pool|DynamicQuantizeLinear|Arg|TopK)/;
+const gathers = /^(Gather|Scatter|Slice|Split|Concat|Tile|Expand|Pad|Transpose|Reshape|Squeeze|Unsqueeze)/;
+
+function byOperator(node: GraphNode): CrossingMechanism {
+  if (/^(MatMul|Gemm|Einsum|Conv|FusedMatMul|Attention|MultiHeadAttention|GroupQueryAttention)/.test(node.op)) return 'contraction';
+  if (node.op === 'Softmax' || node.op === 'LogSoftmax') return 'softmax-row';
+  if (reductions.test(node.op)) return 'reduction';
+  if (gathers.test(node.op)) return 'gather';
+  return 'elementwise';
+}
+
+function detailOf(item: NewNaN, axes: AxesOfGraph, flagsOf: FlagsOf): CrossingDetail {
+  const first = item.cells.bits.findIndex((bit) => (bit & NAN) !== 0);
+  const sample = Math.floor(first / item.cells.positions);
+  const read = new Set<number>();
+  for (const [i, input] of item.node.inputs.entries()) {
+    const flags = input === '' ? null : flagsOf(input);
+    if (!flags || axes.reads(item.node, i, 0) !== 'all-positions') continue;
+    for (const position of nanPositions(flags, flags.perSample ? sample : 0)) read.add(position);
+  }
+  return { sample, position: first % item.cells.positions, nanRead: ranges([...read].sort((a, b) => a - b)), allowed: null };
+}
