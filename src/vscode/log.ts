@@ -3,6 +3,13 @@ import * as vscode from 'vscode';
 import { NanoscopeError, toPayload } from '../core/errors';
 import { plainText } from './plainText';
 
+export interface EngineEnding {
+  readonly pid: number | undefined;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly stderr: string;
+}
+
 export class Log implements vscode.Disposable {
   private readonly channel = vscode.window.createOutputChannel('NaNoscope', { log: true });
 
@@ -12,6 +19,14 @@ export class Log implements vscode.Disposable {
 
   warn(text: string): void {
     this.channel.warn(plainText(text, 2000));
+  }
+
+  /** A child of the engine is gone: how, and its last words. */
+  engineEnded({ pid, exitCode, signal, stderr }: EngineEnding): void {
+    this.channel.debug(`Engine ${String(pid ?? '?')} ended: ${signal ?? `exit code ${String(exitCode)}`}`);
+    if (stderr.trim() !== '') {
+      this.channel.info(`The engine said:\n${stderr.trimEnd()}`);
+    }
   }
 
   /** The error with everything that is known about it: code, hint, causes and stacks. */

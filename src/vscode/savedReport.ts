@@ -15,9 +15,7 @@ export const maxReportBytes = 64 * 1024 * 1024;
  * @throws NanoscopeError `file-unreadable` when the bytes are not a report
  */
 export function parseReport(bytes: Uint8Array, name: string): Report {
-  if (bytes.byteLength > maxReportBytes) {
-    throw refusal(name, `it is larger than ${String(maxReportBytes / 1024 / 1024)} MB`);
-  }
+  requireReportSize(bytes.byteLength, name);
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -33,6 +31,13 @@ export function parseReport(bytes: Uint8Array, name: string): Report {
     throw refusal(name, checked.problem);
   }
   return checked.report;
+}
+
+/** @throws NanoscopeError `file-unreadable`; asked before a file is read into memory */
+export function requireReportSize(bytes: number, name: string): void {
+  if (bytes > maxReportBytes) {
+    throw refusal(name, `it is larger than ${String(maxReportBytes / 1024 / 1024)} MB`);
+  }
 }
 
 /** A value that claims to be a report: the report, or in one phrase why it is none. */

@@ -32,7 +32,10 @@ export class PanelPage implements vscode.Disposable {
   ) {
     const { webview } = panel;
     webview.options = { enableScripts: true, enableForms: false, localResourceRoots: pageRoots(extension) };
-    panel.iconPath = vscode.Uri.joinPath(extension, 'media', 'panel.svg');
+    panel.iconPath = {
+      light: vscode.Uri.joinPath(extension, 'media', 'panel-light.svg'),
+      dark: vscode.Uri.joinPath(extension, 'media', 'panel-dark.svg'),
+    };
     this.subscriptions.push(
       webview.onDidReceiveMessage((message: unknown) => {
         const parsed = fromPanel.safeParse(message);

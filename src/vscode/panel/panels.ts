@@ -13,6 +13,7 @@ import { plainText } from '../plainText';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
 import { PanelPage, pageRoots } from './page';
+import { RunProgress } from './runProgress';
 import { DiagnosisSession, type SessionRecord, type Work } from './session';
 import { keyOf, type BatchMemory, type PanelStore } from './store';
 import { subjectId, subjectName, type Subject } from './subject';
@@ -101,6 +102,9 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     const watch = new FileWatch(() => {
       void session.fileTouched();
     });
+    const progress = new RunProgress(() => {
+      session.cancel();
+    });
     const page = new PanelPage(panel, this.parts.extension, {
       onMessage: (message) => {
         void this.handle(opened, message).catch((error: unknown) => log.tell('A message of the panel', error));
@@ -115,6 +119,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       trusted: () => vscode.workspace.isTrusted,
       show: (state) => {
         page.show(state);
+        progress.follow(state, panel.visible);
         this.announce(opened);
       },
       keep: (kept) => {
@@ -142,6 +147,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       session.dispose();
       page.dispose();
       watch.dispose();
+      progress.dispose();
       this.open.delete(id);
       if (this.front === opened) {
         this.front = [...this.open.values()].at(-1) ?? null;

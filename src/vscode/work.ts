@@ -1,0 +1,82 @@
+/** Binds the use cases to an engine with today's settings, to files, and to the one engine that may run. */
+import * as vscode from 'vscode';
+import type { Engine, EngineOptions } from '../app/ports';
+import type {
+  ApplyFix,
+  Diagnose,
+  DiagnoseDeps,
+  DiagnoseEvents,
+  DiagnoseRequest,
+  FileAccess,
+  UndoFix,
+} from '../app/useCases';
+import { buildModel, isBuiltin } from '../core/models';
+import { Graph } from '../core/onnx/graph';
+import { loadModel } from '../core/onnx/load';
+import type { Report } from '../core/report';
+import { requireTrust } from './log';
+import type { Work } from './panel/session';
+import type { Queue } from './queue';
+import { engineOptions, readSetting } from './settings';
+
+export interface UseCases {
+  readonly diagnose: Diagnose;
+  readonly applyFix: ApplyFix;
+  readonly undoFix: UndoFix;
+  readonly engine: (options: EngineOptions) => Engine;
+  readonly files: FileAccess;
+}
+
+export class Workshop {
+  constructor(
+    private readonly useCases: UseCases,
+    private readonly queue: Queue,
+  ) {}
+
+  /** @param model path or `builtin:…`: settings may differ between folders */
+  workFor(model: string | null): Work {
+    const { useCases } = this;
+    const scope = model === null || isBuiltin(model) ? undefined : vscode.Uri.file(model);
+    return {
+      diagnose: (request, events, signal) => this.diagnose(request, events, signal),
+      applyFix: (request, events, signal) =>
+        this.atWork(request.model, events, signal, (deps) => useCases.applyFix(deps, request, events, signal)),
+      undoFix: (file) => useCases.undoFix({ files: useCases.files }, file),
+      inputsOf: async (path) => {
+        const proto = isBuiltin(path) ? buildModel(path).proto : (await loadModel(path, useCases)).proto;
+        return new Graph(proto).inputs;
+      },
+      stamp,
+      triesFixes: () => readSetting('fixes.runAutomatically', scope),
+    };
+  }
+
+  /** @throws NanoscopeError with a text for a person */
+  diagnose(request: DiagnoseRequest, events: DiagnoseEvents, signal?: AbortSignal): Promise<Report> {
+    return this.atWork(request.model, events, signal, (deps) => this.useCases.diagnose(deps, request, events, signal));
+  }
+
+  private atWork<T>(
+    model: string,
+    events: DiagnoseEvents,
+    signal: AbortSignal | undefined,
+    action: (deps: DiagnoseDeps) => Promise<T>,
+  ): Promise<T> {
+    requireTrust();
+    const { engine, files } = this.useCases;
+    const scope = isBuiltin(model) ? undefined : vscode.Uri.file(model);
+    const onWait = (): void => {
+      events.onProgress?.({ text: vscode.l10n.t('Waiting for another diagnosis'), fraction: null });
+    };
+    return this.queue.run(signal, onWait, () => action({ engine: engine(engineOptions(scope)), files }));
+  }
+}
+
+async function stamp(path: string): Promise<string | null> {
+  try {
+    const { mtime, size } = await vscode.workspace.fs.stat(vscode.Uri.file(path));
+    return `${String(mtime)}:${String(size)}`;
+  } catch {
+    return null; // gone, or out of reach: either way not what was diagnosed
+  }
+}
