@@ -20,3 +20,13 @@ export function shortNumber(value: JsonNumber | null): string {
 
 /** `×1.02`. */
 export const shortRatio = (ratio: number | null): string => (ratio === null ? '–' : `×${ratio.toFixed(2)}`);
+
+/** `812 bytes`, `1.4 MB`. */
+export function fileSize(bytes: number): string {
+  if (bytes < 1000) {
+    return `${String(bytes)} bytes`;
+  }
+  const units = ['kB', 'MB', 'GB', 'TB'] as const;
+  const power = Math.min(units.length, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1000 ** power).toFixed(1)} ${units[power - 1] ?? 'kB'}`;
+}

@@ -1,0 +1,21 @@
+/** What the commands are given by the composition root. */
+import type { EngineOptions } from '../app/ports';
+import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, UndoFix } from '../app/useCases';
+import type { Terminal } from './terminal';
+
+export interface Context {
+  readonly version: string;
+  readonly terminal: Terminal;
+  readonly work: { readonly diagnose: Diagnose; readonly applyFix: ApplyFix; readonly undoFix: UndoFix };
+  readonly files: FileAccess;
+  /** Aborted by Ctrl-C and by termination. */
+  readonly signal: AbortSignal;
+  createDeps(options: EngineOptions): DiagnoseDeps;
+  /** Absolute form of a path that was typed. */
+  resolvePath(path: string): string;
+  /** Tells a failure with its stack, where that was asked for (NANOSCOPE_LOG). */
+  log(error: unknown): Promise<void>;
+}
+
+/** `0` and `1` as DESIGN's exit codes; failures are thrown. */
+export type ExitCode = 0 | 1;

@@ -1,0 +1,68 @@
+/** Composition root of the command line: connects the use cases with files, the engine and this process. */
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { version } from '../../package.json';
+import { applyFix, undoFix } from '../app/fixes';
+import { diagnose } from '../app/diagnose';
+import { toPayload } from '../core/errors';
+import { createEngine } from '../runtime/client/engine';
+import { nodeFiles } from '../runtime/files/nodeFiles';
+import type { Context } from './context';
+import { printFailure } from './output';
+import { runCli } from './run';
+import { createTerminal } from './terminal';
+
+/** A loop that something keeps alive after the work is done is ended after this time, in milliseconds. */
+const lingerMs = 1000;
+
+const args = process.argv.slice(2);
+const terminal = createTerminal(process.stdout, process.stderr, process.env);
+const stop = new AbortController();
+
+const context: Context = {
+  version,
+  terminal,
+  work: { diagnose, applyFix, undoFix },
+  files: nodeFiles,
+  signal: stop.signal,
+  // The bundles lie side by side; the worker is the only one that loads the engine.
+  createDeps: (options) => ({
+    engine: createEngine({ workerPath: fileURLToPath(new URL('./worker.js', import.meta.url)), options }),
+    files: nodeFiles,
+  }),
+  resolvePath: (path) => resolve(path),
+  log,
+};
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stop.signal.aborted) {
+      // Asked twice: the child notices that its parent is gone and ends by itself.
+      process.exit(3);
+    }
+    stop.abort();
+  });
+}
+
+process.on('uncaughtException', (error) => {
+  void fail(error);
+});
+
+/** For bug reports; a stack trace is not what a person wants to see first. */
+async function log(error: unknown): Promise<void> {
+  if ((process.env['NANOSCOPE_LOG'] ?? '') !== '') {
+    await terminal.err(`${inspect(error)}\n`);
+  }
+}
+
+async function fail(error: unknown): Promise<void> {
+  await log(error);
+  await printFailure(terminal, toPayload(error), args.includes('--json'));
+  process.exit(3);
+}
+
+void runCli(context, args).then((code) => {
+  process.exitCode = code;
+  setTimeout(() => process.exit(code), lingerMs).unref();
+});

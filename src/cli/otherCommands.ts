@@ -1,0 +1,74 @@
+/** `nanoscope undo`, `models` and `save`. */
+import { fileSize } from '../app/render/numbers';
+import { visible, wrap } from '../app/render/text';
+import { NanoscopeError } from '../core/errors';
+import { buildModel, builtinModels, isBuiltin, serializeModel } from '../core/models';
+import type { Context, ExitCode } from './context';
+import { jsonText } from './output';
+
+export interface FormatOptions {
+  readonly json?: true | undefined;
+}
+
+/** Removes what `--apply` wrote. @throws NanoscopeError `not-ours`, `file-not-found` */
+export async function undoCommand(context: Context, file: string, options: FormatOptions): Promise<ExitCode> {
+  const { removed } = await context.work.undoFix({ files: context.files }, context.resolvePath(file));
+  await context.terminal.out(
+    options.json === true
+      ? jsonText({ removed })
+      : removed.map((path) => `Removed ${visible(path)}\n`).join('') || 'There was nothing to remove.\n',
+  );
+  return 0;
+}
+
+/** Built-in models with their options. */
+export async function modelsCommand(context: Context, options: FormatOptions): Promise<ExitCode> {
+  const { outStyle: style, width } = context.terminal;
+  const text = builtinModels
+    .map((model) =>
+      [
+        `${style.strong(`builtin:${model.id}`)}  ${model.title}`,
+        `  ${wrap(model.description, width - 2, 2)}`,
+        ...model.options.map((option) => `    ${option.name}=${String(option.default)}  (${option.allowed})`),
+      ].join('\n'),
+    )
+    .join('\n\n');
+  const example = 'Options go behind a question mark: "builtin:kimi-k2-mini?layers=61&attention=eager-where&seed=1"';
+  await context.terminal.out(
+    options.json === true ? jsonText({ models: builtinModels }) : `${text}\n\n${style.quiet(example)}\n`,
+  );
+  return 0;
+}
+
+export interface SaveOptions extends FormatOptions {
+  readonly force?: true | undefined;
+}
+
+/** Writes a built-in model as an ordinary `.onnx`. @throws NanoscopeError `usage`, `would-overwrite` */
+export async function saveCommand(
+  context: Context,
+  model: string,
+  out: string,
+  options: SaveOptions,
+): Promise<ExitCode> {
+  if (!isBuiltin(model)) {
+    throw new NanoscopeError('usage', `${model} is not a built-in model.`, 'List them with: nanoscope models');
+  }
+  const file = context.resolvePath(out);
+  const { proto, uri, title } = buildModel(model);
+  if (options.force !== true && (await context.files.exists(file))) {
+    throw new NanoscopeError('would-overwrite', `${file} exists already.`, 'Choose another name, or add --force.');
+  }
+  const bytes = serializeModel(proto);
+  await context.files.writeAtomic(file, once(bytes));
+  await context.terminal.out(
+    options.json === true
+      ? jsonText({ file, bytes: bytes.length, model: uri })
+      : `Saved ${title} as ${visible(file)} (${fileSize(bytes.length)})\n`,
+  );
+  return 0;
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
+}

@@ -1,0 +1,101 @@
+/** The command line's grammar. What a command does is in a file of its own. */
+import { Command, Option } from 'commander';
+import { engineLevels } from '../core/report';
+import { parseLengths, parseMask, parseMemoryLimit, parseRows, parseSeed, parseTimeout } from './arguments';
+import type { Context, ExitCode } from './context';
+import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
+import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
+
+const examples = `
+Examples:
+  $ nanoscope diagnose model.onnx                              a batch of 5 and 35 tokens, left padded
+  $ nanoscope diagnose model.onnx --inputs batch.npz           your own batch: .npz, .npy, .json, .pb or a folder
+  $ nanoscope diagnose model.onnx --lengths 3,7,0 --pad right  three samples, the last of them empty
+  $ nanoscope diagnose model.onnx --json --no-fixes > report.json
+  $ nanoscope diagnose model.onnx --apply unmask-rows          writes model.fixed.onnx and diagnoses it
+  $ nanoscope undo model.fixed.onnx
+  $ nanoscope diagnose "builtin:kimi-k2-mini?layers=61" --rows 1,15,33
+
+Exit codes of diagnose:
+  0  no NaN is born     1  NaN is born somewhere, at padding too
+  2  bad usage or input     3  the engine failed, or the run was cancelled
+With --apply, the code is that of the patched copy.
+`;
+
+/**
+ * @param args what was typed after `nanoscope`; reports tell how to repeat them
+ * @param done is called with the exit code of the command that ran
+ */
+export function createProgram(context: Context, args: readonly string[], done: (code: ExitCode) => void): Command {
+  const program = new Command('nanoscope')
+    .description('See where NaN begins: runs an attention model, shows where NaN is born, why, and which fix heals.')
+    .version(context.version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', examples)
+    .showSuggestionAfterError(true);
+
+  program
+    .command('diagnose')
+    .description('run a model on a batch and show where NaN is born, how it spreads and what heals it')
+    .argument('<model>', 'an .onnx file, or a built-in model such as builtin:kimi-k2-mini')
+    .option('--inputs <file>', 'the batch: .npz, .npy, .json, .pb, or a folder of input_0.pb, input_1.pb, …')
+    .option('--lengths <n,n,…>', 'real tokens per sample, 0 for an empty one (default: 5,35)', parseLengths)
+    .addOption(new Option('--pad <side>', 'where padding goes (default: left)').choices(['left', 'right', 'none']))
+    .option('--seed <n>', 'seed of the made batch (default: 1)', parseSeed)
+    .option('--mask <name[:inverted]>', 'the mask input, :inverted where true or 1 means padding', parseMask)
+    .addOption(
+      new Option('--level <level>', 'optimization level that your own runs use, compared with the measuring run')
+        .choices(engineLevels)
+        .default('all'),
+    )
+    .option('--json', 'print the report as one JSON document, failures included')
+    .option('--markdown', 'print the report as Markdown')
+    .option('--no-fixes', 'do not try fixes')
+    .option('--apply <fix>', 'write a copy with this fix and diagnose the copy')
+    .option('--out <file>', 'where --apply writes (default: <name>.fixed.onnx beside the model)')
+    .addOption(
+      new Option('--weights <how>', 'big weights of the copy: refer to the original file, or copy them').choices([
+        'reference',
+        'copy',
+      ]),
+    )
+    .option('--rows <layers>', 'show these layers only, such as 1,15,33 or 0-3', parseRows)
+    .option('--all-rows', 'show every row, inputs of sublayers too, and fold nothing')
+    .option('--timeout <seconds>', 'end the engine after this time (default: 600)', parseTimeout)
+    .option('--memory-limit <megabytes>', 'end the engine when it uses more memory than this', parseMemoryLimit)
+    .addHelpText('after', examples)
+    .action(async (model: string, options: DiagnoseOptions) => {
+      done(await diagnoseCommand(context, model, options, args));
+    });
+
+  program
+    .command('undo')
+    .description('remove a copy that --apply wrote, and nothing else')
+    .argument('<file>', 'the copy, such as model.fixed.onnx')
+    .option('--json', 'print one JSON document')
+    .action(async (file: string, options: FormatOptions) => {
+      done(await undoCommand(context, file, options));
+    });
+
+  program
+    .command('models')
+    .description('list the built-in models and their options')
+    .option('--json', 'print one JSON document')
+    .action(async (options: FormatOptions) => {
+      done(await modelsCommand(context, options));
+    });
+
+  program
+    .command('save')
+    .description('save a built-in model as an ordinary .onnx file')
+    .argument('<model>', 'such as "builtin:kimi-k2-mini?layers=8&seed=2"')
+    .argument('<file>', 'where to write it')
+    .option('--force', 'replace a file that exists')
+    .option('--json', 'print one JSON document')
+    .action(async (model: string, file: string, options: SaveOptions) => {
+      done(await saveCommand(context, model, file, options));
+    });
+
+  return program;
+}
