@@ -1,0 +1,57 @@
+/** The batch bar's fields: from the host's choice, as typed, and back; pure. */
+import type { BatchChoice } from '../../src/protocol/panel';
+import type { BatchDraft } from './ui';
+
+export const draftOf = (batch: BatchChoice): BatchDraft => ({
+  kind: batch.kind,
+  lengths: batch.lengths.join(', '),
+  pad: batch.pad,
+  seed: String(batch.seed),
+  mask: batch.mask ?? '',
+  level: batch.level,
+});
+
+const maxLength = 1_000_000;
+const maxSamples = 1024;
+
+/** What is wrong with the lengths as typed, in one sentence with a way out; null when they are fine. */
+export function lengthsProblem(text: string): string | null {
+  const parts = splitList(text);
+  if (parts.length === 0) {
+    return 'Give one length per sample, for example 5, 35.';
+  }
+  const odd = parts.find((part) => !/^\d+$/.test(part));
+  if (odd !== undefined) {
+    return `“${odd}” is not a whole number: give lengths such as 5, 35.`;
+  }
+  if (parts.some((part) => Number(part) > maxLength)) {
+    return 'A sample can have at most 1,000,000 tokens.';
+  }
+  if (parts.length > maxSamples) {
+    return 'A batch can have at most 1,024 samples.';
+  }
+  return parts.every((part) => Number(part) === 0) ? 'At least one sample needs a token.' : null;
+}
+
+export const seedProblem = (text: string): string | null =>
+  /^\d{1,10}$/.test(text.trim()) && Number(text) <= 0xffff_ffff ? null : 'The seed is a whole number from 0 to 4294967295.';
+
+/** What the host is asked to run; null while a field is invalid. */
+export function batchOf(typed: BatchDraft, known: BatchChoice): BatchChoice | null {
+  const base = {
+    ...known,
+    kind: typed.kind,
+    pad: typed.pad,
+    mask: typed.mask === '' ? null : typed.mask,
+    level: typed.level,
+  };
+  if (typed.kind === 'file') {
+    return known.file === null ? null : base;
+  }
+  if (lengthsProblem(typed.lengths) !== null || seedProblem(typed.seed) !== null) {
+    return null;
+  }
+  return { ...base, lengths: splitList(typed.lengths).map(Number), seed: Number(typed.seed) };
+}
+
+const splitList = (text: string): string[] => text.split(/[\s,;]+/).filter((part) => part !== '');

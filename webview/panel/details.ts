@@ -1,0 +1,44 @@
+/** The details of a chosen cell: its figures and every finding that belongs to its row. */
+import { html, nothing, type TemplateResult } from 'lit';
+import { rowOf } from '../../src/app/render/notes';
+import type { Report } from '../../src/core/report';
+import { titleOf } from './card';
+import { findingView } from './finding';
+import { healthFigures, tensorFigures, wholeFigures } from './figures';
+import type { PanelPage } from './page';
+import { goToCell } from './table';
+
+export function detailsView(page: PanelPage, report: Report): TemplateResult | typeof nothing {
+  const cell = page.context.ui.details;
+  const row = cell === null ? undefined : report.table[cell.row];
+  if (cell === null || row === undefined) {
+    return nothing;
+  }
+  const health = row.samples?.[cell.sample];
+  const findings = [...report.origins, ...report.spread, ...report.silent].filter(
+    (finding) => rowOf(report.table, finding) === row,
+  );
+  const close = (): void => {
+    page.change({ details: null });
+    goToCell(page, report, cell);
+  };
+  return html`<section
+    class="details"
+    aria-labelledby="details-title"
+    @keydown=${(event: KeyboardEvent) => {
+      if (event.key === 'Escape') {
+        close();
+      }
+    }}
+  >
+    <h2 id="details-title" tabindex="-1">
+      ${titleOf(report, cell.row)}${cell.sample < 0 || row.samples === null ? nothing : `, sample ${String(cell.sample)}`}
+    </h2>
+    <vscode-button appearance="secondary" class="close" @click=${close}>Close</vscode-button>
+    <dl>
+      ${tensorFigures(row)} ${health === undefined ? nothing : healthFigures(health)}
+      ${row.samples === null && row.whole !== undefined ? wholeFigures(row.whole) : nothing}
+    </dl>
+    ${findings.map((finding) => html`<div class="found">${findingView(finding)}</div>`)}
+  </section>`;
+}

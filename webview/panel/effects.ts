@@ -1,0 +1,72 @@
+/**
+ * What a template cannot say: sizes that must be measured, scroll positions, the place of the card, the canvas.
+ * Runs after every draw and changes nothing that has not changed.
+ */
+import { drawMap } from './mapCanvas';
+import type { PanelPage } from './page';
+
+export class Effects {
+  #observed: Element | null = null;
+  readonly #sizes = new ResizeObserver(() => {
+    this.#measure();
+  });
+
+  constructor(
+    private readonly page: PanelPage,
+    private readonly root: HTMLElement,
+  ) {}
+
+  apply(): void {
+    this.#watchTable();
+    this.#placeCard();
+    drawMap(this.page, this.root);
+  }
+
+  /** A new scroller (first report, or the table came back) starts where the person had left the last one. */
+  #watchTable(): void {
+    const scroller = this.root.querySelector('#table-scroller');
+    if (scroller === this.#observed) {
+      return;
+    }
+    if (this.#observed !== null) {
+      this.#sizes.unobserve(this.#observed);
+    }
+    this.#observed = scroller;
+    if (scroller !== null) {
+      this.#sizes.observe(scroller);
+      this.#sizes.observe(this.root);
+      const { tableTop, tableLeft } = this.page.context.ui;
+      this.#measure();
+      // Measuring may ask for another draw; the fillers have their height now, so the position can be set now.
+      scroller.scrollTo({ top: tableTop, left: tableLeft });
+    }
+  }
+
+  #measure(): void {
+    const scroller = this.#observed;
+    if (scroller !== null) {
+      const head = scroller.querySelector('thead')?.getBoundingClientRect().height ?? 0;
+      this.page.measured({ width: scroller.clientWidth, height: Math.max(0, scroller.clientHeight - head) });
+    }
+  }
+
+  /** Under the cell, or above it where there is no room; never outside the page. */
+  #placeCard(): void {
+    const card = this.root.querySelector<HTMLElement>('#card');
+    const anchor = this.page.context.hovered?.anchor;
+    for (const cell of this.root.querySelectorAll('[aria-describedby="card"]')) {
+      cell.removeAttribute('aria-describedby');
+    }
+    if (card === null || anchor === undefined) {
+      return;
+    }
+    document.activeElement?.closest('[data-cell]')?.setAttribute('aria-describedby', 'card');
+    const margin = 8;
+    const { width, height } = card.getBoundingClientRect();
+    const below = anchor.bottom + 4;
+    const top = below + height + margin <= window.innerHeight ? below : Math.max(margin, anchor.top - height - 4);
+    const left = Math.max(margin, Math.min(anchor.left, document.documentElement.clientWidth - width - margin));
+    card.style.setProperty('--top', `${String(Math.round(top))}px`);
+    card.style.setProperty('--left', `${String(Math.round(left))}px`);
+  }
+}

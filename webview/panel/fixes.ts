@@ -1,0 +1,130 @@
+/** The fixes in the order in which the tournament ranked them, each with its proof. */
+import { html, nothing, type TemplateResult } from 'lit';
+import type { FixResult, Reference, Report, Verdict } from '../../src/core/report';
+import type { PanelState } from '../../src/protocol/panel';
+import { figure, visible } from '../shared/text';
+import { item } from './figures';
+import type { PanelPage } from './page';
+
+/** Only these may be applied: `hides` gives wrong numbers, `fails` gives NaN. */
+const applicable: ReadonlySet<Verdict> = new Set<Verdict>(['heals', 'partial', 'unproven']);
+
+const verdictMeaning: Readonly<Record<Verdict, string>> = {
+  heals: 'No NaN is left and real tokens equal the reference.',
+  partial: 'Real tokens are clean and equal the reference; NaN is left at padding.',
+  hides: 'No NaN is left, but real tokens differ from the reference.',
+  fails: 'NaN is left at real tokens.',
+  unproven: 'No NaN is left, but there is no reference to compare with.',
+  declines: 'This fix does not apply here.',
+};
+const referenceWords: Readonly<Record<Reference, string>> = {
+  unpadded: 'each sample run alone',
+  'in-batch': 'the same batch with masked slots removed exactly',
+  'high-precision': 'the same run in higher precision',
+  none: 'none',
+};
+
+export function fixesView(page: PanelPage, state: PanelState, report: Report): TemplateResult {
+  return html`<section class="fixes" aria-labelledby="fixes-title">
+    <h2 id="fixes-title">Fixes</h2>
+    ${fixList(page, state, report)}
+  </section>`;
+}
+
+function fixList(page: PanelPage, state: PanelState, report: Report): TemplateResult {
+  // After one is applied the report is that of the fixed copy; the fixes worth showing are those of the sick model.
+  const fixes = state.applied === null ? report.fixes : (state.before?.fixes ?? report.fixes);
+  if (fixes === undefined) {
+    return state.phase === 'running'
+      ? html`<p class="measuring" role="status">
+          <vscode-progress-ring aria-hidden="true"></vscode-progress-ring>
+          Fixes are being measured: each is run and compared with the reference.
+        </p>`
+      : report.origins.length === 0
+        ? html`<p class="quiet">Nothing to fix.</p>`
+        : html`<p class="quiet">Fixes have not been measured.</p>
+            ${
+              state.readOnly
+                ? nothing
+                : html`<vscode-button id="try-fixes" @click=${() => page.post({ type: 'tryFixes' })}>Try the fixes</vscode-button>`
+            }`;
+  }
+  if (fixes.length === 0) {
+    return html`<p class="quiet">${report.origins.length === 0 ? 'Nothing to fix.' : 'No fix is known for this birth.'}</p>`;
+  }
+  return html`<ol class="cards">
+    ${fixes.map((fix, rank) => fixCard(page, state, fix, rank))}
+  </ol>`;
+}
+
+function fixCard(page: PanelPage, state: PanelState, fix: FixResult, rank: number): TemplateResult {
+  const applied = state.applied?.fixId === fix.id;
+  return html`<li class="fix ${fix.verdict}" data-fix=${fix.id}>
+    <div class="fixhead">
+      <span class="badge" title=${verdictMeaning[fix.verdict]}>${fix.verdict}</span>
+      <h3>${visible(fix.title)}</h3>
+      ${button(page, state, fix, rank, applied)}
+    </div>
+    <p class="explanation">${visible(fix.reason)}</p>
+    ${fix.verdict === 'declines' ? nothing : proof(fix)}
+  </li>`;
+}
+
+function proof(fix: FixResult): TemplateResult {
+  return html`<dl>
+    ${item('Difference', differenceText(fix))} ${item('Reference', referenceWords[fix.reference])}
+    ${item('NaN left', nanText(fix))}
+    ${item('Top token', fix.topTokenSame === null ? '–' : fix.topTokenSame ? 'same' : 'different')}
+    ${item('Cost', fix.costRatio === null ? 'not measured' : `×${fix.costRatio.toFixed(2)}`)}
+    ${item('Edits', String(fix.edits))}
+    ${fix.paddingShift == null || fix.paddingShift === 0 ? nothing : item('Padding shift', figure(fix.paddingShift))}
+  </dl>`;
+}
+
+/** `2.7e−6 ≤ 1e−5`: what real tokens differ by, against what is tolerated. */
+function differenceText(fix: FixResult): string {
+  const { realMaxAbsDiff: difference, tolerance } = fix;
+  if (difference === null) {
+    return '–';
+  }
+  if (tolerance === null) {
+    return figure(difference);
+  }
+  if (typeof difference === 'string') {
+    return `${figure(difference)} (tolerance ${figure(tolerance)})`;
+  }
+  return `${figure(difference)} ${difference <= tolerance ? '≤' : '>'} ${figure(tolerance)}`;
+}
+
+const nanText = (fix: FixResult): string =>
+  fix.nanAfter === null
+    ? '–'
+    : fix.nanAfter === 0
+      ? '0'
+      : `${String(fix.nanAfter)} (${String(fix.realNanAfter ?? 0)} at real tokens)`;
+
+function button(
+  page: PanelPage,
+  state: PanelState,
+  fix: FixResult,
+  rank: number,
+  applied: boolean,
+): TemplateResult | typeof nothing {
+  if (state.readOnly || !applicable.has(fix.verdict)) {
+    return nothing;
+  }
+  const off = state.phase === 'running';
+  if (applied) {
+    return html`<span class="quiet">applied</span>
+      <vscode-button appearance="secondary" ?disabled=${off} @click=${() => page.post({ type: 'undo' })}
+        >Undo</vscode-button
+      >`;
+  }
+  return html`<vscode-button
+    appearance=${rank === 0 && fix.verdict === 'heals' && state.applied === null ? 'primary' : 'secondary'}
+    aria-label="Apply: ${visible(fix.title)}"
+    ?disabled=${off || state.applied !== null}
+    @click=${() => page.post({ type: 'apply', fixId: fix.id })}
+    >Apply</vscode-button
+  >`;
+}

@@ -1,0 +1,290 @@
+/**
+ * Draws the map. Every cell with NaN covers at least one device pixel, so that no NaN is lost where 500 stages share
+ * 480 pixels: clean cells are painted first, then NaN at padding, then NaN at real tokens over both.
+ */
+import { parseRanges } from '../../src/core/trace/ranges';
+import type { Report } from '../../src/core/report';
+import { rowTitle } from './describe';
+import type { PanelPage } from './page';
+import { portRows, type PanelRow } from './rows';
+import type { UiState } from './ui';
+
+export interface MapCell {
+  /** Index into `mapRows`. */
+  readonly line: number;
+  readonly position: number;
+}
+
+const left = 84;
+const bottom = 18;
+const tallest = 480;
+const rowHeights = { least: 1, most: 14 } as const;
+
+let rowsMemo: { readonly report: Report; readonly port: UiState['port']; readonly rows: PanelRow[] } | null = null;
+/** The stages that the map shows: those of the chosen ports. */
+export function mapRows(report: Report, port: UiState['port']): PanelRow[] {
+  if (rowsMemo?.report !== report || rowsMemo.port !== port) {
+    rowsMemo = { report, port, rows: portRows(report, port) };
+  }
+  return rowsMemo.rows;
+}
+
+let cursor: MapCell | null = null;
+let drawn = '';
+let drawnReport: Report | null = null;
+
+/** Paints when the report, the sample, the size, the theme or the cursor has changed. */
+export function drawMap(page: PanelPage, root: HTMLElement): void {
+  const canvas = root.querySelector<HTMLCanvasElement>('#map');
+  const report = page.context.state?.report;
+  if (canvas === null || report == null) {
+    drawnReport = null;
+    return;
+  }
+  const rows = mapRows(report, page.context.ui.port);
+  const sample = page.context.ui.mapSample;
+  const width = canvas.parentElement?.clientWidth ?? 0;
+  const rowHeight = Math.max(rowHeights.least, Math.min(rowHeights.most, tallest / Math.max(1, rows.length)));
+  const height = Math.min(tallest, Math.ceil(rows.length * rowHeight)) + bottom;
+  const scale = window.devicePixelRatio || 1;
+  const colours = readColours(canvas);
+  const key = JSON.stringify([sample, width, height, scale, colours, cursor, page.context.ui.port]);
+  if (key === drawn && report === drawnReport) {
+    return;
+  }
+  drawn = key;
+  drawnReport = report;
+  canvas.width = Math.round(width * scale);
+  canvas.height = Math.round(height * scale);
+  canvas.style.setProperty('--map-height', `${String(height)}px`);
+  const paint = canvas.getContext('2d');
+  if (paint === null || width <= left) {
+    return;
+  }
+  paint.scale(scale, scale);
+  paint.clearRect(0, 0, width, height);
+  const plot = { left, width: width - left - 1, height: height - bottom };
+  const y = (line: number): number => (line * plot.height) / rows.length;
+  paintBackground(paint, report, rows, sample, plot, y, colours);
+  for (const role of ['p', 'r'] as const) {
+    paintNan(paint, report, rows, sample, plot, y, role, role === 'p' ? colours.padNan : colours.realNan);
+  }
+  paintAxes(paint, report, rows, plot, y, colours);
+  if (cursor !== null) {
+    const row = rows[cursor.line];
+    const of = row?.row.samples?.[sample]?.of ?? 1;
+    paint.strokeStyle = colours.focus;
+    paint.lineWidth = 2;
+    const cellWidth = plot.width / of;
+    paint.strokeRect(
+      plot.left + cursor.position * cellWidth - 1,
+      y(cursor.line) - 1,
+      Math.max(3, cellWidth) + 2,
+      Math.max(3, y(1)) + 2,
+    );
+  }
+}
+
+interface Colours {
+  readonly pad: string;
+  readonly real: string;
+  readonly padNan: string;
+  readonly realNan: string;
+  readonly unknown: string;
+  readonly text: string;
+  readonly line: string;
+  readonly focus: string;
+  readonly font: string;
+}
+
+/** The style sheet decides the colours (it knows the theme); the canvas only reads them. */
+function readColours(canvas: HTMLElement): Colours {
+  const style = getComputedStyle(canvas);
+  const read = (name: string): string => style.getPropertyValue(name).trim();
+  return {
+    pad: read('--map-pad'),
+    real: read('--map-real'),
+    padNan: read('--nan-pad'),
+    realNan: read('--nan-real'),
+    unknown: read('--map-unknown'),
+    text: read('--quiet'),
+    line: read('--map-line'),
+    focus: read('--vscode-focusBorder'),
+    font: `11px ${style.fontFamily}`,
+  };
+}
+
+interface Plot {
+  readonly left: number;
+  readonly width: number;
+  readonly height: number;
+}
+type Y = (line: number) => number;
+
+function paintBackground(
+  paint: CanvasRenderingContext2D,
+  report: Report,
+  rows: readonly PanelRow[],
+  sample: number,
+  plot: Plot,
+  y: Y,
+  colours: Colours,
+): void {
+  rows.forEach((row, line) => {
+    const top = y(line);
+    const tall = y(line + 1) - top;
+    const of = row.row.samples?.[sample]?.of;
+    if (of === undefined) {
+      // No position is known, so no position is painted: an empty frame, filled lightly where NaN is.
+      paint.strokeStyle = row.row.whole?.nan === true ? colours.realNan : colours.unknown;
+      paint.lineWidth = 1;
+      paint.setLineDash([3, 3]);
+      paint.strokeRect(plot.left + 0.5, top + 0.5, plot.width - 1, Math.max(1, tall - 1));
+      paint.setLineDash([]);
+      return;
+    }
+    const roles = rolesOf(report, row, sample);
+    for (const { from, to, role } of runs(roles)) {
+      paint.fillStyle = role === 'p' ? colours.pad : colours.real;
+      paint.fillRect(plot.left + (from * plot.width) / of, top, ((to - from) * plot.width) / of, tall);
+    }
+  });
+}
+
+function paintNan(
+  paint: CanvasRenderingContext2D,
+  report: Report,
+  rows: readonly PanelRow[],
+  sample: number,
+  plot: Plot,
+  y: Y,
+  wanted: 'p' | 'r',
+  colour: string,
+): void {
+  paint.fillStyle = colour;
+  const pixel = 1 / (window.devicePixelRatio || 1);
+  rows.forEach((row, line) => {
+    const health = row.row.samples?.[sample];
+    if (health === undefined || health.nan === 0) {
+      return;
+    }
+    const roles = rolesOf(report, row, sample);
+    const top = y(line);
+    const tall = Math.max(pixel, y(line + 1) - top);
+    for (const range of parseRanges(health.nanAt)) {
+      for (const { from, to, role } of runs(roles.slice(range.from, range.to + 1))) {
+        if (role === wanted) {
+          const start = plot.left + ((range.from + from) * plot.width) / health.of;
+          paint.fillRect(start, top, Math.max(pixel, ((to - from) * plot.width) / health.of), tall);
+        }
+      }
+    }
+  });
+}
+
+function paintAxes(
+  paint: CanvasRenderingContext2D,
+  report: Report,
+  rows: readonly PanelRow[],
+  plot: Plot,
+  y: Y,
+  colours: Colours,
+): void {
+  paint.font = colours.font;
+  paint.fillStyle = colours.text;
+  paint.strokeStyle = colours.line;
+  paint.lineWidth = 1;
+  paint.textBaseline = 'top';
+  let lastLabel = -Infinity;
+  rows.forEach((row, line) => {
+    const starts = line === 0 || row.layer !== rows[line - 1]?.layer || (row.layer === null && line > 0);
+    if (!starts) {
+      return;
+    }
+    const top = Math.round(y(line)) + 0.5;
+    // Lines between layers only where they do not drown the layers.
+    if (line > 0 && plot.height / rows.length >= 4) {
+      paint.beginPath();
+      paint.moveTo(plot.left, top);
+      paint.lineTo(plot.left + plot.width, top);
+      paint.stroke();
+    }
+    if (top - lastLabel >= 12 && top + 10 <= plot.height + 4) {
+      paint.fillText(clipped(row.layer ?? rowTitle(row)), 0, top);
+      lastLabel = top;
+    }
+  });
+  const positions = report.batch.positions;
+  if (positions > 0) {
+    const step = Math.max(1, Math.ceil(positions / Math.max(1, Math.floor(plot.width / 48))));
+    const nice = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((candidate) => candidate >= step) ?? step;
+    for (let position = 0; position < positions; position += nice) {
+      paint.fillText(String(position), plot.left + (position * plot.width) / positions, plot.height + 5);
+    }
+  }
+}
+
+const clipped = (text: string): string => (text.length > 13 ? `${text.slice(0, 12)}…` : text);
+
+/** Roles of the sequence that a row is counted on. */
+function rolesOf(report: Report, row: PanelRow, sample: number): string {
+  const of = row.row.samples?.[sample]?.of;
+  const { memory, roles } = report.batch;
+  const own = of !== report.batch.positions && of === memory?.positions ? memory?.roles[sample] : roles[sample];
+  return (own ?? '').length === of ? (own ?? '') : 'r'.repeat(of ?? 0);
+}
+
+/** Runs of equal roles, `to` exclusive. */
+function runs(roles: string): { readonly from: number; readonly to: number; readonly role: string }[] {
+  const found: { from: number; to: number; role: string }[] = [];
+  for (let i = 0; i < roles.length; i++) {
+    const role = roles[i] ?? '';
+    const last = found.at(-1);
+    if (last?.role === role) {
+      last.to = i + 1;
+    } else {
+      found.push({ from: i, to: i + 1, role });
+    }
+  }
+  return found;
+}
+
+/** The cell under the pointer, or null beside the plot. */
+export function cellAt(event: MouseEvent, report: Report, page: PanelPage): MapCell | null {
+  const canvas = event.currentTarget as HTMLCanvasElement;
+  const box = canvas.getBoundingClientRect();
+  const rows = mapRows(report, page.context.ui.port);
+  const x = event.clientX - box.left - left;
+  const line = Math.floor(((event.clientY - box.top) * rows.length) / (box.height - bottom));
+  const row = rows[line];
+  if (x < 0 || x >= box.width - left || row === undefined) {
+    return null;
+  }
+  const of = row.row.samples?.[page.context.ui.mapSample]?.of ?? 1;
+  return { line, position: Math.min(of - 1, Math.floor((x * of) / (box.width - left - 1))) };
+}
+
+/** Frames a cell and says what it is in the line under the map. */
+export function moveCursor(page: PanelPage, report: Report, cell: MapCell | null): void {
+  cursor = cell;
+  page.draw();
+  const readout = document.getElementById('map-readout');
+  if (readout !== null) {
+    readout.textContent = cell === null ? '\u00a0' : describe(page, report, cell);
+  }
+}
+
+function describe(page: PanelPage, report: Report, cell: MapCell): string {
+  const row = mapRows(report, page.context.ui.port)[cell.line];
+  const sample = page.context.ui.mapSample;
+  if (row === undefined) {
+    return '\u00a0';
+  }
+  const health = row.row.samples?.[sample];
+  if (health === undefined) {
+    return `${rowTitle(row)} · positions unknown · ${row.row.whole?.nan === true ? 'NaN' : 'no NaN'}`;
+  }
+  const role = rolesOf(report, row, sample)[cell.position] === 'p' ? 'padding' : 'real';
+  const nan = parseRanges(health.nanAt).some(({ from, to }) => from <= cell.position && cell.position <= to);
+  return `${rowTitle(row)} · position ${String(cell.position)} (${role}) · ${nan ? 'NaN' : 'no NaN'}`;
+}

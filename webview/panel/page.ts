@@ -1,0 +1,168 @@
+/**
+ * The page's one mutable thing: the host's last state, the person's settings, and when to draw. Views are functions
+ * of it; they change it through `change` and talk to the host through `post`.
+ */
+import { render } from 'lit';
+import { fromPanel, toPanel, panelState, type FromPanel, type PanelState } from '../../src/protocol/panel';
+import type { Host } from '../shared/host';
+import { Effects } from './effects';
+import { readUi, type CellRef, type UiState } from './ui';
+import { panelView } from './view';
+
+export interface Context {
+  readonly state: PanelState | null;
+  readonly ui: UiState;
+  /** The cell under the pointer or the keyboard focus, whose card is shown. */
+  readonly hovered: { readonly cell: CellRef; readonly anchor: DOMRect } | null;
+  /** A message that could not be read; shown, never swallowed. */
+  readonly protocolError: string | null;
+  /** Size of the table's viewport, CSS pixels. */
+  readonly tableSize: { readonly width: number; readonly height: number };
+}
+
+export class PanelPage {
+  #state: PanelState | null = null;
+  #ui: UiState;
+  #hovered: Context['hovered'] = null;
+  #protocolError: string | null = null;
+  #tableSize = { width: 0, height: 0 };
+  readonly #effects: Effects;
+  #drawing = false;
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly host: Host<FromPanel>,
+  ) {
+    this.#effects = new Effects(this, root);
+    const kept = host.kept();
+    const fields = typeof kept === 'object' && kept !== null ? kept : {};
+    this.#ui = readUi('ui' in fields ? fields.ui : null);
+    const state = panelState.safeParse('state' in fields ? fields.state : null);
+    this.#state = state.success ? (('state' in fields ? fields.state : null) as PanelState) : null;
+  }
+
+  start(): void {
+    window.addEventListener('message', (event: MessageEvent<unknown>) => {
+      this.receive(event.data);
+    });
+    window.addEventListener('scroll', () => {
+      this.remember({ pageTop: window.scrollY });
+    });
+    window.addEventListener('pagehide', () => {
+      this.#keep();
+    });
+    // Canvas colours do not follow the theme by themselves.
+    new MutationObserver(() => {
+      this.draw();
+    }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+    this.#drawNow();
+    window.scrollTo({ top: this.#ui.pageTop });
+    this.host.post({ type: 'ready' });
+  }
+
+  get context(): Context {
+    return {
+      state: this.#state,
+      ui: this.#ui,
+      hovered: this.#hovered,
+      protocolError: this.#protocolError,
+      tableSize: this.#tableSize,
+    };
+  }
+
+  /** Validates and takes a message of the host. */
+  receive(message: unknown): void {
+    const parsed = toPanel.safeParse(message);
+    if (!parsed.success) {
+      const issue = parsed.error.issues[0];
+      this.#protocolError = issue === undefined ? 'no reason given' : `${issue.path.join('.')}: ${issue.message}`;
+      this.draw();
+      return;
+    }
+    // The message itself and not the parsed copy: fields that this version does not know must survive a reload.
+    const { state } = message as { state: PanelState };
+    const before = this.#state;
+    this.#protocolError = null;
+    this.#state = state;
+    this.#hovered = null;
+    if (before?.modelName !== state.modelName) {
+      this.#ui = { ...this.#ui, draft: null, active: null, details: null, mapSample: 0 };
+    } else if (JSON.stringify(before.batch) !== JSON.stringify(state.batch)) {
+      this.#ui = { ...this.#ui, draft: null };
+    }
+    this.change(fitting(this.#ui, state));
+  }
+
+  /** Checks before sending: the host would refuse a malformed message without the person seeing why. */
+  post(message: FromPanel): void {
+    this.host.post(fromPanel.parse(message));
+  }
+
+  change(change: Partial<UiState>): void {
+    this.remember(change);
+    this.draw();
+  }
+
+  /** Keeps without drawing: scroll positions. */
+  remember(change: Partial<UiState>): void {
+    this.#ui = { ...this.#ui, ...change };
+    this.#keeping ??= setTimeout(() => {
+      this.#keep();
+    }, 100);
+  }
+
+  hover(hovered: Context['hovered']): void {
+    if (hovered !== null || this.#hovered !== null) {
+      this.#hovered = hovered;
+      this.draw();
+    }
+  }
+
+  measured(size: Context['tableSize']): void {
+    if (size.width !== this.#tableSize.width || size.height !== this.#tableSize.height) {
+      this.#tableSize = size;
+      this.draw();
+    }
+  }
+
+  /** Draws once in the next frame, however often it is called. */
+  draw(): void {
+    if (!this.#drawing) {
+      this.#drawing = true;
+      requestAnimationFrame(() => {
+        this.#drawNow();
+      });
+    }
+  }
+
+  /** Draws at once: for keys, where focus must follow in the same turn. */
+  flush(): void {
+    this.#drawNow();
+  }
+
+  #drawNow(): void {
+    this.#drawing = false;
+    render(panelView(this), this.root);
+    this.#effects.apply();
+  }
+
+  #keep(): void {
+    clearTimeout(this.#keeping);
+    this.#keeping = undefined;
+    this.host.keep({ state: this.#state, ui: this.#ui });
+  }
+}
+
+/** Selections that the new report cannot show are let go. */
+function fitting(ui: UiState, state: PanelState): Partial<UiState> {
+  const rows = state.report?.table.length ?? 0;
+  const samples = state.report?.batch.samples ?? 0;
+  const fits = (cell: CellRef | null): CellRef | null =>
+    cell !== null && cell.row < rows && cell.sample < samples ? cell : null;
+  if (state.report === null) {
+    // A run without a table yet: the next one may fit again.
+    return {};
+  }
+  return { active: fits(ui.active), details: fits(ui.details), mapSample: ui.mapSample < samples ? ui.mapSample : 0 };
+}

@@ -1,0 +1,115 @@
+/** What is going on: nothing yet, running, failed, cancelled, out of date, only to be read. */
+import { html, nothing, type TemplateResult } from 'lit';
+import type { PanelState } from '../../src/protocol/panel';
+import { cssVars } from '../shared/directives';
+import { visible } from '../shared/text';
+import type { PanelPage } from './page';
+
+export function statusView(page: PanelPage, state: PanelState): TemplateResult {
+  return html`${readOnlyView(state)} ${staleView(page, state)} ${phaseView(page, state)}`;
+}
+
+function phaseView(page: PanelPage, state: PanelState): TemplateResult | typeof nothing {
+  switch (state.phase) {
+    case 'empty':
+      return emptyView(page, state);
+    case 'running':
+      return runningView(page, state);
+    case 'error':
+      return errorView(page, state);
+    case 'cancelled':
+      return html`<section class="status notice" role="status">
+        <p>
+          <strong>Cancelled.</strong>
+          ${
+            state.report === null
+              ? 'Nothing was measured.'
+              : 'What had been measured until then is shown; fixes may be missing.'
+          }
+        </p>
+      </section>`;
+    case 'done':
+      return nothing;
+  }
+}
+
+function emptyView(page: PanelPage, state: PanelState): TemplateResult {
+  return html`<section class="status empty">
+    <h1>See where NaN begins</h1>
+    <p>
+      NaNoscope runs an attention model on a padded batch and shows, layer by layer and token by token, where NaN is
+      born, how it spreads and which fix heals it.
+    </p>
+    ${
+      state.readOnly
+        ? nothing
+        : html`<p class="buttons">
+            <vscode-button @click=${() => page.post({ type: 'start', what: 'file' })}>Diagnose model…</vscode-button>
+            <vscode-button appearance="secondary" @click=${() => page.post({ type: 'start', what: 'built-in' })}
+              >Try a built-in model…</vscode-button
+            >
+          </p>`
+    }
+    <p class="quiet">Or right-click an <code>.onnx</code> file in the Explorer and choose <em>NaNoscope: Diagnose</em>.</p>
+  </section>`;
+}
+
+function runningView(page: PanelPage, state: PanelState): TemplateResult {
+  const fraction = state.progress?.fraction ?? null;
+  const percent = fraction === null ? null : Math.round(Math.min(1, Math.max(0, fraction)) * 100);
+  return html`<section class="status running">
+    <div class="runline">
+      <vscode-progress-ring aria-hidden="true"></vscode-progress-ring>
+      <p role="status">${visible(state.progress?.text ?? 'Starting…')}</p>
+      <vscode-button appearance="secondary" @click=${() => page.post({ type: 'cancel' })}>Cancel</vscode-button>
+    </div>
+    <div
+      class="progress ${percent === null ? 'unknown' : ''}"
+      role="progressbar"
+      aria-label="Progress"
+      aria-valuemin="0"
+      aria-valuemax="100"
+      aria-valuenow=${percent ?? nothing}
+      ${cssVars({ '--done': `${String(percent ?? 0)}%` })}
+    ></div>
+  </section>`;
+}
+
+function errorView(page: PanelPage, state: PanelState): TemplateResult {
+  const error = state.error;
+  return html`<section class="status error" role="alert">
+    <h1>${visible(error?.message ?? 'The run failed.')}</h1>
+    <p>${visible(error?.hint ?? '')}</p>
+    <p class="buttons">
+      <vscode-button appearance="secondary" @click=${() => page.post({ type: 'openLog' })}>Open log</vscode-button>
+      <span class="quiet">${visible(error?.code ?? '')}</span>
+    </p>
+  </section>`;
+}
+
+function staleView(page: PanelPage, state: PanelState): TemplateResult | typeof nothing {
+  return state.stale && state.phase !== 'running'
+    ? html`<section class="status notice warn" role="status">
+        <p><strong>The model file changed.</strong> What is shown belongs to the file as it was.</p>
+        ${
+          state.readOnly
+            ? nothing
+            : html`<vscode-button @click=${() => page.post({ type: 'run', batch: state.batch })}>Run again</vscode-button>`
+        }
+      </section>`
+    : nothing;
+}
+
+function readOnlyView(state: PanelState): TemplateResult | typeof nothing {
+  return state.readOnly
+    ? html`<section class="status notice" role="note">
+        <p>
+          ${
+            state.source === 'report'
+              ? html`<strong>Saved report.</strong> It shows a run of the past; to run the model, diagnose its file.`
+              : html`<strong>Read only.</strong> Running models needs a trusted workspace: a model file is code.`
+          }
+        </p>
+      </section>`
+    : nothing;
+}

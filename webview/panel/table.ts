@@ -1,0 +1,362 @@
+/**
+ * The per-layer table: a real `<table>` with the keyboard of a grid. Only the rows and sample columns near the
+ * viewport are in the document (61 layers make 500 rows, a batch may have 1,024 samples); `aria-rowcount`,
+ * `aria-rowindex` and the column counterparts say how much there is. Lines have one height, so that a position in
+ * the list is a position on the screen.
+ */
+import { html, nothing, type TemplateResult } from 'lit';
+import { repeat } from 'lit/directives/repeat.js';
+import { figures, sampleTitle, stateWords, wholeText } from '../../src/app/render/table';
+import type { Note } from '../../src/app/render/notes';
+import type { Cell } from '../../src/app/render/rows';
+import type { Report } from '../../src/core/report';
+import { cssVars } from '../shared/directives';
+import { nameOf, visible } from '../shared/text';
+import { cellEvents } from './cellEvents';
+import { describeCell } from './describe';
+import { filterBar } from './filterBar';
+import type { PanelPage } from './page';
+import { filterRows, portRows, type PanelRow } from './rows';
+import type { CellRef, UiState } from './ui';
+import { reveal, windowOf, type Window } from './window';
+
+/** CSS pixels; the style sheet reads the same figures from custom properties. */
+const lineHeight = 24;
+const sampleWidth = 172;
+const narrow = 560;
+const stageWidth = (width: number): number => (width < narrow ? 150 : 236);
+/** Below this the margin notes get lines of their own under their rows. */
+const noteWidth = 250;
+const spareRows = 8;
+const spareColumns = 2;
+
+/** What the table has room for, and which lines that makes. */
+export interface Layout {
+  readonly rows: readonly PanelRow[];
+  readonly lines: readonly Line[];
+  readonly notesInColumn: boolean;
+  readonly stageWidth: number;
+}
+export type Line =
+  | { readonly kind: 'row'; readonly row: PanelRow }
+  | { readonly kind: 'note'; readonly row: PanelRow; readonly note: Note };
+
+interface Memo {
+  readonly report: Report;
+  readonly key: string;
+  readonly layout: Layout;
+}
+let memo: Memo | null = null;
+
+/** Scrolling redraws sixty times a second; the lines change only with the report, the filter or the width. */
+export function layoutOf(report: Report, ui: UiState, width: number): Layout {
+  const key = JSON.stringify([ui.layers, ui.onlyNan, ui.port, ui.stage, width]);
+  if (memo?.report !== report || memo.key !== key) {
+    memo = { report, key, layout: makeLayout(report, ui, width) };
+  }
+  return memo.layout;
+}
+
+function makeLayout(report: Report, ui: UiState, width: number): Layout {
+  const rows = filterRows(portRows(report, ui.port), ui);
+  const stage = stageWidth(width);
+  const notesInColumn = width - stage - report.batch.samples * sampleWidth >= noteWidth;
+  const lines = rows.flatMap((row): Line[] => [
+    { kind: 'row', row },
+    ...(notesInColumn ? [] : row.notes.map((note): Line => ({ kind: 'note', row, note }))),
+  ]);
+  return { rows, lines, notesInColumn, stageWidth: stage };
+}
+
+export function tableView(page: PanelPage, report: Report): TemplateResult {
+  const { ui, tableSize } = page.context;
+  const layout = layoutOf(report, ui, tableSize.width);
+  const { lines } = layout;
+  const samples = report.batch.samples;
+  const rows = windowOf(lines.length, lineHeight, ui.tableTop, tableSize.height || 600, spareRows);
+  const columns = windowOf(samples, sampleWidth, ui.tableLeft, tableSize.width || 1000, spareColumns);
+  const active = activeCell(layout, ui);
+  return html`<section class="tablepart" aria-labelledby="table-title">
+    <h2 id="table-title">Where NaN is, stage by stage</h2>
+    ${filterBar(page, report, layout.rows.length)}
+    <div
+      class="scroller"
+      id="table-scroller"
+      tabindex="-1"
+      ${cssVars({
+        '--line': `${String(lineHeight)}px`,
+        '--stage': `${String(layout.stageWidth)}px`,
+        '--sample': `${String(sampleWidth)}px`,
+        '--lines': String(lines.length),
+      })}
+      @scroll=${(event: Event) => {
+        const box = event.currentTarget as HTMLElement;
+        page.change({ tableTop: box.scrollTop, tableLeft: box.scrollLeft });
+      }}
+      @keydown=${(event: KeyboardEvent) => {
+        onKey(page, report, event);
+      }}
+      @mouseleave=${() => {
+        page.hover(null);
+      }}
+    >
+      <table
+        role="grid"
+        aria-labelledby="table-title"
+        aria-rowcount=${lines.length + 1}
+        aria-colcount=${samples + 1 + (layout.notesInColumn ? 1 : 0)}
+      >
+        <colgroup>
+          <col class="stage" />
+          ${samples === 0 ? nothing : html`<col class="sample" span=${samples} />`}
+          ${layout.notesInColumn ? html`<col class="notes" />` : nothing}
+        </colgroup>
+        <thead>
+          <tr aria-rowindex="1">
+            <th scope="col" class="stage" aria-colindex="1">stage</th>
+            ${gap(columns.from)}
+            ${range(columns).map(
+              (sample) =>
+                html`<th scope="col" aria-colindex=${sample + 2}>
+                  ${sampleTitle(report.batch.roles[sample] ?? '', sample)}
+                </th>`,
+            )}
+            ${gap(samples - columns.to)}
+            ${
+              layout.notesInColumn
+                ? html`<th scope="col" class="notes" aria-colindex=${samples + 2}>what happens here</th>`
+                : nothing
+            }
+          </tr>
+        </thead>
+        <tbody>
+          ${filler(rows.from)}
+          ${repeat(
+            range(rows),
+            (index) => index,
+            (index) => {
+              const line = lines[index];
+              return line === undefined ? nothing : lineView(page, report, layout, line, index, columns, active);
+            },
+          )}
+          ${filler(lines.length - rows.to)}
+        </tbody>
+      </table>
+      ${lines.length === 0 ? html`<p class="quiet none">No row passes the filter.</p>` : nothing}
+    </div>
+  </section>`;
+}
+
+function lineView(
+  page: PanelPage,
+  report: Report,
+  layout: Layout,
+  line: Line,
+  index: number,
+  columns: Window,
+  active: CellRef | null,
+): TemplateResult {
+  const samples = report.batch.samples;
+  if (line.kind === 'note') {
+    return html`<tr class="note ${line.note.kind}" aria-rowindex=${index + 2}>
+      <td colspan=${samples + 1}><span class="notetext">${noteText(line.note)}</span></td>
+    </tr>`;
+  }
+  const { row } = line;
+  const born = row.notes.some((note) => note.kind === 'birth');
+  const focusable = (sample: number): '0' | '-1' =>
+    active?.row === row.index && active.sample === sample ? '0' : '-1';
+  return html`<tr
+    class="${born ? 'born' : ''} ${page.context.ui.details?.row === row.index ? 'chosen' : ''}"
+    aria-rowindex=${index + 2}
+    data-row=${row.index}
+  >
+    <th
+      scope="row"
+      class="stage"
+      aria-colindex="1"
+      tabindex=${focusable(-1)}
+      data-cell="${row.index}:-1"
+      ${cellEvents(page, { row: row.index, sample: -1 })}
+    >
+      ${row.layer === null ? nothing : html`<span class="layer">${visible(row.layer)}</span> `}${nameOf(row.name)}
+    </th>
+    ${
+      row.cells === null
+        ? html`<td
+            class="whole ${row.row.whole?.nan === true ? 'real' : ''}"
+            colspan=${samples}
+            aria-colindex="2"
+            tabindex=${focusable(0)}
+            data-cell="${row.index}:0"
+            ${cellEvents(page, { row: row.index, sample: 0 })}
+          >
+            ${wholeText(row.row).replace('whole', 'whole tensor')}
+          </td>`
+        : html`${gap(columns.from)}${range(columns).map((sample) =>
+            cellView(page, report, row, sample, focusable(sample)),
+          )}${gap(samples - columns.to)}`
+    }
+    ${
+      layout.notesInColumn
+        ? html`<td class="notes ${row.notes[0]?.kind ?? ''}" aria-colindex=${samples + 2}>
+            ${row.notes.map((note) => html`<span class=${note.kind}>${noteText(note)}</span> `)}
+          </td>`
+        : nothing
+    }
+  </tr>`;
+}
+
+function cellView(
+  page: PanelPage,
+  report: Report,
+  row: PanelRow,
+  sample: number,
+  tabindex: '0' | '-1',
+): TemplateResult {
+  const cell = row.cells?.[sample];
+  if (cell === undefined) {
+    return html`<td></td>`;
+  }
+  const words = stateWords[cell.state];
+  return html`<td
+    class="cell ${cell.state}"
+    aria-colindex=${sample + 2}
+    aria-label=${describeCell(row, sample)}
+    tabindex=${tabindex}
+    data-cell="${row.index}:${sample}"
+    ${cellEvents(page, { row: row.index, sample })}
+  >
+    ${bar(cell, report.batch.padding[sample] === 'right')}<span class="count">${figures(cell.health, row.row)}</span>
+    ${words === '' ? nothing : html`<span class="words">${words}</span>`}
+  </td>`;
+}
+
+/** Two parts, as long as padding and real tokens are many, in the order in which they lie; each filled by its NaN. */
+function bar({ health }: Cell, padsLast: boolean): TemplateResult {
+  const pad = part('pad', health.pad, health.padNan);
+  const real = part('real', health.real, health.realNan);
+  return html`<span class="bar" aria-hidden="true">${padsLast ? [real, pad] : [pad, real]}</span>`;
+}
+const part = (kind: 'pad' | 'real', all: number, nan: number): TemplateResult | typeof nothing =>
+  all === 0
+    ? nothing
+    : html`<span
+        class=${kind}
+        ${cssVars({ '--grow': String(all), '--fill': `${String(Math.round((nan / all) * 1000) / 10)}%` })}
+      ></span>`;
+
+const noteText = (note: Note): string => `← ${visible(note.text)}`;
+
+const gap = (columns: number): TemplateResult | typeof nothing =>
+  columns > 0 ? html`<td class="gap" role="presentation" colspan=${columns}></td>` : nothing;
+
+/** Stands for the lines that are not in the document. */
+const filler = (lines: number): TemplateResult | typeof nothing =>
+  lines > 0
+    ? html`<tr class="filler" role="presentation" ${cssVars({ '--height': `${String(lines * lineHeight)}px` })}>
+        <td role="presentation"></td>
+      </tr>`
+    : nothing;
+
+const range = ({ from, to }: Window): number[] => Array.from({ length: to - from }, (_, i) => from + i);
+
+/** The cell that Tab reaches: the last active one if it is shown, else the birth's, else the first. */
+function activeCell(layout: Layout, ui: UiState): CellRef | null {
+  const shown = layout.rows.find((row) => row.index === ui.active?.row);
+  if (shown !== undefined && ui.active !== null) {
+    return ui.active;
+  }
+  const first = layout.rows.find((row) => row.notes.some((note) => note.kind === 'birth')) ?? layout.rows[0];
+  return first === undefined ? null : { row: first.index, sample: 0 };
+}
+
+/** Makes a cell the active one, scrolls it into view and focuses it. */
+export function goToCell(page: PanelPage, report: Report, cell: CellRef): void {
+  const { ui, tableSize } = page.context;
+  const layout = layoutOf(report, ui, tableSize.width);
+  const line = layout.lines.findIndex((candidate) => candidate.kind === 'row' && candidate.row.index === cell.row);
+  if (line < 0) {
+    return;
+  }
+  const tableTop = reveal(line, lineHeight, ui.tableTop, tableSize.height - lineHeight);
+  const room = Math.max(sampleWidth, tableSize.width - layout.stageWidth);
+  const tableLeft = cell.sample < 0 ? ui.tableLeft : reveal(cell.sample, sampleWidth, ui.tableLeft, room);
+  page.remember({ active: cell, tableTop, tableLeft });
+  page.flush();
+  const box = document.getElementById('table-scroller');
+  box?.scrollTo({ top: tableTop, left: tableLeft });
+  box?.querySelector<HTMLElement>(`[data-cell="${String(cell.row)}:${String(cell.sample)}"]`)?.focus({ preventScroll: true });
+}
+
+/** The row of a finding may be filtered away; then the filter gives way. */
+export function showRow(page: PanelPage, report: Report, row: number, sample: number): void {
+  const { ui, tableSize } = page.context;
+  if (!layoutOf(report, ui, tableSize.width).rows.some(({ index }) => index === row)) {
+    const port = report.table[row]?.port;
+    page.remember({ layers: '', onlyNan: false, stage: 'all', port: port === ui.port || ui.port === 'all' ? ui.port : 'all' });
+  }
+  document.getElementById('table-scroller')?.scrollIntoView({ block: 'nearest' });
+  goToCell(page, report, { row, sample });
+}
+
+function onKey(page: PanelPage, report: Report, event: KeyboardEvent): void {
+  const { ui, tableSize } = page.context;
+  const layout = layoutOf(report, ui, tableSize.width);
+  const current = activeCell(layout, ui);
+  if (current === null || event.altKey) {
+    return;
+  }
+  const at = layout.rows.findIndex((row) => row.index === current.row);
+  const last = layout.rows.length - 1;
+  const lastSample = report.batch.samples - 1;
+  const pageRows = Math.max(1, Math.floor(tableSize.height / lineHeight) - 2);
+  const jump = event.ctrlKey || event.metaKey;
+  const to = (row: number, sample: number): void => {
+    const target = layout.rows[Math.max(0, Math.min(last, row))];
+    if (target !== undefined) {
+      event.preventDefault();
+      // A tensor without positions has one cell for all samples.
+      const most = target.cells === null ? 0 : lastSample;
+      goToCell(page, report, { row: target.index, sample: Math.max(-1, Math.min(most, sample)) });
+    }
+  };
+  switch (event.key) {
+    case 'ArrowDown':
+      to(jump ? last : at + 1, current.sample);
+      break;
+    case 'ArrowUp':
+      to(jump ? 0 : at - 1, current.sample);
+      break;
+    case 'ArrowRight':
+      to(at, jump ? lastSample : current.sample + 1);
+      break;
+    case 'ArrowLeft':
+      to(at, jump ? -1 : current.sample - 1);
+      break;
+    case 'PageDown':
+      to(at + pageRows, current.sample);
+      break;
+    case 'PageUp':
+      to(at - pageRows, current.sample);
+      break;
+    case 'Home':
+      to(jump ? 0 : at, -1);
+      break;
+    case 'End':
+      to(jump ? last : at, lastSample);
+      break;
+    case 'Enter':
+    case ' ':
+      event.preventDefault();
+      page.remember({ active: current, details: current });
+      page.flush();
+      document.getElementById('details-title')?.focus();
+      break;
+    case 'Escape':
+      page.hover(null);
+      break;
+    default:
+  }
+}
+

@@ -1,0 +1,27 @@
+/** The verdict sentence, with names isolated and formulas set apart. */
+import { html, type TemplateResult } from 'lit';
+import type { Report } from '../../src/core/report';
+import { verdictParts, type VerdictPart } from '../../src/core/trace/verdict';
+import type { PanelState } from '../../src/protocol/panel';
+import { nameOf, visible } from '../shared/text';
+
+export function verdictView(report: Report, state: PanelState): TemplateResult {
+  const nanLeft = report.outputs.some((output) => output.nanPositions?.some((count) => count > 0) ?? false);
+  const mood = report.origins.length > 0 ? 'sick' : nanLeft ? 'unsure' : 'healthy';
+  return html`<h1 class="verdict ${mood}" role="status" aria-busy=${state.phase === 'running'}>
+    ${verdictParts(report).map(partView)}
+  </h1>`;
+}
+
+function partView(part: VerdictPart): TemplateResult {
+  switch (part.kind) {
+    case 'name':
+      return nameOf(part.text);
+    case 'formula':
+      return html`<code>${part.text}</code>`;
+    case 'fix':
+      return html`<em>${nameOf(part.text)}</em>`;
+    case 'text':
+      return html`${visible(part.text)}`;
+  }
+}

@@ -1,0 +1,79 @@
+/** The page from top to bottom. */
+import { html, nothing, type TemplateResult } from 'lit';
+import type { PanelState } from '../../src/protocol/panel';
+import { nameOf, visible } from '../shared/text';
+import { appliedView } from './applied';
+import { batchBar } from './batchBar';
+import { cardView } from './card';
+import { chainView } from './chain';
+import { detailsView } from './details';
+import { fixesView } from './fixes';
+import { mapView } from './map';
+import type { PanelPage } from './page';
+import { statusView } from './status';
+import { tableView } from './table';
+import { verdictView } from './verdictView';
+
+export function panelView(page: PanelPage): TemplateResult {
+  const { state, protocolError } = page.context;
+  if (protocolError !== null) {
+    return html`<section class="status error" role="alert">
+      <h1>The panel received a message that it cannot read.</h1>
+      <p>Reload the window; if it happens again, the log has more. (${visible(protocolError)})</p>
+      <vscode-button appearance="secondary" @click=${() => page.post({ type: 'openLog' })}>Open log</vscode-button>
+    </section>`;
+  }
+  if (state === null) {
+    return html`<p class="quiet" role="status">Waiting for NaNoscope…</p>`;
+  }
+  const { report } = state;
+  return html`
+    ${headView(page, state)} ${statusView(page, state)} ${appliedView(page, state)}
+    ${report === null ? nothing : verdictView(report, state)} ${batchBar(page, state)}
+    ${
+      report === null
+        ? nothing
+        : html`
+            ${tableView(page, report)} ${detailsView(page, report)}
+            <div class="columns">${chainView(page, report)} ${fixesView(page, state, report)}</div>
+            ${mapView(page, report)}
+          `
+    }
+    ${cardView(page, report)}
+  `;
+}
+
+function headView(page: PanelPage, state: PanelState): TemplateResult {
+  const { report } = state;
+  const facts =
+    report === null
+      ? []
+      : [
+          `opset ${String(report.model.opset)}`,
+          report.model.layers === 1 ? '1 layer' : `${String(report.model.layers)} layers`,
+          attentionWords(report.model.attention.map(({ kind, op }) => `${kind} ${op}`)),
+          `ONNX Runtime ${report.engine.version}`,
+          `roles from ${report.batch.rolesFrom}`,
+        ].filter((fact) => fact !== '');
+  return html`<header>
+    <div class="title">
+      <strong>${nameOf(state.modelName)}</strong>
+      <span class="quiet facts">${facts.map((fact) => html`<span>${visible(fact)}</span>`)}</span>
+    </div>
+    <div class="tools">
+      ${
+        report === null
+          ? nothing
+          : html`<vscode-button appearance="secondary" @click=${() => page.post({ type: 'copyMarkdown' })}
+              >Copy as Markdown</vscode-button
+            >`
+      }
+    </div>
+  </header>`;
+}
+
+/** `eager Softmax attention`, or the two or three kinds that a mixed model has. */
+function attentionWords(kinds: readonly string[]): string {
+  const different = [...new Set(kinds)];
+  return different.length === 0 ? '' : `${different.slice(0, 3).join(', ')} attention`;
+}
