@@ -1,0 +1,349 @@
+/** The panel's session against a scripted engine room and a scripted person; no editor, no page. */
+import { describe, expect, it } from 'vitest';
+import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../../src/app/useCases';
+import { NanoscopeError } from '../../../src/core/errors';
+import type { Report } from '../../../src/core/report';
+import type { PanelState } from '../../../src/protocol/panel';
+import { DiagnosisSession, type SessionRecord } from '../../../src/vscode/panel/session';
+import type { Subject } from '../../../src/vscode/panel/subject';
+import { sampleReport } from './sampleReport';
+
+type DiagnoseScript = (request: DiagnoseRequest, events: DiagnoseEvents, signal: AbortSignal) => Promise<Report>;
+
+interface Script {
+  diagnose?: DiagnoseScript;
+  applyFix?: (request: ApplyRequest) => Promise<{ file: string; fixId: string; edits: number; weights: 'inside' }>;
+  undoFix?: (file: string) => Promise<unknown>;
+  answers?: { mask?: string; target?: string; inputs?: string };
+  stamps?: Record<string, string | null>;
+  trusted?: boolean;
+}
+
+const fileSubject: Subject = { kind: 'file', model: '/w/sick.onnx' };
+
+function fresh(subject: Subject = fileSubject): SessionRecord {
+  return {
+    key: '2f0c0a52-8b9e-4c51-8d3c-0d5e6c4f3a21',
+    subject,
+    phase: 'empty',
+    batch: { kind: 'lengths', lengths: [5, 35], pad: 'left', seed: 1, file: null, mask: null, level: 'all' },
+    batchChosen: false,
+    inputsPath: null,
+    report: null,
+    error: null,
+    stack: [],
+    stamps: {},
+  };
+}
+
+function setUp(script: Script = {}, record = fresh()) {
+  const states: PanelState[] = [];
+  const kept: SessionRecord[] = [];
+  const requests: DiagnoseRequest[] = [];
+  const applied: ApplyRequest[] = [];
+  const undone: string[] = [];
+  const session = new DiagnosisSession(record, {
+    work: {
+      diagnose: (request, events, signal) => {
+        requests.push(request);
+        return (script.diagnose ?? (() => Promise.resolve(sampleReport())))(request, events, signal);
+      },
+      applyFix: (request) => {
+        applied.push(request);
+        const file = request.out ?? request.model.replace('.onnx', '.fixed.onnx');
+        return (
+          script.applyFix?.(request) ?? Promise.resolve({ file, fixId: request.fixId, edits: 2, weights: 'inside' })
+        );
+      },
+      undoFix: (file) => {
+        undone.push(file);
+        return script.undoFix?.(file) ?? Promise.resolve();
+      },
+      inputsOf: () => Promise.resolve(['ids', 'keep']),
+      stamp: (path) => Promise.resolve((script.stamps ?? {})[path] ?? null),
+      triesFixes: () => true,
+    },
+    person: {
+      chooseTarget: () => Promise.resolve(script.answers?.target),
+      chooseInputs: () => Promise.resolve(script.answers?.inputs),
+      chooseMask: () => Promise.resolve(script.answers?.mask),
+      shownPath: (path) => path.replace('/w/', ''),
+    },
+    trusted: () => script.trusted ?? true,
+    show: (state) => states.push(state),
+    keep: (record_) => kept.push(record_),
+    log: () => undefined,
+  });
+  return { session, states, kept, requests, applied, undone };
+}
+
+describe('a run', () => {
+  it('shows the table before it is done, then the whole report', async () => {
+    const { fixes, ...table } = sampleReport();
+    const { session, states } = setUp({
+      diagnose: (_, events) => {
+        events.onProgress?.({ text: 'Measuring 12 tensors', fraction: 0.5 });
+        events.onReport?.(table);
+        return Promise.resolve(sampleReport());
+      },
+    });
+    expect(await session.run()).toEqual(sampleReport());
+    expect(fixes).toBeDefined();
+    const steps = states.map(({ phase, progress, report }) => [phase, progress?.text, report && 'fixes' in report]);
+    expect(steps).toContainEqual(['running', 'Measuring 12 tensors', null]);
+    expect(steps).toContainEqual(['running', 'Measuring 12 tensors', false]);
+    expect(steps.at(-1)).toEqual(['done', undefined, true]);
+    expect(session.running).toBe(false);
+  });
+
+  it('leaves the batch to the use case until somebody chose one, and then shows the batch that it took', async () => {
+    const { session, requests } = setUp();
+    await session.run();
+    expect(requests[0]).toEqual({ model: '/w/sick.onnx', userLevel: 'all', fixes: true });
+    expect(session.current.batch).toMatchObject({ lengths: [2, 3], pad: 'left' });
+    await session.run({ ...session.current.batch, lengths: [1, 9], mask: 'keep' });
+    expect(requests[1]).toMatchObject({ lengths: { lengths: [1, 9], pad: 'left', seed: 1 }, mask: 'keep' });
+  });
+
+  it('takes no path from a message', async () => {
+    const { session, requests } = setUp();
+    await session.run({ ...session.current.batch, kind: 'file', file: '/etc/passwd' });
+    expect(requests[0]).not.toHaveProperty('inputsFile');
+    expect(session.current.batch.file).toBeNull();
+  });
+
+  it('uses the file that the person chose in the dialog', async () => {
+    const { session, requests } = setUp({ answers: { inputs: '/w/batch.npz' } });
+    await session.chooseInputs();
+    expect(session.current.batch).toMatchObject({ kind: 'file', file: 'batch.npz' });
+    await session.run({ ...session.current.batch, file: '/elsewhere.npz' });
+    expect(requests[0]).toMatchObject({ inputsFile: '/w/batch.npz' });
+    expect(requests[0]).not.toHaveProperty('lengths');
+  });
+
+  it('ends with the error, and keeps the last report in sight', async () => {
+    let fail = false;
+    const { session } = setUp({
+      diagnose: () =>
+        fail
+          ? Promise.reject(new NanoscopeError('truncated', 'It ends early.', 'Copy it again.'))
+          : Promise.resolve(sampleReport()),
+    });
+    await session.run();
+    fail = true;
+    expect(await session.run()).toBeUndefined();
+    expect(session.current).toMatchObject({
+      phase: 'error',
+      error: { code: 'truncated', message: 'It ends early.', hint: 'Copy it again.' },
+      report: { schemaVersion: 1 },
+      progress: null,
+    });
+  });
+
+  it('can be cancelled, and says nothing more afterwards', async () => {
+    let late: DiagnoseEvents = {};
+    const { session, states } = setUp({
+      diagnose: (_, events, signal) => {
+        late = events;
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('killed')));
+        });
+      },
+    });
+    const run = session.run();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(session.running).toBe(true);
+    session.cancel();
+    await run;
+    expect(session.current).toMatchObject({ phase: 'cancelled', error: { code: 'cancelled' } });
+    const shown = states.length;
+    late.onReport?.(sampleReport('ghost'));
+    expect(states.length).toBe(shown);
+  });
+
+  it('gives way to a newer one, whose state stays untouched by it', async () => {
+    const finish: ((report: Report) => void)[] = [];
+    const { session } = setUp({ diagnose: () => new Promise((resolve) => finish.push(resolve)) });
+    const first = session.run();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const second = session.run();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    finish[0]?.(sampleReport('old'));
+    await first;
+    expect(session.current).toMatchObject({ phase: 'running', report: null });
+    finish[1]?.(sampleReport('new'));
+    await second;
+    expect(session.current).toMatchObject({ phase: 'done', modelName: 'new' });
+  });
+
+  it('does not happen without trust', async () => {
+    const { session, requests } = setUp({ trusted: false });
+    await session.run();
+    await session.apply('unmask-rows');
+    expect(requests).toEqual([]);
+    expect(session.current.readOnly).toBe(true);
+  });
+});
+
+describe('the mask', () => {
+  const unknownMask: DiagnoseScript = (request) =>
+    request.mask === undefined
+      ? Promise.reject(new NanoscopeError('mask-ambiguous', 'Two masks.', 'Say which.'))
+      : Promise.resolve(sampleReport());
+
+  it('is asked for when it is ambiguous, and the answer is used and kept', async () => {
+    const { session, requests, kept } = setUp({ diagnose: unknownMask, answers: { mask: 'keep:inverted' } });
+    expect(await session.run()).toBeDefined();
+    expect(requests.map(({ mask }) => mask)).toEqual([undefined, 'keep:inverted']);
+    expect(kept.at(-1)?.batch.mask).toBe('keep:inverted');
+  });
+
+  it('stays an error when the question is dismissed', async () => {
+    const { session } = setUp({ diagnose: unknownMask });
+    await session.run();
+    expect(session.current).toMatchObject({
+      phase: 'error',
+      error: { code: 'mask-ambiguous' },
+      maskInputs: ['ids', 'keep'],
+    });
+  });
+});
+
+describe('a fix', () => {
+  it('is applied, diagnosed with the same batch, compared, and undone', async () => {
+    const { session, requests, undone } = setUp();
+    await session.run({ ...session.current.batch, lengths: [4, 4] });
+    const before = session.current.report;
+    await session.apply('unmask-rows');
+    expect(requests.map(({ model, lengths }) => [model, lengths?.lengths])).toEqual([
+      ['/w/sick.onnx', [4, 4]],
+      ['/w/sick.fixed.onnx', [4, 4]],
+    ]);
+    expect(session.current).toMatchObject({
+      phase: 'done',
+      applied: { fixId: 'unmask-rows', file: 'sick.fixed.onnx', weights: 'inside' },
+    });
+    expect(session.current.before).toBe(before);
+    await session.undo();
+    expect(undone).toEqual(['/w/sick.fixed.onnx']);
+    expect(requests.at(-1)?.model).toBe('/w/sick.onnx');
+    expect(session.current).toMatchObject({ applied: null, before: null, phase: 'done' });
+  });
+
+  it('that would overwrite something changes nothing and says so', async () => {
+    const { session, requests } = setUp({
+      applyFix: () => Promise.reject(new NanoscopeError('would-overwrite', 'It exists.', 'Move it.')),
+    });
+    await session.run();
+    await session.apply('unmask-rows');
+    expect(session.current).toMatchObject({ phase: 'error', error: { code: 'would-overwrite' }, applied: null });
+    expect(requests).toHaveLength(1);
+  });
+
+  it('of a built-in model goes where the person says, or nowhere', async () => {
+    const subject: Subject = { kind: 'built-in', model: 'builtin:mini?layers=2' };
+    const named = setUp({ answers: { target: '/w/out.onnx' } }, fresh(subject));
+    await named.session.run();
+    await named.session.apply('unmask-rows');
+    expect(named.applied[0]).toMatchObject({ model: 'builtin:mini?layers=2', out: '/w/out.onnx' });
+    expect(named.requests.at(-1)?.model).toBe('/w/out.onnx');
+    const dismissed = setUp({}, fresh(subject));
+    await dismissed.session.run();
+    await dismissed.session.apply('unmask-rows');
+    expect(dismissed.applied).toEqual([]);
+    expect(dismissed.session.current.phase).toBe('done');
+  });
+
+  it('can be undone when somebody removed the copy already', async () => {
+    const { session } = setUp({
+      undoFix: () => Promise.reject(new NanoscopeError('file-not-found', 'Gone.', 'Nothing to do.')),
+    });
+    await session.run();
+    await session.apply('unmask-rows');
+    await session.undo();
+    expect(session.current).toMatchObject({ phase: 'done', applied: null, error: null });
+  });
+
+  it('stays applied when what was written is no longer ours', async () => {
+    const { session } = setUp({
+      undoFix: () => Promise.reject(new NanoscopeError('not-ours', 'Changed.', 'Remove it yourself.')),
+    });
+    await session.run();
+    await session.apply('unmask-rows');
+    await session.undo();
+    expect(session.current).toMatchObject({
+      phase: 'error',
+      error: { code: 'not-ours' },
+      applied: { fixId: 'unmask-rows' },
+    });
+  });
+
+  it('on top of a fix is undone one by one', async () => {
+    const { session, undone } = setUp();
+    await session.run();
+    await session.apply('unmask-rows');
+    await session.apply('nan-to-num-softmax');
+    expect(session.current.applied?.file).toBe('sick.fixed.fixed.onnx');
+    await session.undo();
+    expect(session.current.applied).toMatchObject({ fixId: 'unmask-rows' });
+    await session.undo();
+    expect(session.current.applied).toBeNull();
+    expect(undone).toEqual(['/w/sick.fixed.fixed.onnx', '/w/sick.fixed.onnx']);
+  });
+
+  it('is not compared with a report of another batch', async () => {
+    const { session } = setUp();
+    await session.run();
+    await session.apply('unmask-rows');
+    const { batch } = session.current;
+    await session.run({ ...batch, level: 'basic' });
+    expect(session.current.before).not.toBeNull();
+    await session.run({ ...batch, seed: 2 });
+    expect(session.current.before).toBeNull();
+    expect(session.current.applied).not.toBeNull();
+  });
+});
+
+describe('the file', () => {
+  it('makes the report stale only when it really changed', async () => {
+    const stamps: Record<string, string | null> = { '/w/sick.onnx': 'a' };
+    const { session } = setUp({ stamps });
+    await session.run();
+    await session.fileTouched();
+    expect(session.current.stale).toBe(false);
+    stamps['/w/sick.onnx'] = 'b';
+    await session.fileTouched();
+    expect(session.current.stale).toBe(true);
+    await session.run();
+    expect(session.current.stale).toBe(false);
+  });
+});
+
+describe('a reload', () => {
+  it('brings back what was there', async () => {
+    const first = setUp({ stamps: { '/w/sick.onnx': 'a' } });
+    await first.session.run();
+    await first.session.apply('unmask-rows');
+    const record = JSON.parse(JSON.stringify(first.kept.at(-1))) as SessionRecord;
+    const { session } = setUp({}, record);
+    expect(session.current).toEqual(first.session.current);
+    await session.undo();
+    expect(session.current.applied).toBeNull();
+  });
+
+  it('shows a run that it cut off as cancelled', () => {
+    const { session } = setUp({}, { ...fresh(), phase: 'running' });
+    expect(session.current.phase).toBe('cancelled');
+  });
+});
+
+describe('a saved report', () => {
+  it('is shown and never run', async () => {
+    const { session, requests } = setUp({}, fresh({ kind: 'report', from: 'file:///w/r.json' }));
+    session.open(sampleReport());
+    await session.run();
+    await session.apply('unmask-rows');
+    expect(session.current).toMatchObject({ phase: 'done', source: 'report', readOnly: true });
+    expect(requests).toEqual([]);
+  });
+});
