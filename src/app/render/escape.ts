@@ -18,11 +18,10 @@ export function code(name: string): string {
 export const prose = (text: string): string =>
   visible(text)
     .trim()
-    .replace(/[&<>|@$~]/g, entity)
+    .replace(/[&<>|@$~]|#(?=\d)/g, entity)
     .replace(/[\\`*[\]]/g, '\\$&')
     // Inside a word an underscore means nothing, and names read better without backslashes.
     .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\_')
-    .replace(/#(?=\d)/g, entity)
     .replace(/:(?=\/\/)/g, entity)
     .replace(/(?<=www)\./gi, entity)
     .replace(/^(?=[-+](?:\s|$)|[-=]{2}|#)/, '\\')

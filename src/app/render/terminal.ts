@@ -97,9 +97,7 @@ function bornGroup(group: FindingGroup<Origin>, options: TableOptions): string[]
   ];
   // A known mechanism explains itself; for an unknown one the operands are all there is.
   if (first.mechanism === 'unknown') {
-    lines.push(
-      ...evidencePairs(first.evidence).map(([key, value]) => fit(visible(`    ${key}: ${value}`), options, 6)),
-    );
+    lines.push(...evidencePairs(first.evidence).map(([key, value]) => fit(`    ${key}: ${value}`, options, 6)));
   }
   if (group.others.length > 0) {
     lines.push(`  ${othersText(group)}`);
@@ -123,8 +121,7 @@ function chainLines(report: Report, options: TableOptions): string[] {
     link(placeText(leading), birthText(leading), positionsText(leading)),
     ...crossings,
     ...report.outputs.map(
-      (output) =>
-        `→ output ${fit(visible(`${output.name}: ${outputText(output.nanPositions, output.of)}`), options, 4)}`,
+      (output) => `→ output ${fit(`${output.name}: ${outputText(output.nanPositions, output.of)}`, options, 4)}`,
     ),
   ];
 }
@@ -203,8 +200,9 @@ const section = (title: string, lines: readonly string[], options: TableOptions)
     ? ''
     : [options.style.heading(title), ...lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`)].join('\n');
 
-/** Wraps inside a section, which is indented by two. */
+/** Wraps inside a section, which is indented by two; makes safe whatever was forgotten before. */
 function fit(text: string, options: TableOptions, indent = 0): string {
-  const lead = /^ */.exec(text)?.[0] ?? '';
-  return lead + wrap(text.slice(lead.length), options.width - 2 - lead.length, Math.max(indent, lead.length));
+  const safe = visible(text);
+  const lead = /^ */.exec(safe)?.[0] ?? '';
+  return lead + wrap(safe.slice(lead.length), options.width - 2 - lead.length, Math.max(indent, lead.length));
 }
