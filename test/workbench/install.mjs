@@ -88,7 +88,8 @@ function targetFolder() {
 const describe = (root) => ({ root, node: nodeOf(root), entry: entryOf(root) });
 
 /** @param {string} root */
-const isComplete = (root) => existsSync(path.join(root, stamp)) && existsSync(nodeOf(root)) && existsSync(entryOf(root));
+const isComplete = (root) =>
+  existsSync(path.join(root, stamp)) && existsSync(nodeOf(root)) && existsSync(entryOf(root));
 
 /** The finished install, or `null`. Touches nothing. */
 export function findWorkbench() {
@@ -168,7 +169,8 @@ function npmCli() {
 
 /** This process' environment without what an enclosing `npm run` put there for its own package. */
 function cleanEnvironment() {
-  const inherited = /^npm_(package|lifecycle|command|config_(local_prefix|prefix|global_prefix|ignore_scripts|only|omit))/;
+  const inherited =
+    /^npm_(package|lifecycle|command|config_(local_prefix|prefix|global_prefix|ignore_scripts|only|omit))/;
   /** @type {NodeJS.ProcessEnv} */
   const environment = {};
   for (const [key, value] of Object.entries(process.env)) {
@@ -209,7 +211,7 @@ function run(command, args, cwd, env, log) {
  */
 async function lock(folder, log) {
   mkdirSync(path.dirname(folder), { recursive: true });
-  for (let told = false; ; ) {
+  for (let told = false; ;) {
     try {
       mkdirSync(folder);
       break;
