@@ -4,7 +4,7 @@
  */
 import type { TensorData } from '../core/tensor';
 import type { EngineLevel } from '../core/report';
-import type { EvidenceValue } from '../core/report';
+import type { AnyInspection } from '../core/probe/inspectors';
 
 export interface EngineOptions {
   /** Node binary for the child; the host's own when absent. */
@@ -50,12 +50,7 @@ export interface SessionInfo {
  * A pure function of `core/probe/inspectors.ts`, run in the child on tensors of this run (by output name) or kept
  * from an earlier one (by handle), so that statistics travel and tensors stay.
  */
-export interface Inspection {
-  readonly id: string;
-  readonly inspector: string;
-  readonly tensors: readonly string[];
-  readonly params: EvidenceValue;
-}
+export type Inspection = AnyInspection;
 
 export interface RunRequest {
   readonly session: number;

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { dtypes } from '../core/tensor';
-import type { EngineLevel, EvidenceValue } from '../core/report';
+import type { EngineLevel } from '../core/report';
 import type { TensorData } from '../core/tensor';
 
 export type Named<T> = readonly (readonly [name: string, value: T])[];
@@ -21,7 +21,8 @@ export interface WireInspection {
   readonly id: string;
   readonly inspector: string;
   readonly tensors: readonly string[];
-  readonly params: EvidenceValue;
+  /** As `core/probe/inspectors.ts` says for this inspector. */
+  readonly params: unknown;
 }
 
 /** Every call that the worker answers, with its argument and its result. Calls are answered in order. */

@@ -1,5 +1,5 @@
 /** Sessions, runs and kept tensors: the one place that talks to onnxruntime-node. */
-import { inspectors } from '../../core/probe/inspectors';
+import { inspect } from '../../core/probe/inspectors';
 import { WorkerError } from './failure';
 import { fromEngine, isFetchable, toEngine } from './tensors';
 import type { CallArgs, CallResult, WireInspection, WireValueInfo } from '../../protocol/worker';
@@ -125,9 +125,8 @@ export class WorkerEngine {
   }
 
   private inspect(inspection: WireInspection, outputs: ReadonlyMap<string, TensorData>): unknown {
-    const inspector = Object.hasOwn(inspectors, inspection.inspector) ? inspectors[inspection.inspector] : undefined;
-    if (!inspector) throw new WorkerError('request', `There is no inspector called ${inspection.inspector}.`);
-    return inspector(
+    return inspect(
+      inspection.inspector,
       inspection.tensors.map((name) => this.found(outputs, name)),
       inspection.params,
     );
