@@ -160,7 +160,11 @@ export class GraphBuilder {
     return this.constant('int64', [values.length], values);
   }
 
-  build(info: { readonly name: string; readonly doc: string; readonly metadata: Readonly<Record<string, string>> }): ModelProto {
+  build(info: {
+    readonly name: string;
+    readonly doc: string;
+    readonly metadata: Readonly<Record<string, string>>;
+  }): ModelProto {
     return create(ModelProtoSchema, {
       irVersion: BigInt(irVersion),
       producerName: 'nanoscope',

@@ -71,7 +71,9 @@ export function kimiK2MiniParameters(config: KimiK2MiniConfig): number {
     heads * s.value * hidden;
   const moe = 3 * hidden * s.expert * (experts + 1) + hidden * experts + experts;
   const norms = 2 * hidden + s.queryRank + s.keyValueRank;
-  return layers * (attention + norms) + 3 * hidden * s.dense + (layers - 1) * moe + 2 * kimiVocabulary * hidden + hidden;
+  return (
+    layers * (attention + norms) + 3 * hidden * s.dense + (layers - 1) * moe + 2 * kimiVocabulary * hidden + hidden
+  );
 }
 
 /** Inputs `input_ids` and `attention_mask` (1 real, 0 pad), int64 [batch, sequence]; output `logits`. */
@@ -201,7 +203,13 @@ function mixtureOfExperts(g: GraphBuilder, config: KimiK2MiniConfig, x: Value): 
     Array.from({ length: experts }, () => 1),
   );
   const routed = perExpert
-    .map((weight, e) => mul(g, g.inModule(`experts.${String(e)}`, () => swiGlu(g, x, shape)), weight))
+    .map((weight, e) =>
+      mul(
+        g,
+        g.inModule(`experts.${String(e)}`, () => swiGlu(g, x, shape)),
+        weight,
+      ),
+    )
     .reduce((sum, part) => add(g, sum, part));
   return add(
     g,

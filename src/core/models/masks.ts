@@ -16,11 +16,7 @@ export const lowestFloat32 = -3.4028234663852886e38;
 
 /** Token index counted from the first real token, 1 at pads: `cumsum(mask) − 1`, filled. [B, S] int64. */
 export function positionIds(g: GraphBuilder, attentionMask: Value): Value {
-  const counted = sub(
-    g,
-    g.node('CumSum', [attentionMask, g.constant('int64', [], [1])]),
-    g.constant('int64', [], [1]),
-  );
+  const counted = sub(g, g.node('CumSum', [attentionMask, g.constant('int64', [], [1])]), g.constant('int64', [], [1]));
   const isPad = g.node('Equal', [attentionMask, g.constant('int64', [], [0])]);
   return g.node('Where', [isPad, g.constant('int64', [], [1]), counted]);
 }
