@@ -76,7 +76,11 @@ function outputText(output: Report['outputs'][number] | undefined): string {
     count === 0 ? [] : [`sample ${String(sample)}: ${String(count)}/${String(output.of)}`],
   );
   const shown = counts.slice(0, 3).join(', ');
-  return counts.length === 0 ? 'none' : counts.length > 3 ? `${shown} and ${plural(counts.length - 3, 'more sample')}` : shown;
+  return counts.length === 0
+    ? 'none'
+    : counts.length > 3
+      ? `${shown} and ${plural(counts.length - 3, 'more sample')}`
+      : shown;
 }
 
 const share = (report: Report): string =>
@@ -90,4 +94,3 @@ function worstReal(report: Report): string {
   const real = report.batch.roles.reduce((sum, roles) => sum + roles.replaceAll('p', '').length, 0);
   return `${String(worst)} of ${String(real)}`;
 }
-

@@ -34,7 +34,9 @@ export function lengthsProblem(text: string): string | null {
 }
 
 export const seedProblem = (text: string): string | null =>
-  /^\d{1,10}$/.test(text.trim()) && Number(text) <= 0xffff_ffff ? null : 'The seed is a whole number from 0 to 4294967295.';
+  /^\d{1,10}$/.test(text.trim()) && Number(text) <= 0xffff_ffff
+    ? null
+    : 'The seed is a whole number from 0 to 4294967295.';
 
 /** What the host is asked to run; null while a field is invalid. */
 export function batchOf(typed: BatchDraft, known: BatchChoice): BatchChoice | null {

@@ -32,14 +32,27 @@ export function batchBar(page: PanelPage, state: PanelState): TemplateResult | t
       run();
     }}
     @keydown=${(event: KeyboardEvent) => {
-      if (event.key === 'Enter' && event.target instanceof HTMLElement && event.target.localName === 'vscode-text-field') {
+      if (
+        event.key === 'Enter' &&
+        event.target instanceof HTMLElement &&
+        event.target.localName === 'vscode-text-field'
+      ) {
         run();
       }
     }}
   >
-    ${dropdown('Inputs', draft.kind, [['lengths', 'made from lengths'], ['file', 'from a file']], off, (value) => {
-      set({ kind: value === 'file' ? 'file' : 'lengths' });
-    })}
+    ${dropdown(
+      'Inputs',
+      draft.kind,
+      [
+        ['lengths', 'made from lengths'],
+        ['file', 'from a file'],
+      ],
+      off,
+      (value) => {
+        set({ kind: value === 'file' ? 'file' : 'lengths' });
+      },
+    )}
     ${draft.kind === 'file' ? fileField(page, state.batch, off) : lengthFields(draft, off, set)}
     ${dropdown(
       'Mask',
@@ -58,7 +71,9 @@ export function batchBar(page: PanelPage, state: PanelState): TemplateResult | t
       <span class="label">${changed ? 'changed' : html`&nbsp;`}</span>
       ${
         state.phase === 'running'
-          ? html`<vscode-button appearance="secondary" @click=${() => page.post({ type: 'cancel' })}>Cancel</vscode-button>`
+          ? html`<vscode-button appearance="secondary" @click=${() => page.post({ type: 'cancel' })}
+              >Cancel</vscode-button
+            >`
           : html`<vscode-button id="run" ?disabled=${off || batch === null} @click=${run}
               >${state.report === null ? 'Run' : 'Run again'}</vscode-button
             >`
@@ -79,9 +94,19 @@ function lengthFields(draft: BatchDraft, off: boolean, set: (change: Partial<Bat
     ${textField('Lengths', 'lengths', draft.lengths, lengthsProblem(draft.lengths), off, (value) => {
       set({ lengths: value });
     })}
-    ${dropdown('Padding', draft.pad, [['left', 'left'], ['right', 'right'], ['none', 'none']], off, (value) => {
-      set({ pad: value === 'left' || value === 'right' ? value : 'none' });
-    })}
+    ${dropdown(
+      'Padding',
+      draft.pad,
+      [
+        ['left', 'left'],
+        ['right', 'right'],
+        ['none', 'none'],
+      ],
+      off,
+      (value) => {
+        set({ pad: value === 'left' || value === 'right' ? value : 'none' });
+      },
+    )}
     ${textField('Seed', 'seed', draft.seed, seedProblem(draft.seed), off, (value) => {
       set({ seed: value });
     })}

@@ -61,7 +61,8 @@ export function chainView(page: PanelPage, report: Report): TemplateResult {
                             report,
                             crossing,
                             'crossing',
-                            html`<span class="formula">${crossingFormula[crossing.mechanism]}</span> in ${place(crossing)}`,
+                            html`<span class="formula">${crossingFormula[crossing.mechanism]}</span> in
+                              ${place(crossing)}`,
                           ),
                         )}
                       </ol>`,
@@ -133,9 +134,13 @@ function place(finding: Finding): TemplateResult {
 function outputStep(page: PanelPage, report: Report, output: Report['outputs'][number]): TemplateResult {
   const index = report.table.findLastIndex((row) => row.stage === 'logits' || row.tensor === output.name);
   const sick = output.nanPositions?.flatMap((count, sample) => (count > 0 ? [{ count, sample }] : [])) ?? [];
-  const shown = sick.slice(0, 4).map(({ count, sample }) =>
-    output.of === 1 ? `sample ${String(sample)}` : `sample ${String(sample)} at ${String(count)} of ${String(output.of)} positions`,
-  );
+  const shown = sick
+    .slice(0, 4)
+    .map(({ count, sample }) =>
+      output.of === 1
+        ? `sample ${String(sample)}`
+        : `sample ${String(sample)} at ${String(count)} of ${String(output.of)} positions`,
+    );
   const words =
     output.nanPositions === null
       ? 'its positions could not be followed'

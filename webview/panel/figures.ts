@@ -41,6 +41,9 @@ export function wholeFigures(whole: NonNullable<TableRow['whole']>): TemplateRes
 }
 
 export const item = (label: string, value: unknown): TemplateResult =>
-  html`<div><dt>${label}</dt><dd>${value}</dd></div>`;
+  html`<div>
+    <dt>${label}</dt>
+    <dd>${value}</dd>
+  </div>`;
 
 const counted = (count: number, of: number): string => `${String(count)} of ${String(of)}`;

@@ -27,7 +27,13 @@ export function findingView(finding: Finding & { readonly mechanism: string }): 
       facts.length === 0
         ? nothing
         : html`<dl class="evidence">
-            ${facts.map(([key, value]) => html`<div><dt>${visible(spaced(key))}</dt><dd>${evidence(value)}</dd></div>`)}
+            ${facts.map(
+              ([key, value]) =>
+                html`<div>
+                  <dt>${visible(spaced(key))}</dt>
+                  <dd>${evidence(value)}</dd>
+                </div>`,
+            )}
           </dl>`
     }
   `;
@@ -43,7 +49,8 @@ function positionsView(positions: readonly string[]): TemplateResult {
       .slice(0, mostSamples)
       .map(
         ({ ranges, sample }, i) =>
-          html`${i === 0 ? '' : '; '}sample ${sample}: ${ranges.includes('-') || ranges.includes(',') ? 'positions' : 'position'} ${positionsText(ranges)}`,
+          html`${i === 0 ? '' : '; '}sample ${sample}:
+          ${ranges.includes('-') || ranges.includes(',') ? 'positions' : 'position'} ${positionsText(ranges)}`,
       )}${hit.length > mostSamples ? `; and ${String(hit.length - mostSamples)} more samples` : nothing}
   </p>`;
 }

@@ -46,11 +46,15 @@ function fixList(page: PanelPage, state: PanelState, report: Report): TemplateRe
             ${
               state.readOnly
                 ? nothing
-                : html`<vscode-button id="try-fixes" @click=${() => page.post({ type: 'tryFixes' })}>Try the fixes</vscode-button>`
+                : html`<vscode-button id="try-fixes" @click=${() => page.post({ type: 'tryFixes' })}
+                    >Try the fixes</vscode-button
+                  >`
             }`;
   }
   if (fixes.length === 0) {
-    return html`<p class="quiet">${report.origins.length === 0 ? 'Nothing to fix.' : 'No fix is known for this birth.'}</p>`;
+    return html`<p class="quiet">
+      ${report.origins.length === 0 ? 'Nothing to fix.' : 'No fix is known for this birth.'}
+    </p>`;
   }
   return html`<ol class="cards">
     ${fixes.map((fix, rank) => fixCard(page, state, fix, rank))}

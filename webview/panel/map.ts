@@ -17,11 +17,13 @@ export function mapView(page: PanelPage, report: Report): TemplateResult | typeo
   if (rows.length === 0 || report.batch.samples === 0) {
     return nothing;
   }
-  const sick = rows.filter((row) => (row.row.samples?.[sample]?.nan ?? 0) > 0 || (row.cells === null && hasNan(row.row)));
+  const sick = rows.filter(
+    (row) => (row.row.samples?.[sample]?.nan ?? 0) > 0 || (row.cells === null && hasNan(row.row)),
+  );
   const summary =
     sick.length === 0
       ? `Map of sample ${String(sample)}: no NaN in ${String(rows.length)} stages`
-      : `Map of sample ${String(sample)}: NaN in ${String(sick.length)} of ${String(rows.length)} stages, first in ${sick[0] === undefined ? "" : rowTitle(sick[0])}`;
+      : `Map of sample ${String(sample)}: NaN in ${String(sick.length)} of ${String(rows.length)} stages, first in ${sick[0] === undefined ? '' : rowTitle(sick[0])}`;
   return html`<section class="map" aria-labelledby="map-title">
     <h2 id="map-title">Token by token</h2>
     <div class="maphead">

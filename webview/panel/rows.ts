@@ -72,7 +72,7 @@ function layerFilter(text: string): (row: PanelRow) => boolean {
   }
   const sought = trimmed.toLowerCase();
   return ({ row, name, layer }) =>
-    [layer === null ? name : `${layer} ${name}`, row.label, row.tensor, row.node ?? '', row.op ?? ''].some((candidate) =>
-      candidate.toLowerCase().includes(sought),
+    [layer === null ? name : `${layer} ${name}`, row.label, row.tensor, row.node ?? '', row.op ?? ''].some(
+      (candidate) => candidate.toLowerCase().includes(sought),
     );
 }

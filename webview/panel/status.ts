@@ -50,7 +50,9 @@ function emptyView(page: PanelPage, state: PanelState): TemplateResult {
             >
           </p>`
     }
-    <p class="quiet">Or right-click an <code>.onnx</code> file in the Explorer and choose <em>NaNoscope: Diagnose</em>.</p>
+    <p class="quiet">
+      Or right-click an <code>.onnx</code> file in the Explorer and choose <em>NaNoscope: Diagnose</em>.
+    </p>
   </section>`;
 }
 
@@ -94,7 +96,9 @@ function staleView(page: PanelPage, state: PanelState): TemplateResult | typeof 
         ${
           state.readOnly
             ? nothing
-            : html`<vscode-button @click=${() => page.post({ type: 'run', batch: state.batch })}>Run again</vscode-button>`
+            : html`<vscode-button @click=${() => page.post({ type: 'run', batch: state.batch })}
+                >Run again</vscode-button
+              >`
         }
       </section>`
     : nothing;

@@ -22,7 +22,7 @@ import { reveal, windowOf, type Window } from './window';
 
 /** CSS pixels; the style sheet reads the same figures from custom properties. */
 const lineHeight = 24;
-const sampleWidth = 172;
+const sampleWidth = 190;
 const narrow = 560;
 const stageWidth = (width: number): number => (width < narrow ? 150 : 236);
 /** Below this the margin notes get lines of their own under their rows. */
@@ -286,7 +286,9 @@ export function goToCell(page: PanelPage, report: Report, cell: CellRef): void {
   page.flush();
   const box = document.getElementById('table-scroller');
   box?.scrollTo({ top: tableTop, left: tableLeft });
-  box?.querySelector<HTMLElement>(`[data-cell="${String(cell.row)}:${String(cell.sample)}"]`)?.focus({ preventScroll: true });
+  box
+    ?.querySelector<HTMLElement>(`[data-cell="${String(cell.row)}:${String(cell.sample)}"]`)
+    ?.focus({ preventScroll: true });
 }
 
 /** The row of a finding may be filtered away; then the filter gives way. */
@@ -294,7 +296,12 @@ export function showRow(page: PanelPage, report: Report, row: number, sample: nu
   const { ui, tableSize } = page.context;
   if (!layoutOf(report, ui, tableSize.width).rows.some(({ index }) => index === row)) {
     const port = report.table[row]?.port;
-    page.remember({ layers: '', onlyNan: false, stage: 'all', port: port === ui.port || ui.port === 'all' ? ui.port : 'all' });
+    page.remember({
+      layers: '',
+      onlyNan: false,
+      stage: 'all',
+      port: port === ui.port || ui.port === 'all' ? ui.port : 'all',
+    });
   }
   document.getElementById('table-scroller')?.scrollIntoView({ block: 'nearest' });
   goToCell(page, report, { row, sample });
@@ -359,4 +366,3 @@ function onKey(page: PanelPage, report: Report, event: KeyboardEvent): void {
     default:
   }
 }
-

@@ -3,6 +3,7 @@
  * successor is brought in by registering its elements here and renaming the tags in the templates. One page can
  * hold one of them only: their tag names collide.
  */
+import { endToolkitLoading } from './toolkitPolicy';
 import {
   provideVSCodeDesignSystem,
   vsCodeButton,
@@ -14,6 +15,7 @@ import {
 } from '@vscode/webview-ui-toolkit';
 
 export function registerControls(): void {
+  endToolkitLoading();
   provideVSCodeDesignSystem().register(
     vsCodeButton(),
     vsCodeCheckbox(),

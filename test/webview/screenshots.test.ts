@@ -1,0 +1,62 @@
+/** Pictures of every state in every theme, for people to look at; they also prove that no state breaks the policy. */
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { kimi, manyBirths } from '../fixtures/reports/generate';
+import { launchChromium, saveScreenshot } from '../support/chromium';
+import { bundlePanel, openPanel, type Bundle, type PanelOptions } from './support/panel';
+import { applied, done } from './support/states';
+import type { PanelState } from '../../src/protocol/panel';
+
+let browser: Browser;
+let bundle: Bundle;
+beforeAll(async () => {
+  [browser, bundle] = await Promise.all([launchChromium(), bundlePanel()]);
+});
+afterAll(async () => {
+  await browser.close();
+});
+
+const pictures: readonly (readonly [string, PanelOptions, PanelState])[] = [
+  ['dark', { theme: 'dark', height: 1500 }, done()],
+  ['light', { theme: 'light', height: 1500 }, done()],
+  ['contrast', { theme: 'contrast', height: 1500 }, done()],
+  ['narrow', { theme: 'dark', width: 400, height: 2600 }, done()],
+  ['wide', { theme: 'light', width: 1600, height: 1500 }, done({ report: kimi({ layers: 61 }) })],
+  ['many-samples', { theme: 'dark', width: 1000, height: 1400 }, done({ report: kimi({ layers: 4, repeat: 8 }) })],
+  ['many-births', { theme: 'light', height: 2000 }, done({ report: manyBirths(4) })],
+  ['applied', { theme: 'dark', height: 1400 }, applied()],
+  ['empty', { theme: 'dark', height: 600 }, done({ phase: 'empty', report: null })],
+  [
+    'running',
+    { theme: 'dark', height: 1200 },
+    done({
+      phase: 'running',
+      progress: { text: 'Measuring 134 tensors', fraction: 0.4 },
+      report: kimi({ layers: 2, fixes: false }),
+    }),
+  ],
+  [
+    'error',
+    { theme: 'light', height: 500 },
+    done({
+      phase: 'error',
+      report: null,
+      error: {
+        code: 'mask-missing',
+        message: 'None of the inputs looks like a padding mask.',
+        hint: 'Choose the mask input in the batch bar, or give lengths.',
+      },
+    }),
+  ],
+  ['stale-read-only', { theme: 'dark', height: 700 }, done({ stale: true, readOnly: true })],
+];
+
+it.each(pictures)('%s', async (name, options, state) => {
+  const panel = await openPanel(browser, bundle, options);
+  await panel.send(state);
+  await saveScreenshot(panel.page, `panel-${name}`);
+  const overflow = await panel.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow, 'the page must not scroll sideways').toBeLessThanOrEqual(0);
+  expect(panel.problems).toEqual([]);
+  await panel.close();
+});

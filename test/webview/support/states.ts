@@ -1,0 +1,27 @@
+/** Panel states for the tests, made from the fixture reports. */
+import type { PanelState } from '../../../src/protocol/panel';
+import { healed, kimi } from '../../fixtures/reports/generate';
+
+export const done = (change: Partial<PanelState> = {}): PanelState => ({
+  key: 'k1',
+  modelName: 'sick.onnx',
+  phase: 'done',
+  progress: null,
+  report: kimi({ layers: 2 }),
+  before: null,
+  error: null,
+  batch: { kind: 'lengths', lengths: [5, 35], pad: 'left', seed: 1, file: null, mask: null, level: 'all' },
+  maskInputs: ['attention_mask'],
+  applied: null,
+  stale: false,
+  readOnly: false,
+  source: 'file',
+  ...change,
+});
+
+export const applied = (): PanelState =>
+  done({
+    report: healed(2),
+    before: kimi({ layers: 2 }),
+    applied: { fixId: 'unmask-rows', file: 'models/sick.fixed.onnx', weights: 'inside' },
+  });
