@@ -35,6 +35,20 @@ function* bodies(nodes: readonly NodeProto[]): Generator<GraphProto> {
   }
 }
 
+/** The value that each `Constant` node's tensor becomes; such tensors are rarely named themselves. */
+export function constantNames(model: ModelProto): ReadonlyMap<TensorProto, string> {
+  const names = new Map<TensorProto, string>();
+  const lists = [...allGraphs(model)].map((graph) => graph.node);
+  for (const fn of model.functions) lists.push(fn.node);
+  for (const nodes of lists) {
+    for (const node of nodes) {
+      if (node.opType !== 'Constant') continue;
+      for (const attribute of node.attribute) if (attribute.t) names.set(attribute.t, node.output[0] ?? '');
+    }
+  }
+  return names;
+}
+
 /** The graphs in the attributes of one node. */
 export function* bodiesOf(node: NodeProto): Generator<GraphProto> {
   for (const attribute of node.attribute) {

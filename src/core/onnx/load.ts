@@ -1,8 +1,8 @@
 /** From a path or bytes to a model that the rest can work with, or to one clear sentence about why not. */
-import type { ModelProto } from 'onnx-buf';
+import type { ModelProto, TensorProto } from 'onnx-buf';
 import { NanoscopeError } from '../errors';
 import type { ModelFiles } from './access';
-import { allTensors } from './allTensors';
+import { allTensors, constantNames } from './allTensors';
 import { ExternalFiles, isExternalTensor, placeTensor, splitRoot } from './external';
 import type { Region } from './external';
 import { bigTensorBytes } from './limits';
@@ -13,6 +13,7 @@ import { checkModel, checkVersions, opsetOf } from './validate';
 
 /** Where a payload that is not in the slim model lives, and how the user's file said so. */
 export interface WeightRef extends Region {
+  /** Name of the value: the initializer's, or the output of the `Constant` node. */
   readonly tensor: string;
   readonly origin:
     | { readonly kind: 'inline'; readonly field: PayloadField; readonly saysDefault: boolean }
@@ -61,11 +62,13 @@ export async function loadModel(
     checkVersions(name, proto);
     const weights: WeightRef[] = [];
     const placed = new Set<unknown>();
+    const constants = constantNames(proto);
+    const nameOf = (tensor: TensorProto): string => constants.get(tensor) ?? tensor.name;
     for (const { tensor, field, offset, length, saysDefault } of inline) {
       const region = { file: realPath, offset, length };
       placeTensor(tensor, region);
       placed.add(tensor);
-      weights.push({ tensor: tensor.name, ...region, origin: { kind: 'inline', field, saysDefault } });
+      weights.push({ tensor: nameOf(tensor), ...region, origin: { kind: 'inline', field, saysDefault } });
     }
     const external = new ExternalFiles(files, name, path, realPath);
     for (const tensor of allTensors(proto)) {
@@ -73,7 +76,7 @@ export async function loadModel(
       const region = await external.resolve(tensor);
       const entries = tensor.externalData.map(({ key, value }) => ({ key, value }));
       placeTensor(tensor, region);
-      weights.push({ tensor: tensor.name, ...region, origin: { kind: 'external', entries } });
+      weights.push({ tensor: nameOf(tensor), ...region, origin: { kind: 'external', entries } });
     }
     checkModel(name, proto);
     return {

@@ -9,7 +9,7 @@
  */
 import { ScalarType } from '@bufbuild/protobuf';
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
-import { GraphProtoSchema, TensorProtoSchema } from 'onnx-buf';
+import { AttributeProtoSchema, GraphProtoSchema, NodeProtoSchema, TensorProtoSchema } from 'onnx-buf';
 import type { RandomAccess } from './access';
 import { Window } from './access';
 import { limits } from './limits';
@@ -40,8 +40,8 @@ export interface FieldRange {
 
 /** A `TensorProto` as the walk saw it; offsets are into the walked bytes. */
 export interface WalkedTensor {
-  /** Whether it stands in a graph's `initializer` list, the only place whose payload may lie outside the model. */
-  readonly initializer: boolean;
+  /** An initializer or the value of a `Constant` node, in whatever graph: there the engine takes external data. */
+  readonly constant: boolean;
   /** Content, without tag and length. */
   readonly start: number;
   readonly end: number;
@@ -84,7 +84,7 @@ export class WireError extends Error {
 }
 
 interface TensorNotes {
-  readonly initializer: boolean;
+  readonly constant: boolean;
   dataType: number;
   dataLocation: number | null;
   payloads: FieldRange[];
@@ -99,6 +99,8 @@ interface Frame {
   readonly start: number;
   readonly end: number;
   readonly tensor: TensorNotes | null;
+  /** Of a node whose op_type came before what is being read, as every writer has it. */
+  isConstantNode: boolean;
   /** Null while nothing inside was replaced. */
   parts: Segment[] | null;
   /** Up to where `parts` has taken over the source. */
@@ -107,6 +109,8 @@ interface Frame {
 
 const tensorField = { dataType: 2, floatData: 4, rawData: 9, doubleData: 10, externalData: 13, dataLocation: 14 };
 const graphInitializer = 5;
+const attributeTensor = 5;
+const nodeOpType = 4;
 
 /** Marks in `TensorProto` that the scanner leaves for its caller; no file may bring its own. */
 export const markField = 0x1fff_fff7;
@@ -208,7 +212,8 @@ class Walk {
     private readonly replaceTensor: ReplaceTensor,
   ) {
     this.window = new Window(source);
-    this.stack = [{ desc, tagStart: 0, fieldNo: 0, start: 0, end: source.size, tensor: null, parts: null, taken: 0 }];
+    const outermost = { desc, tagStart: 0, fieldNo: 0, start: 0, end: source.size, tensor: null };
+    this.stack = [{ ...outermost, isConstantNode: false, parts: null, taken: 0 }];
   }
 
   async run(): Promise<Segment[]> {
@@ -223,7 +228,7 @@ class Walk {
         }
         const textAt = this.field(frame);
         if (textAt) {
-          await this.checkText(textAt);
+          await this.checkText(frame, textAt);
         }
         continue;
       }
@@ -393,7 +398,10 @@ class Walk {
     if (this.stack.length >= limits.depth) {
       throw this.fail('too-deep', range.start, `more than ${String(limits.depth)} levels of messages`);
     }
-    const initializer = parent.desc === GraphProtoSchema && range.no === graphInitializer;
+    const owner = this.stack[this.stack.length - 2];
+    const constant =
+      (parent.desc === GraphProtoSchema && range.no === graphInitializer) ||
+      (parent.desc === AttributeProtoSchema && range.no === attributeTensor && owner?.isConstantNode === true);
     this.stack.push({
       desc,
       tagStart: range.start,
@@ -401,9 +409,8 @@ class Walk {
       start: range.payload,
       end: range.end,
       tensor:
-        desc === TensorProtoSchema
-          ? { initializer, dataType: 0, dataLocation: null, payloads: [], placement: [] }
-          : null,
+        desc === TensorProtoSchema ? { constant, dataType: 0, dataLocation: null, payloads: [], placement: [] } : null,
+      isConstantNode: false,
       parts: null,
       taken: range.payload,
     });
@@ -443,7 +450,7 @@ class Walk {
   }
 
   /** A text that is not UTF-8 would silently change on its way through a string, so it is refused. */
-  private async checkText(range: FieldRange): Promise<void> {
+  private async checkText(frame: Frame, range: FieldRange): Promise<void> {
     const length = range.end - range.payload;
     if (length > limits.slimBytes) {
       throw this.fail('too-large', range.start, `a text of ${String(length)} bytes`);
@@ -453,6 +460,9 @@ class Walk {
     }
     const from = range.payload - this.window.start;
     const bytes = this.window.bytes.subarray(from, from + length);
+    if (frame.desc === NodeProtoSchema && range.no === nodeOpType) {
+      frame.isConstantNode = length === 8 && this.utf8.decode(bytes) === 'Constant';
+    }
     if (isAscii(bytes)) {
       return;
     }

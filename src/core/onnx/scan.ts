@@ -111,7 +111,7 @@ function slimTensor(
 ): readonly Segment[] | null {
   const [payload, ...more] = tensor.payloads;
   const elsewhere = (tensor.dataLocation ?? TensorProto_DataLocation.DEFAULT) !== TensorProto_DataLocation.DEFAULT;
-  if (!tensor.initializer || !payload || more.length > 0 || elsewhere) {
+  if (!tensor.constant || !payload || more.length > 0 || elsewhere) {
     return null;
   }
   const field = payloadFields.get(payload.no);

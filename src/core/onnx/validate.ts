@@ -2,7 +2,9 @@
  * Whether a decoded model makes sense: versions that the engine knows, one producer for every value, no cycle,
  * payloads that fit their shapes. The engine would refuse the same, in words that help nobody.
  */
+import { isFieldSet } from '@bufbuild/protobuf';
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from 'onnx-buf';
+import { ModelProtoSchema } from 'onnx-buf';
 import { NanoscopeError } from '../errors';
 import { allTensors, bodiesOf } from './allTensors';
 import { rawBytes } from './elementSize';
@@ -12,10 +14,10 @@ import { show } from './show';
 
 const isDefaultDomain = (domain: string): boolean => domain === '' || domain === 'ai.onnx';
 
-/** Version of ONNX's own operators; a model that imports none is of the time when there was only 1. */
+/** Version of ONNX's own operators; where a model imports only others, the engine takes its newest. */
 export function opsetOf(model: ModelProto): number {
   const version = model.opsetImport.find((opset) => isDefaultDomain(opset.domain))?.version;
-  return version === undefined ? 1 : Number(version);
+  return version === undefined ? limits.opset : Number(version);
 }
 
 /** @throws NanoscopeError `unsupported-opset`, `corrupt-model` */
@@ -49,8 +51,11 @@ export function checkModel(name: string, model: ModelProto): void {
   if (model.graph.node.length === 0 && model.graph.output.length === 0) {
     throw corrupt(name, 'its graph is empty');
   }
-  if (model.irVersion < 1n) {
+  if (!isFieldSet(model, ModelProtoSchema.field.irVersion)) {
     throw corrupt(name, 'it has no IR version');
+  }
+  if (model.opsetImport.length === 0) {
+    throw corrupt(name, 'it imports no operator set (it may be cut off)');
   }
   for (const tensor of allTensors(model)) checkTensor(name, tensor);
   new Checker(name).graph(model.graph, []);
@@ -130,18 +135,9 @@ class Checker {
       seen.add(input.name);
       given.push(input.name);
     }
-    const initializers = new Set<string>();
-    for (const tensorName of [
-      ...graph.initializer.map((tensor) => tensor.name),
-      ...graph.sparseInitializer.map((sparse) => sparse.values?.name ?? ''),
-    ]) {
-      if (initializers.has(tensorName)) {
-        throw corrupt(this.name, `${title} has two initializers named ${show(tensorName)}`);
-      }
-      initializers.add(tensorName);
-      // An initializer may give an input its default value.
-      if (!seen.has(tensorName)) given.push(tensorName);
-    }
+    // An initializer may give an input its default value; of two with one name the engine takes the last.
+    for (const tensor of graph.initializer) given.push(tensor.name);
+    for (const sparse of graph.sparseInitializer) given.push(sparse.values?.name ?? '');
     return this.body(
       graph.node,
       given,
