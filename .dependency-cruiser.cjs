@@ -34,7 +34,7 @@ module.exports = {
     }),
     folder('app-knows-core', '^src/app/', {
       own: ['^src/(app|core)/'],
-      also: ['zod', 'picocolors'],
+      also: ['onnx-buf', '@bufbuild/protobuf', 'zod', 'picocolors'],
       why: 'Use cases reach the world through ports; Node, VS Code and the engine are behind them.',
     }),
     folder('protocol-knows-types-of-core', '^src/protocol/', {
