@@ -8,6 +8,8 @@ import { engineLevels, type EngineLevel } from '../core/report';
 
 export const commandIds = {
   diagnose: 'nanoscope.diagnose',
+  /** The same for menus of a file, where the category does not show and nothing is left to ask. */
+  diagnoseFile: 'nanoscope.diagnoseFile',
   diagnoseBuiltIn: 'nanoscope.diagnoseBuiltIn',
   cancel: 'nanoscope.cancel',
   tryFixes: 'nanoscope.tryFixes',

@@ -146,8 +146,10 @@ export class DiagnosisSession {
     }
     if (batch) {
       // Paths come from the host's own dialog only, whatever a message says.
-      this.set(state.withBatch(this.shown, { ...batch, file: this.shown.batch.file }));
-      this.batchChosen = true;
+      const chosen = { ...batch, file: this.shown.batch.file };
+      // Running again what is shown is no choice: the use case may still take its own default.
+      this.batchChosen ||= !state.sameData(chosen, this.shown.batch);
+      this.set(state.withBatch(this.shown, chosen));
     }
     return this.attempt('Reading the model', (events, signal) => this.diagnose(fixes, events, signal));
   }

@@ -1,0 +1,58 @@
+/** Every command with its handler; a missing one does not compile. */
+import * as vscode from 'vscode';
+import { commandIds, walkthroughId, type CommandName } from '../contributions';
+import type { Log } from '../log';
+import type { Panels } from '../panel/panels';
+import { diagnoseBuiltIn } from './diagnoseBuiltIn';
+import { diagnoseModel } from './diagnoseModel';
+import { copyMarkdown, openReport, saveReport } from './reports';
+import { copySnippet } from './snippet';
+
+export interface CommandParts {
+  readonly panels: Panels;
+  readonly log: Log;
+  /** `publisher.name` of this extension. */
+  readonly extensionId: string;
+}
+
+type Handler = (...args: readonly unknown[]) => unknown;
+
+/** Failures are told to the person here; a handler only throws. */
+export function registerCommands(parts: CommandParts): vscode.Disposable {
+  const { log } = parts;
+  const registered = Object.entries(handlers(parts)).map(([name, handler]) =>
+    vscode.commands.registerCommand(commandIds[name as CommandName], async (...args: readonly unknown[]) => {
+      try {
+        return await handler(...args);
+      } catch (error) {
+        // Not awaited: a caller of the command need not wait until the notification is closed.
+        void log.tell(name, error);
+        return undefined;
+      }
+    }),
+  );
+  return vscode.Disposable.from(...registered);
+}
+
+function handlers({ panels, log, extensionId }: CommandParts): Readonly<Record<CommandName, Handler>> {
+  return {
+    diagnose: (resource, selected) => diagnoseModel(panels, resource, selected),
+    diagnoseFile: (resource, selected) => diagnoseModel(panels, resource, selected),
+    diagnoseBuiltIn: () => diagnoseBuiltIn(panels),
+    cancel: () => {
+      for (const session of panels.running) {
+        session.cancel();
+      }
+    },
+    tryFixes: () => panels.current?.session.run(undefined, true),
+    copyMarkdown: () => copyMarkdown(panels),
+    copySnippet: () => copySnippet(panels),
+    saveReport: (resource) => saveReport(panels, resource),
+    openReport: (resource) => openReport(panels, resource),
+    showLog: () => {
+      log.show();
+    },
+    openWalkthrough: () =>
+      vscode.commands.executeCommand('workbench.action.openWalkthrough', `${extensionId}#${walkthroughId}`, false),
+  };
+}
