@@ -3,7 +3,7 @@ import { reshapeAxes } from './reshape';
 import type { AxisMap, RuleContext } from './rules';
 import { isElementwise, keepsElementOrder, ruleFor } from './rules';
 import type { Axis, TensorAxes } from './types';
-import { axisLabelled, axisSize, mergeAxis, otherAxes, positionPlace, sameAxes, unknownAxes } from './types';
+import { axisLabelled, axisSize, mergeAxis, otherAxes, positionPlace, sameAxes, unknownAxes, withoutKey } from './types';
 
 /** Facts about a run that axes are followed with: concrete shapes, and integer tensors that choose rows. */
 export interface RunFacts {
@@ -92,7 +92,8 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
         const shape = shapeOf(input);
         if (input === '' || !shape || shape.length === 0) continue;
         const back = pullBack(node, out, shape, maps.get(node)?.[i] ?? null);
-        if (back && learn(input, back)) changed = true;
+        // A position table read by queries and keys alike must not be called the key's.
+        if (back && learn(input, back.map(withoutKey))) changed = true;
       }
     }
     return changed;

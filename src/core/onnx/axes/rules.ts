@@ -6,7 +6,7 @@ import type { GraphNode } from '../graph';
 import { intAttribute, intsAttribute, stringAttribute } from '../graph';
 import { reshapeAxes } from './reshape';
 import type { Axis, Factor, TensorAxes } from './types';
-import { asKey, axisLabelled, isLabelled, mergeAxis, other, otherAxes, positionPlace, unknown, unknownAxes } from './types';
+import { asKey, axisLabelled, isLabelled, mergeAxis, mergeOperands, other, otherAxes, positionPlace, unknown, unknownAxes } from './types';
 
 /**
  * Where an input's axes go: a number per axis (−1 = consumed), or `layout` when the same elements come out in
@@ -55,7 +55,7 @@ function broadcast(inputs: readonly TensorAxes[], shape: readonly number[]): Ten
     for (const axes of inputs) {
       const own = axes[axis - (shape.length - axes.length)];
       if (!own || own.reduce((product, factor) => product * factor.size, 1) !== size) continue;
-      best = best ? mergeAxis(best, own) : own;
+      best = best ? mergeOperands(best, own) : own;
     }
     return best ?? [unknown(size)];
   });

@@ -98,17 +98,21 @@ export const asKey = (axis: Axis): Axis =>
 /** The better informed of two descriptions of the same axis; `a` wins where both know. */
 export function mergeAxis(a: Axis, b: Axis): Axis {
   if (axisSize(a) !== axisSize(b)) return a;
-  const aKnown = axisLabelled(a);
-  const bKnown = axisLabelled(b);
-  if (aKnown && bKnown) {
-    // A mask's last axis is called a position until it meets the scores, which know that it is the key's.
-    const upgrade = a.length === 1 && b.length === 1 && a[0]?.kind === 'position' && b[0]?.kind === 'position';
-    return upgrade && b[0]?.key === true && !a[0]?.key ? b : a;
-  }
-  if (bKnown) return b;
-  if (aKnown) return a;
+  if (axisLabelled(a)) return a;
+  if (axisLabelled(b)) return b;
   return a.every((factor) => factor.kind === 'unknown') && !b.some((factor) => factor.kind === 'unknown') ? b : a;
 }
+
+/** As `mergeAxis`, for operands that meet element by element: scores know that an axis is the key's, masks do not. */
+export function mergeOperands(a: Axis, b: Axis): Axis {
+  const [first, second] = [a[0], b[0]];
+  const bothPositions = a.length === 1 && b.length === 1 && first?.kind === 'position' && second?.kind === 'position';
+  return bothPositions && first.size === second.size && second.key && !first.key ? b : mergeAxis(a, b);
+}
+
+/** The same axis without saying whose position it is; that is only known downstream of Q·Kᵀ. */
+export const withoutKey = (axis: Axis): Axis =>
+  axis.some((factor) => factor.key) ? axis.map((factor) => ({ ...factor, key: false })) : axis;
 
 export function sameAxes(a: TensorAxes, b: TensorAxes): boolean {
   return (

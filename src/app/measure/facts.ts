@@ -1,0 +1,113 @@
+/** Step one: what the engine knows of every value (type, shape) once the batch's shapes are fixed. */
+import { toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
+import type { ModelProto } from 'onnx-buf';
+import type { Graph } from '../../core/onnx/graph';
+import type { RunFacts } from '../../core/onnx/axes/infer';
+import type { ValueFacts } from '../../core/probe/instrument';
+import { extended, withInputShapes, withShapes } from '../../core/probe/instrument';
+import type { TensorData } from '../../core/tensor';
+import type { EngineJob, SessionOptions } from '../ports';
+
+export interface Facts extends RunFacts {
+  readonly values: ReadonlyMap<string, ValueFacts>;
+}
+
+export interface Target {
+  readonly graph: Graph;
+  readonly inputs: Readonly<Record<string, TensorData>>;
+  readonly externalDataFolder: string | undefined;
+}
+
+/** Sessions that run once: nothing optimised, weights neither copied nor repacked. */
+export const measuring = (target: Pick<Target, 'externalDataFolder'>): SessionOptions => ({
+  level: 'disabled',
+  prepack: false,
+  externalDataFolder: target.externalDataFolder,
+});
+
+export const encode = (model: ModelProto): Uint8Array => toBinary(ModelProtoSchema, model);
+
+/** Integer tensors larger than this are not read back to follow rows by; their axes then stay unknown. */
+const largestIndexTensor = 1 << 20;
+
+/**
+ * The engine infers all shapes from the batch's; what it leaves open (data-dependent shapes, mostly) is read from
+ * a run. Integer tensors that choose rows are read from the same run.
+ */
+export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts> {
+  const { graph } = target;
+  const shapes = Object.fromEntries(Object.entries(target.inputs).map(([name, tensor]) => [name, tensor.dims]));
+  const produced = graph.nodes.flatMap((node) => node.outputs.filter((output) => output !== ''));
+  const fixed = withInputShapes(graph.model, shapes);
+  const session = await job.createSession(encode(extended(fixed, { outputs: produced })), measuring(target));
+  await job.release(session.id);
+  const values = new Map<string, ValueFacts>();
+  for (const [name, tensor] of Object.entries(target.inputs))
+    values.set(name, { dtype: tensor.dtype, shape: tensor.dims });
+  const open: string[] = [];
+  const wantedInts = new Set(rowChoosers(graph));
+  const ints = new Map<string, readonly number[]>();
+  for (const [name, tensor] of Object.entries(target.inputs)) {
+    if (wantedInts.has(name) && isInteger(tensor.dtype)) ints.set(name, Array.from(tensor.data, Number));
+  }
+  const dtypes = new Map(session.outputs.map((output) => [output.name, output.dtype]));
+  for (const output of session.outputs) {
+    if (output.dtype === 'non-tensor') continue;
+    if (isConcrete(output.dims)) values.set(output.name, { dtype: output.dtype, shape: output.dims });
+    else open.push(output.name);
+  }
+  const readable = [...wantedInts].filter((name) => {
+    const size = values.get(name)?.shape.reduce((a, b) => a * b, 1);
+    return (
+      graph.producer.has(name) &&
+      isInteger(dtypes.get(name) ?? '') &&
+      (size === undefined || size <= largestIndexTensor)
+    );
+  });
+  if (open.length > 0 || readable.length > 0) {
+    const shaped = withShapes(graph, open);
+    const model = extended(shaped.model, { outputs: readable });
+    const survey = await job.createSession(encode(model), measuring(target));
+    const { tensors } = await job.run({
+      session: survey.id,
+      feeds: target.inputs,
+      fetch: [...shaped.outputs.values(), ...readable],
+    });
+    await job.release(survey.id);
+    for (const [value, output] of shaped.outputs) {
+      const shape = tensors[output];
+      if (shape) values.set(value, { dtype: dtypes.get(value) ?? '', shape: Array.from(shape.data, Number) });
+    }
+    for (const name of readable) {
+      const tensor = tensors[name];
+      if (tensor) ints.set(name, Array.from(tensor.data, Number));
+    }
+  }
+  return {
+    values,
+    shape: (value) => values.get(value)?.shape ?? null,
+    ints: (value) => ints.get(value) ?? null,
+  };
+}
+
+const isInteger = (dtype: string): boolean => dtype === 'int64' || dtype === 'int32';
+/** The binding gives `[]` both for a scalar and for an unknown rank: those are asked for in a run. */
+const isConcrete = (dims: readonly (number | string)[]): dims is readonly number[] =>
+  dims.length > 0 && dims.every((dim) => typeof dim === 'number' && dim >= 0);
+
+/** Inputs that say which rows are taken: indices, and the bounds of slices. Constants are known without a run. */
+function rowChoosers(graph: Graph): string[] {
+  const found: string[] = [];
+  for (const node of graph.nodes) {
+    let slots: readonly number[] = [];
+    if (node.op === 'Slice') slots = [1, 3, 4];
+    else if (node.op === 'Gather' || node.op === 'GatherND') slots = [1];
+    else if (node.op === 'CumSum' || node.op.startsWith('Reduce')) slots = [1];
+    for (const slot of slots) {
+      const input = node.inputs[slot];
+      if (input !== undefined && input !== '' && !graph.isConstant(input)) found.push(input);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,167 @@
+/**
+ * Step two: one run with a row-sum on every float value says where NaN is, and the masks of all attention sites are
+ * read in the same run.
+ */
+import type { AttentionSite, MaskStep } from '../../core/diagnose/attentionSites';
+import { attentionSites } from '../../core/diagnose/attentionSites';
+import type { MaskPlane, PlaneParams } from '../../core/diagnose/maskPlane';
+import { maskedBelow, planeAxes } from '../../core/diagnose/maskPlane';
+import type { FlagsOf } from '../../core/diagnose/newNaN';
+import type { AxesOfGraph } from '../../core/onnx/axes/infer';
+import { inferAxes } from '../../core/onnx/axes/infer';
+import type { TensorAxes } from '../../core/onnx/axes/types';
+import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
+import { floatsOf } from '../../core/probe/floats';
+import type { Cells, Grid } from '../../core/probe/fold';
+import { cellsKey, cellsOf, foldFlags, keptAxes } from '../../core/probe/fold';
+import type { Probe } from '../../core/probe/instrument';
+import { extended, isFloat, probed } from '../../core/probe/instrument';
+import type { AnyInspection } from '../../core/probe/inspectors';
+import type { Flags } from '../../core/trace/health';
+import type { EngineJob } from '../ports';
+import type { Facts, Target } from './facts';
+import { encode, gatherFacts, measuring } from './facts';
+
+export interface Measurement {
+  readonly target: Target;
+  readonly facts: Facts;
+  readonly axes: AxesOfGraph;
+  readonly grid: Grid;
+  readonly flagsOf: FlagsOf;
+  readonly sites: readonly AttentionSite[];
+  planesOf(site: AttentionSite): readonly MaskPlane[];
+  /** Cells of a tensor's kept axes, shared between tensors of the same axes. */
+  cellsOf(axes: TensorAxes): Cells;
+  /** Handles of the graph outputs of the probed run, kept in the child. */
+  readonly keptOutputs: ReadonlyMap<string, string>;
+  readonly runMs: number;
+  readonly probes: number;
+}
+
+export async function measure(
+  job: EngineJob,
+  target: Target,
+  inputAxes: ReadonlyMap<string, TensorAxes>,
+): Promise<Measurement> {
+  const { graph } = target;
+  const facts = await gatherFacts(job, target);
+  const axes = inferAxes(graph, inputAxes, facts);
+  const grid = gridOf(inputAxes);
+  const sites = attentionSites(graph, axes);
+  const shared = new Map<string, Cells>();
+  const cells = (own: TensorAxes): Cells => {
+    const kept = keptAxes(own);
+    const key = cellsKey(own, kept);
+    const known = key === null ? undefined : shared.get(key);
+    if (known) return known;
+    const made = cellsOf(own, kept, grid);
+    if (key !== null) shared.set(key, made);
+    return made;
+  };
+
+  const values = graph.nodes.flatMap((node) =>
+    node.op === 'Constant' ? [] : node.outputs.filter((output) => output !== ''),
+  );
+  const measured = probed(graph, values, axes, facts.values);
+  const masks = maskInspections(sites, axes, facts, (value) => graph.constant(value)?.data[0]);
+  const model = extended(measured.model, { outputs: masks.map((mask) => mask.inspection.tensors[0] ?? '') });
+  const session = await job.createSession(encode(model), measuring(target));
+  const outputs = new Map(
+    graph.outputs.filter((name) => facts.values.has(name)).map((name) => [name, `probed:${name}`]),
+  );
+  const run = await job.run({
+    session: session.id,
+    feeds: target.inputs,
+    fetch: [...new Set(measured.probes.map((probe) => probe.output))],
+    keep: Object.fromEntries([...outputs].map(([name, handle]) => [handle, name])),
+    inspect: masks.map((mask) => mask.inspection),
+  });
+  await job.release(session.id);
+
+  const flags = new Map<string, Flags>();
+  for (const [name, tensor] of Object.entries(target.inputs)) {
+    const own = inputAxes.get(name);
+    if (own && isFloat(tensor.dtype)) flags.set(name, inputFlags(own, floatsOf(tensor), grid));
+  }
+  for (const probe of measured.probes) {
+    const tensor = run.tensors[probe.output];
+    if (tensor) flags.set(probe.value, foldFlags(cellsOfProbe(probe, cells), floatsOf(tensor)));
+  }
+  const planes = new Map<MaskStep, MaskPlane>();
+  for (const { step, inspection } of masks) {
+    const plane = run.inspected[inspection.id];
+    if (isPlane(plane)) planes.set(step, plane);
+  }
+  return {
+    target,
+    facts,
+    axes,
+    grid,
+    flagsOf: (value) => flags.get(value) ?? null,
+    sites,
+    planesOf: (site) => site.masks.flatMap((step) => planes.get(step) ?? []),
+    cellsOf: cells,
+    keptOutputs: outputs,
+    runMs: run.runMs,
+    probes: measured.probes.length,
+  };
+}
+
+const cellsOfProbe = (probe: Probe, cells: (axes: TensorAxes) => Cells): Cells => cells(probe.axes);
+
+function inputFlags(axes: TensorAxes, values: ArrayLike<number>, grid: Grid): Flags {
+  // A batch is small: every element has a place of its own.
+  return foldFlags(
+    cellsOf(
+      axes,
+      axes.map((_, axis) => axis),
+      grid,
+    ),
+    values,
+  );
+}
+
+function gridOf(inputAxes: ReadonlyMap<string, TensorAxes>): Grid {
+  let samples = 1;
+  const positions: number[] = [];
+  for (const axes of inputAxes.values()) {
+    samples = Math.max(samples, batchPlace(axes)?.factor.size ?? 1);
+    const place = positionPlace(axes);
+    if (place) positions[place.factor.sequence] = Math.max(positions[place.factor.sequence] ?? 0, place.factor.size);
+  }
+  return { samples, positions: Array.from(positions, (size) => size) };
+}
+
+interface MaskInspection {
+  readonly step: MaskStep;
+  readonly inspection: AnyInspection;
+}
+
+/** Mask steps whose axes against the scores are known; equal masks are read once per step, they are small. */
+export function maskInspections(
+  sites: readonly AttentionSite[],
+  axes: AxesOfGraph,
+  facts: Pick<Facts, 'shape'>,
+  constantOf: (value: string) => number | bigint | undefined,
+): MaskInspection[] {
+  const found: MaskInspection[] = [];
+  for (const site of sites) {
+    for (const step of site.masks) {
+      // A fill that is not a very low number (0, say) does not mask.
+      const fill = step.fill === null ? undefined : constantOf(step.fill);
+      if (fill !== undefined && !(Number(fill) < maskedBelow)) continue;
+      const scores = axes.of(step.scores);
+      const shape = facts.shape(step.mask);
+      const how = scores && shape ? planeAxes(scores, shape) : null;
+      if (!how) continue;
+      const params: PlaneParams = { kind: step.kind, keepWhen: step.keepWhen, axes: how };
+      const id = `mask:${String(found.length)}`;
+      found.push({ step, inspection: { id, inspector: 'maskPlane', tensors: [step.mask], params } });
+    }
+  }
+  return found;
+}
+
+function isPlane(value: unknown): value is MaskPlane {
+  return typeof value === 'object' && value !== null && 'masked' in value && value.masked instanceof Uint8Array;
+}
