@@ -75,6 +75,7 @@ export function fromBytes(dtype: DType, bytes: Uint8Array): TensorBytes {
   if (bytes.byteOffset % width === 0 && bytes.buffer instanceof ArrayBuffer) {
     return new Kind(bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
   }
-  const copy = bytes.slice();
+  // Not `bytes.slice()`: of a Node Buffer that is a view into a pool.
+  const copy = new Uint8Array(bytes);
   return new Kind(copy.buffer, 0, copy.byteLength / width);
 }

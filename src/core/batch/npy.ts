@@ -51,8 +51,9 @@ export function readNpy(what: string, bytes: Uint8Array): TensorData {
       'Save the array again with numpy.save, one array in each file.',
     );
   }
-  // A copy: the tensor must not keep a whole archive alive, nor change when its buffer is reused.
-  const raw = bytes.slice(header.dataStart);
+  // A copy: the tensor must not keep a whole archive alive, nor change when its buffer is reused. Not by `slice`,
+  // which of a Node Buffer is a view.
+  const raw = new Uint8Array(bytes.subarray(header.dataStart));
   if (bigEndian && width > 1) {
     swapBytes(raw, width);
   }
