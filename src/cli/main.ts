@@ -51,7 +51,7 @@ process.on('uncaughtException', (error) => {
 
 /** For bug reports; a stack trace is not what a person wants to see first. */
 async function log(error: unknown): Promise<void> {
-  if ((process.env['NANOSCOPE_LOG'] ?? '') !== '') {
+  if ((process.env.NANOSCOPE_LOG ?? '') !== '') {
     await terminal.err(`${inspect(error)}\n`);
   }
 }

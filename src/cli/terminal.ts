@@ -37,8 +37,8 @@ export function createTerminal(stdout: TextStream, stderr: TextStream, env: Envi
   // Node turns a closed pipe into an error event; without a listener it would end the process with a stack trace.
   stdout.on('error', () => (closed = true));
   stderr.on('error', () => undefined);
-  const capable = (stream: TextStream): boolean => stream.isTTY === true && env['TERM'] !== 'dumb';
-  const coloured = (stream: TextStream): boolean => capable(stream) && (env['NO_COLOR'] ?? '') === '';
+  const capable = (stream: TextStream): boolean => stream.isTTY === true && env.TERM !== 'dumb';
+  const coloured = (stream: TextStream): boolean => capable(stream) && (env.NO_COLOR ?? '') === '';
   let shown = false;
   const clearProgress = (): void => {
     if (shown) {
@@ -78,6 +78,6 @@ export function createTerminal(stdout: TextStream, stderr: TextStream, env: Envi
 }
 
 function widthOf(stdout: TextStream, env: Environment): number {
-  const columns = stdout.isTTY === true ? stdout.columns : Number(env['COLUMNS']);
+  const columns = stdout.isTTY === true ? stdout.columns : Number(env.COLUMNS);
   return Math.max(narrowest, columns !== undefined && columns > 0 ? columns : pipeWidth);
 }

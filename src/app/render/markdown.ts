@@ -2,7 +2,7 @@
  * The report that a person would have written by hand: verdict first, then the batch, where NaN is, how it got
  * there, why, what heals it, and how to see it again. For GitHub's Markdown.
  */
-import type { Finding, Origin, Report } from '../../core/report';
+import type { Finding, FixResult, Origin, Report } from '../../core/report';
 import { verdictParts } from '../../core/trace/verdict';
 import { commandLine, reproduceArguments } from './command';
 import { code, fenced, markdownTable, prose } from './escape';
@@ -244,20 +244,22 @@ function fixes(report: Report): string {
     fix.topTokenSame === null ? '–' : fix.topTokenSame ? 'yes' : 'no',
     shortRatio(fix.costRatio),
   ]);
-  const reasons = report.fixes.map(
-    (fix) =>
-      `- ${code(fix.id)}: ${prose(fix.title)} (${String(fix.edits)} ${fix.edits === 1 ? 'edit' : 'edits'}). ${prose(
-        capitalised(fix.reason === '' ? `${verdictMeaning[fix.verdict]}.` : fix.reason),
-      )}${
-        fix.paddingShift == null
-          ? ''
-          : ` Padding alone shifts real tokens by ${shortNumber(fix.paddingShift)}: positions are counted from the wrong end.`
-      }`,
-  );
+  const reasons = report.fixes.map((fix) => `- ${code(fix.id)}: ${fixSentences(fix)}`);
   return `## Fixes\n\n${markdownTable(
     ['fix', 'verdict', 'NaN left', 'difference at real tokens', 'tolerance', 'reference', 'same top token', 'cost'],
     rows,
   )}\n\n${reasons.join('\n')}`;
+}
+
+function fixSentences(fix: FixResult): string {
+  const edits = `${String(fix.edits)} ${fix.edits === 1 ? 'edit' : 'edits'}`;
+  const why = capitalised(fix.reason === '' ? `${verdictMeaning[fix.verdict]}.` : fix.reason);
+  const shift = fix.paddingShift ?? null;
+  const shifted =
+    shift === null
+      ? ''
+      : ` Padding alone shifts real tokens by ${shortNumber(shift)}: positions are counted from the wrong end.`;
+  return `${prose(fix.title)} (${edits}). ${prose(why)}${shifted}`;
 }
 
 function engine(report: Report): string {

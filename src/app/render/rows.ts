@@ -146,7 +146,8 @@ function fold(lines: readonly RowLine[]): Line[] {
     folded.push(...first);
     const looks = lookOf(first);
     let end = start + 1;
-    while (first[0]?.layer != null && end < groups.length && lookOf(groups[end] ?? []) === looks) {
+    const inLayer = typeof first[0]?.layer === 'string';
+    while (inLayer && end < groups.length && lookOf(groups[end] ?? []) === looks) {
       end++;
     }
     const same = groups.slice(start + 1, end);

@@ -89,7 +89,7 @@ function bornLines(report: Report, options: TableOptions): string[] {
 
 function bornGroup(group: FindingGroup<Origin>, options: TableOptions): string[] {
   const { first } = group;
-  const where = first.node === null ? `the input ${first.tensor}` : first.node;
+  const where = first.node ?? `the input ${first.tensor}`;
   const lines = [
     `${options.style.strong(visible(placeText(first)))}  ${visible(birthText(first))}`,
     fit(`  ${visible(where)}  [${first.mechanism}]  ${visible(positionsText(first))}`, options, 4),

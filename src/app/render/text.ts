@@ -76,7 +76,7 @@ export function clip(text: string, width: number): string {
   if (displayWidth(text) <= width) {
     return text;
   }
-  const characters = [...text];
+  const characters = Array.from(text);
   const head: string[] = [];
   const tail: string[] = [];
   let room = width - 1;

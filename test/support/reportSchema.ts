@@ -1,0 +1,221 @@
+/**
+ * The report contract as a schema, written from the design and not from what the code produces: no key more, no key
+ * less, and the relations between figures that every report must keep.
+ */
+import { z } from 'zod';
+
+const count = z.int().min(0);
+const jsonNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+const ranges = z.string().regex(/^(\d+(-\d+)?(,\d+(-\d+)?)*)?$/);
+const stage = z.enum(['embed', 'attn-norm', 'attention', 'mlp-norm', 'mlp', 'layer', 'final-norm', 'logits', 'other']);
+const block = z.enum(['self', 'cross']).nullable();
+const layer = count.nullable();
+const level = z.enum(['disabled', 'basic', 'extended', 'all']);
+const roles = z.array(z.string().regex(/^[pr]*$/));
+
+const evidence: z.ZodType = z.lazy(() =>
+  z.union([z.number(), z.string(), z.boolean(), z.null(), z.array(evidence), z.record(z.string(), evidence)]),
+);
+
+const health = z
+  .strictObject({
+    nan: count,
+    of: count,
+    padNan: count,
+    pad: count,
+    realNan: count,
+    real: count,
+    posInf: count,
+    negInf: count,
+    absMax: z.number().min(0).nullable(),
+    min: z.number().nullable(),
+    max: z.number().nullable(),
+    norm: z.number().min(0).nullable(),
+    nanAt: ranges,
+  })
+  .refine((h) => h.nan === h.padNan + h.realNan, 'nan = padNan + realNan')
+  .refine((h) => h.of === h.pad + h.real, 'of = pad + real')
+  .refine((h) => h.nan === sizeOf(h.nanAt), 'nan = number of positions in nanAt')
+  .refine((h) => Math.max(h.nan, h.posInf, h.negInf) <= h.of, 'counts are of positions');
+
+const row = z
+  .strictObject({
+    layer,
+    block,
+    stage,
+    port: z.enum(['in', 'out']),
+    label: z.string(),
+    tensor: z.string().min(1),
+    node: z.string().nullable(),
+    op: z.string().nullable(),
+    axes: z.enum(['tokens', 'query', 'key', 'whole']),
+    dtype: z.string(),
+    shape: z.array(count),
+    samples: z.array(health).nullable(),
+    whole: z.strictObject({ nan: z.boolean(), posInf: z.boolean(), negInf: z.boolean() }).optional(),
+  })
+  .refine((r) => (r.axes === 'whole') === (r.samples === null), 'samples is null exactly where axes is whole');
+
+const finding = {
+  tensor: z.string().min(1),
+  node: z.string().nullable(),
+  op: z.string().nullable(),
+  layer,
+  block,
+  stage,
+  positions: z.array(ranges).nullable(),
+  evidence: z.record(z.string(), evidence),
+  explanation: z.string().min(1),
+};
+
+const origin = z
+  .strictObject({
+    ...finding,
+    mechanism: z.enum([
+      'fully-masked-row',
+      'mask-overflow',
+      'score-overflow',
+      'zero-times-inf',
+      'inf-minus-inf',
+      'zero-over-zero',
+      'inf-over-inf',
+      'log-of-negative',
+      'sqrt-of-negative',
+      'pow-of-negative',
+      'nan-in-weights',
+      'nan-in-input',
+      'unknown',
+    ]),
+  })
+  .refine((o) => (o.mechanism === 'nan-in-input') === (o.node === null && o.op === null), 'only an input has no node');
+
+const crossing = z.strictObject({
+  ...finding,
+  mechanism: z.enum([
+    'nan-plus-minus-inf',
+    'zero-times-nan',
+    'contraction',
+    'softmax-row',
+    'reduction',
+    'elementwise',
+    'residual',
+    'gather',
+  ]),
+});
+
+const silent = z.strictObject({
+  ...finding,
+  mechanism: z.enum(['guarded', 'unmasked-silently', 'overflow-risk', 'unread-nan-weight', 'swallowed', 'laundered']),
+});
+
+const fix = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  title: z.string().min(1),
+  verdict: z.enum(['heals', 'partial', 'hides', 'fails', 'unproven', 'declines']),
+  reason: z.string(),
+  reference: z.enum(['unpadded', 'in-batch', 'high-precision', 'none']),
+  nanAfter: count.nullable(),
+  realNanAfter: count.nullable(),
+  realMaxAbsDiff: jsonNumber.nullable(),
+  tolerance: z.number().min(0).nullable(),
+  topTokenSame: z.boolean().nullable(),
+  costRatio: z.number().positive().nullable(),
+  edits: count,
+  paddingShift: z.number().nullable().optional(),
+});
+
+const fields = {
+  schemaVersion: z.literal(1),
+  model: z.strictObject({
+    name: z.string().min(1),
+    source: z.enum(['file', 'built-in']),
+    opset: z.int().min(1),
+    layers: count,
+    attention: z.array(
+      z.strictObject({
+        layer,
+        kind: z.enum(['eager', 'fused']),
+        op: z.string(),
+        node: z.string(),
+        kvGroups: z.int().min(1).nullable(),
+      }),
+    ),
+  }),
+  engine: z.strictObject({
+    name: z.literal('onnxruntime-node'),
+    version: z.string().regex(/^\d+\.\d+/),
+    optimization: level,
+  }),
+  batch: z
+    .strictObject({
+      samples: z.int().min(1),
+      positions: count,
+      padding: z.array(z.enum(['left', 'right', 'none', 'both', 'inside'])),
+      roles,
+      inputs: z.record(z.string(), z.strictObject({ dtype: z.string(), shape: z.array(count) })),
+      rolesFrom: z.string().min(1),
+      memory: z.strictObject({ positions: count, roles }).optional(),
+    })
+    .refine((b) => b.padding.length === b.samples && b.roles.length === b.samples, 'one entry per sample')
+    .refine((b) => b.roles.every((text) => text.length === b.positions), 'roles are full length'),
+  outputs: z
+    .array(
+      z
+        .strictObject({
+          name: z.string(),
+          nanPositions: z.array(count).nullable(),
+          of: count,
+          nanAt: z.array(ranges).nullable(),
+        })
+        .refine(
+          (o) =>
+            o.nanPositions === null ||
+            o.nanAt === null ||
+            o.nanPositions.every((n, i) => n === sizeOf(o.nanAt?.[i] ?? '')),
+          'nanPositions counts nanAt',
+        ),
+    )
+    .min(1),
+  table: z.array(row),
+  origins: z.array(origin),
+  spread: z.array(crossing),
+  silent: z.array(silent),
+  fixes: z.array(fix).optional(),
+  observer: z
+    .strictObject({
+      outputsBitEqual: z.boolean(),
+      userLevel: z.strictObject({ level, sameNanPositions: z.boolean(), maxAbsDiff: jsonNumber }).nullable(),
+    })
+    .optional(),
+  notes: z.array(z.string().min(1)),
+};
+
+/** What `nanoscope diagnose --json` prints. */
+export const reportSchema = z.strictObject(fields);
+
+/** With `--apply`: the report of the patched copy, what was written, and the report from before. */
+export const appliedReportSchema = z.strictObject({
+  ...fields,
+  applied: z.strictObject({
+    file: z.string(),
+    fixId: z.string(),
+    edits: z.int().min(1),
+    weights: z.enum(['inside', 'referenced', 'copied']),
+  }),
+  before: reportSchema,
+});
+
+/** What every command prints with `--json` when it fails. */
+export const failureSchema = z.strictObject({
+  error: z.strictObject({ code: z.string().regex(/^[a-z-]+$/), message: z.string().min(1), hint: z.string().min(1) }),
+});
+
+/** How many positions `"0-3,7"` names, counted independently of the product's own reader. */
+function sizeOf(text: string): number {
+  return text === ''
+    ? 0
+    : text.split(',').reduce((sum, part) => {
+        const [from = 0, to = from] = part.split('-').map(Number);
+        return sum + to - from + 1;
+      }, 0);
+}
