@@ -8,7 +8,7 @@
  * Checks (build, typecheck, lint, format, imports) count as one test each. What cannot run counts as failed and
  * says why; a skipped test and a test file that no suite ran count as failed too.
  */
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
