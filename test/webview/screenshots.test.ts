@@ -60,3 +60,13 @@ it.each(pictures)('%s', async (name, options, state) => {
   expect(panel.problems).toEqual([]);
   await panel.close();
 });
+
+it('card and details', async () => {
+  const panel = await openPanel(browser, bundle, { theme: 'light', height: 1100 });
+  await panel.send(done());
+  await panel.page.locator('[data-cell="3:0"]').click();
+  await panel.page.locator('[data-cell="3:0"]').focus();
+  await saveScreenshot(panel.page, 'panel-card');
+  expect(panel.problems).toEqual([]);
+  await panel.close();
+});

@@ -69,15 +69,9 @@ export function batchBar(page: PanelPage, state: PanelState): TemplateResult | t
     })}
     <div class="field run">
       <span class="label">${changed ? 'changed' : html`&nbsp;`}</span>
-      ${
-        state.phase === 'running'
-          ? html`<vscode-button appearance="secondary" @click=${() => page.post({ type: 'cancel' })}
-              >Cancel</vscode-button
-            >`
-          : html`<vscode-button id="run" ?disabled=${off || batch === null} @click=${run}
-              >${state.report === null ? 'Run' : 'Run again'}</vscode-button
-            >`
-      }
+      <vscode-button id="run" ?disabled=${off || batch === null} @click=${run}
+        >${state.report === null ? 'Run' : 'Run again'}</vscode-button
+      >
     </div>
   </form>`;
 }

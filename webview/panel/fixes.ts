@@ -18,7 +18,7 @@ const verdictMeaning: Readonly<Record<Verdict, string>> = {
   declines: 'This fix does not apply here.',
 };
 const referenceWords: Readonly<Record<Reference, string>> = {
-  unpadded: 'each sample run alone',
+  unpadded: 'each sample alone',
   'in-batch': 'the same batch with masked slots removed exactly',
   'high-precision': 'the same run in higher precision',
   none: 'none',
@@ -26,7 +26,7 @@ const referenceWords: Readonly<Record<Reference, string>> = {
 
 export function fixesView(page: PanelPage, state: PanelState, report: Report): TemplateResult {
   return html`<section class="fixes" aria-labelledby="fixes-title">
-    <h2 id="fixes-title">Fixes</h2>
+    <h2 id="fixes-title" tabindex="-1">Fixes</h2>
     ${fixList(page, state, report)}
   </section>`;
 }

@@ -17,8 +17,8 @@ export interface MapCell {
 
 const left = 84;
 const bottom = 18;
-const tallest = 480;
-const rowHeights = { least: 1, most: 14 } as const;
+const tallest = 420;
+const rowHeights = { least: 1, most: 15 } as const;
 
 let rowsMemo: { readonly report: Report; readonly port: UiState['port']; readonly rows: PanelRow[] } | null = null;
 /** The stages that the map shows: those of the chosen ports. */
@@ -64,11 +64,13 @@ export function drawMap(page: PanelPage, root: HTMLElement): void {
   paint.scale(scale, scale);
   paint.clearRect(0, 0, width, height);
   const plot = { left, width: width - left - 1, height: height - bottom };
-  const y = (line: number): number => (line * plot.height) / rows.length;
+  // Whole device pixels: thin rows must not blend into bands.
+  const y = (line: number): number => Math.round(((line * plot.height) / rows.length) * scale) / scale;
   paintBackground(paint, report, rows, sample, plot, y, colours);
   for (const role of ['p', 'r'] as const) {
     paintNan(paint, report, rows, sample, plot, y, role, role === 'p' ? colours.padNan : colours.realNan);
   }
+  paintGrid(paint, rows, sample, plot, y, colours);
   paintAxes(paint, report, rows, plot, y, colours);
   if (cursor !== null) {
     const row = rows[cursor.line];
@@ -91,6 +93,7 @@ interface Colours {
   readonly padNan: string;
   readonly realNan: string;
   readonly unknown: string;
+  readonly ground: string;
   readonly text: string;
   readonly line: string;
   readonly focus: string;
@@ -104,9 +107,10 @@ function readColours(canvas: HTMLElement): Colours {
   return {
     pad: read('--map-pad'),
     real: read('--map-real'),
-    padNan: read('--nan-pad'),
-    realNan: read('--nan-real'),
+    padNan: read('--map-pad-nan'),
+    realNan: read('--map-real-nan'),
     unknown: read('--map-unknown'),
+    ground: read('--ground'),
     text: read('--quiet'),
     line: read('--map-line'),
     focus: read('--vscode-focusBorder'),
@@ -182,6 +186,34 @@ function paintNan(
   });
 }
 
+/** Gaps between cells, where cells are large enough to be told apart. */
+function paintGrid(
+  paint: CanvasRenderingContext2D,
+  rows: readonly PanelRow[],
+  sample: number,
+  plot: Plot,
+  y: Y,
+  colours: Colours,
+): void {
+  const tall = y(1) - y(0);
+  if (tall < 5) {
+    return;
+  }
+  paint.fillStyle = colours.ground;
+  rows.forEach((row, line) => {
+    const of = row.row.samples?.[sample]?.of;
+    if (of === undefined) {
+      return;
+    }
+    paint.fillRect(plot.left, y(line + 1) - 1, plot.width, 1);
+    if (plot.width / of >= 6) {
+      for (let position = 1; position < of; position++) {
+        paint.fillRect(Math.round(plot.left + (position * plot.width) / of), y(line), 1, tall);
+      }
+    }
+  });
+}
+
 function paintAxes(
   paint: CanvasRenderingContext2D,
   report: Report,
@@ -203,7 +235,7 @@ function paintAxes(
     }
     const top = Math.round(y(line)) + 0.5;
     // Lines between layers only where they do not drown the layers.
-    if (line > 0 && plot.height / rows.length >= 4) {
+    if (line > 0 && plot.height / rows.length >= 3) {
       paint.beginPath();
       paint.moveTo(plot.left, top);
       paint.lineTo(plot.left + plot.width, top);

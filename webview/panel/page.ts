@@ -143,7 +143,13 @@ export class PanelPage {
 
   #drawNow(): void {
     this.#drawing = false;
+    const focused = document.activeElement;
+    const inTable = focused?.closest('#table-scroller') ?? null;
     render(panelView(this), this.root);
+    // The focused cell may have been scrolled out of the document; the table keeps the keyboard all the same.
+    if (inTable instanceof HTMLElement && inTable.isConnected && focused?.isConnected === false) {
+      inTable.focus({ preventScroll: true });
+    }
     this.#effects.apply();
   }
 

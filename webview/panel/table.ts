@@ -22,7 +22,7 @@ import { reveal, windowOf, type Window } from './window';
 
 /** CSS pixels; the style sheet reads the same figures from custom properties. */
 const lineHeight = 24;
-const sampleWidth = 190;
+const sampleWidth = 204;
 const narrow = 560;
 const stageWidth = (width: number): number => (width < narrow ? 150 : 236);
 /** Below this the margin notes get lines of their own under their rows. */
@@ -87,7 +87,7 @@ export function tableView(page: PanelPage, report: Report): TemplateResult {
         '--line': `${String(lineHeight)}px`,
         '--stage': `${String(layout.stageWidth)}px`,
         '--sample': `${String(sampleWidth)}px`,
-        '--lines': String(lines.length),
+        '--room': `${String(tableSize.width)}px`,
       })}
       @scroll=${(event: Event) => {
         const box = event.currentTarget as HTMLElement;
@@ -159,7 +159,7 @@ function lineView(
   const samples = report.batch.samples;
   if (line.kind === 'note') {
     return html`<tr class="note ${line.note.kind}" aria-rowindex=${index + 2}>
-      <td colspan=${samples + 1}><span class="notetext">${noteText(line.note)}</span></td>
+      <td colspan=${samples + 1}><span class="notetext" title=${noteText(line.note)}>${noteText(line.note)}</span></td>
     </tr>`;
   }
   const { row } = line;

@@ -20,8 +20,14 @@ function partView(part: VerdictPart): TemplateResult {
     case 'formula':
       return html`<code>${part.text}</code>`;
     case 'fix':
-      return html`<em>${nameOf(part.text)}</em>`;
+      return html`<button class="link" title="Show the fixes" @click=${showFixes}>${nameOf(part.text)}</button>`;
     case 'text':
       return html`${visible(part.text)}`;
   }
+}
+
+function showFixes(): void {
+  const title = document.getElementById('fixes-title');
+  title?.scrollIntoView({ block: 'start', behavior: 'smooth' });
+  title?.focus({ preventScroll: true });
 }

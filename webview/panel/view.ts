@@ -34,9 +34,8 @@ export function panelView(page: PanelPage): TemplateResult {
       report === null
         ? nothing
         : html`
-            ${tableView(page, report)} ${detailsView(page, report)}
+            ${tableView(page, report)} ${detailsView(page, report)} ${mapView(page, report)}
             <div class="columns">${chainView(page, report)} ${fixesView(page, state, report)}</div>
-            ${mapView(page, report)}
           `
     }
     ${cardView(page, report)}

@@ -1,0 +1,204 @@
+/** The page's pure parts: figures, fields, rows, the window of a long list, and the schema of what arrives. */
+import { describe, expect, it } from 'vitest';
+import {
+  birthMechanisms,
+  crossingMechanisms,
+  engineLevels,
+  silentMechanisms,
+  stages,
+  type Report,
+} from '../../src/core/report';
+import { batchChoice, toPanel } from '../../src/protocol/panel';
+import { reportSchema } from '../../src/protocol/reportSchema';
+import { batchOf, draftOf, lengthsProblem, seedProblem } from '../../webview/panel/batch';
+import { describeCell, positionsText } from '../../webview/panel/describe';
+import { filterRows, portRows, type RowFilter } from '../../webview/panel/rows';
+import { readUi } from '../../webview/panel/ui';
+import { reveal, windowOf } from '../../webview/panel/window';
+import { figure, visible } from '../../webview/shared/text';
+import { healed, hostileSuffix, kimi, manyBirths } from '../fixtures/reports/generate';
+import { applied, done } from './support/states';
+
+describe('figure', () => {
+  it.each([
+    [2.7e-6, '2.7e−6'],
+    [1e-5, '1e−5'],
+    [0, '0'],
+    [-0.000123456, '−1.23e−4'],
+    [1234567, '1.23e6'],
+    [3.14159, '3.14'],
+    [-35, '−35'],
+    [100, '100'],
+    ['NaN' as const, 'NaN'],
+    ['-Infinity' as const, '−Infinity'],
+    [Number.NaN, 'NaN'],
+    [null, '–'],
+    [undefined, '–'],
+  ])('%s reads %s', (value, text) => {
+    expect(figure(value)).toBe(text);
+  });
+});
+
+it('invisible characters become visible', () => {
+  expect(visible('a\u202eb\n\u0000\u200b')).toBe('a\\u202eb\\n\\x00\\u200b');
+});
+
+describe('the batch bar', () => {
+  it.each([
+    ['5, 35', null],
+    ['0 12', null],
+    ['', 'Give one length per sample, for example 5, 35.'],
+    ['5,-1', '“-1” is not a whole number: give lengths such as 5, 35.'],
+    ['1.5', '“1.5” is not a whole number: give lengths such as 5, 35.'],
+    ['1000001', 'A sample can have at most 1,000,000 tokens.'],
+    ['0,0', 'At least one sample needs a token.'],
+    [Array(1025).fill('1').join(','), 'A batch can have at most 1,024 samples.'],
+  ])('%s', (text, problem) => {
+    expect(lengthsProblem(text)).toBe(problem);
+  });
+  it('seeds are 32 bits', () => {
+    expect([seedProblem('4294967295'), seedProblem('4294967296'), seedProblem('x')].map((p) => p === null)).toEqual([
+      true,
+      false,
+      false,
+    ]);
+  });
+  it('gives back what it was given, and only what the host accepts', () => {
+    const { batch } = done();
+    expect(batchOf(draftOf(batch), batch)).toEqual(batch);
+    const changed = batchOf({ ...draftOf(batch), lengths: '1;2  3', mask: 'm:inverted' }, batch);
+    expect(batchChoice.parse(changed)).toEqual({ ...batch, lengths: [1, 2, 3], mask: 'm:inverted' });
+    expect(batchOf({ ...draftOf(batch), kind: 'file' }, batch), 'no file chosen yet').toBeNull();
+  });
+});
+
+describe('rows', () => {
+  const all: RowFilter = { layers: '', onlyNan: false, port: 'all', stage: 'all' };
+  const names = (report: Report, filter: Partial<RowFilter>): string[] => {
+    const full = { ...all, ...filter };
+    return filterRows(portRows(report, full.port), full).map(({ layer, name }) => `${layer ?? ''} ${name}`.trim());
+  };
+  const report = kimi({ layers: 20 });
+  it('chooses layers by ranges', () => {
+    const layersOf = (text: string): number[] => [
+      ...new Set(filterRows(portRows(report, 'all'), { ...all, layers: text }).map(({ row }) => row.layer ?? -1)),
+    ];
+    expect(layersOf('0-2,15')).toEqual([0, 1, 2, 15]);
+    expect(layersOf('17–')).toEqual([17, 18, 19]);
+    expect(layersOf(' 3 , 5 ')).toEqual([3, 5]);
+    expect(layersOf('99')).toEqual([]);
+  });
+  it('finds names anywhere, without regard to case', () => {
+    expect(names(report, { layers: 'LM_HEAD' })).toEqual(['logits']);
+    expect(names(report, { layers: 'layer 3 attention', port: 'out' })).toEqual(['layer 3 attention']);
+    // Not a pattern: a name with brackets must not throw.
+    expect(names(report, { layers: '(' })).toEqual([]);
+  });
+  it('marks where NaN reaches real tokens once per sample, among the rows that are shown', () => {
+    for (const port of ['out', 'all'] as const) {
+      const reached = portRows(report, port).filter((row) => row.cells?.[0]?.state === 'reached');
+      expect(reached.map(({ layer, name }) => `${layer ?? ''} ${name}`)).toEqual(['layer 1 attention']);
+    }
+  });
+  it('never moves a birth to another row', () => {
+    expect(portRows(report, 'in').every((row) => row.notes.length === 0)).toBe(true);
+  });
+});
+
+describe('the window of a long list', () => {
+  it('always covers what is visible and never more than it may', () => {
+    let seed = 11;
+    const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
+    for (let round = 0; round < 2000; round++) {
+      const total = random(3000);
+      const size = 1 + random(40);
+      const room = random(1200);
+      const offset = random(Math.max(1, total * size - room + 500));
+      const spare = random(10);
+      const { from, to } = windowOf(total, size, offset, room, spare);
+      const context = JSON.stringify({ total, size, room, offset, spare, from, to });
+      expect(from >= 0 && from <= to && to <= Math.max(total, from), context).toBe(true);
+      expect(to - from <= room / size + 2 * spare + 2, context).toBe(true);
+      let covered = true;
+      for (let y = offset; y < Math.min(offset + room, total * size); y += size) {
+        const item = Math.floor(y / size);
+        covered &&= item >= from && item < to;
+      }
+      expect(covered, context).toBe(true);
+    }
+  });
+  it('reveals with the least movement', () => {
+    expect([reveal(0, 24, 100, 240), reveal(5, 24, 100, 240), reveal(30, 24, 100, 240)]).toEqual([0, 100, 504]);
+  });
+});
+
+it('cells in words', () => {
+  const rows = portRows(kimi({ layers: 2 }), 'out');
+  expect(rows[2] === undefined ? '' : describeCell(rows[2], 0)).toBe(
+    'layer 0 attention, sample 0: NaN at 30 of 35 positions, 30 of 30 padding and 0 of 5 real',
+  );
+  expect(positionsText('')).toBe('none');
+  const long = Array.from({ length: 200 }, (_, i) => String(2 * i)).join(',');
+  expect(positionsText(long)).toMatch(/^0, 2, .*, … \(200 positions\)$/);
+  expect(positionsText(long).length).toBeLessThan(150);
+});
+
+describe('what arrives', () => {
+  it.each([
+    ['kimi', kimi({ layers: 3 })],
+    ['healed', healed(2)],
+    ['hostile', kimi({ layers: 1, suffix: hostileSuffix })],
+    ['many births', manyBirths(3)],
+  ])('accepts %s', (_, report) => {
+    const json: unknown = JSON.parse(JSON.stringify(report));
+    expect(reportSchema.parse(json)).toEqual(json);
+  });
+  it('knows every word of the contract', () => {
+    const base = manyBirths(2);
+    const [row, origin, silent] = [base.table[0], base.origins[0], base.silent[0]];
+    if (row === undefined || origin === undefined || silent === undefined) {
+      throw new Error('fixture changed');
+    }
+    const full: Report = {
+      ...base,
+      table: stages.map((stage) => ({ ...row, stage })),
+      origins: birthMechanisms.map((mechanism) => ({ ...origin, mechanism })),
+      spread: crossingMechanisms.map((mechanism) => ({ ...origin, mechanism })),
+      silent: silentMechanisms.map((mechanism) => ({ ...silent, mechanism })),
+      observer: {
+        outputsBitEqual: true,
+        userLevel: { level: engineLevels[0], sameNanPositions: false, maxAbsDiff: 'NaN' },
+      },
+    };
+    expect(reportSchema.parse(full)).toEqual(full);
+    for (const optimization of engineLevels) {
+      reportSchema.parse({ ...full, engine: { ...full.engine, optimization } });
+    }
+  });
+  it('accepts every state and later additions, refuses another version', () => {
+    for (const state of [done(), applied(), done({ phase: 'empty', report: null })]) {
+      toPanel.parse(JSON.parse(JSON.stringify({ type: 'state', state })));
+      toPanel.parse({ type: 'state', state: { ...state, later: 1, report: { ...kimi({ layers: 1 }), later: {} } } });
+    }
+    expect(
+      toPanel.safeParse({ type: 'state', state: done({ modelName: undefined as unknown as string }) }).success,
+    ).toBe(false);
+    expect(reportSchema.safeParse({ ...kimi({ layers: 1 }), schemaVersion: 2 }).success).toBe(false);
+    // JSON turns NaN into null: a sender that forgot to encode is refused and not shown as "null".
+    const forgot = JSON.parse(
+      JSON.stringify({ ...kimi({ layers: 1 }), outputs: [{ name: 'x', nanPositions: [NaN], of: 1, nanAt: null }] }),
+    ) as unknown;
+    expect(reportSchema.safeParse(forgot).success).toBe(false);
+  });
+});
+
+it('kept settings are mended field by field', () => {
+  expect(readUi({ onlyNan: true, layers: 4, active: { row: -1 }, tableTop: 7 })).toMatchObject({
+    onlyNan: true,
+    layers: '',
+    active: null,
+    tableTop: 7,
+    port: 'out',
+  });
+  expect(readUi('nonsense')).toEqual(readUi(null));
+});
