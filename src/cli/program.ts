@@ -17,10 +17,9 @@ Examples:
   $ nanoscope diagnose "builtin:kimi-k2-mini?layers=61" --rows 1,15,33
 
 Exit codes of diagnose:
-  0  no NaN is born     1  NaN is born somewhere, at padding too
-  2  bad usage or input     3  the engine failed, or the run was cancelled
-With --apply, the code is that of the patched copy.
-`;
+  0  no NaN is born                 2  bad usage or input
+  1  NaN is born, even at padding   3  the engine failed, or the run was cancelled
+With --apply, the code is that of the patched copy.`;
 
 /**
  * @param args what was typed after `nanoscope`; reports tell how to repeat them

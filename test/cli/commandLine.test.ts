@@ -35,7 +35,7 @@ async function asked(...args: string[]): Promise<DiagnoseRequest> {
 }
 
 const answering = (report: Report): InProcess => ({ work: { diagnose: () => Promise.resolve(report) } });
-const failing = (error: unknown): InProcess => ({ work: { diagnose: () => Promise.reject(error) } });
+const failing = (error: Error): InProcess => ({ work: { diagnose: () => Promise.reject(error) } });
 
 describe('what diagnose asks for', () => {
   it('is a default batch, the level all and fixes', async () => {
