@@ -84,4 +84,7 @@ export type ApplyFix = (
 ) => Promise<ApplyResult>;
 
 /** Removes exactly what `ApplyFix` wrote. @throws NanoscopeError `not-ours`, `file-not-found` */
-export type UndoFix = (deps: Pick<DiagnoseDeps, 'files'>, file: string) => Promise<{ readonly removed: readonly string[] }>;
+export type UndoFix = (
+  deps: Pick<DiagnoseDeps, 'files'>,
+  file: string,
+) => Promise<{ readonly removed: readonly string[] }>;
