@@ -460,10 +460,11 @@ class Walk {
     }
     const from = range.payload - this.window.start;
     const bytes = this.window.bytes.subarray(from, from + length);
+    const ascii = isAscii(bytes);
     if (frame.desc === NodeProtoSchema && range.no === nodeOpType) {
-      frame.isConstantNode = length === 8 && this.utf8.decode(bytes) === 'Constant';
+      frame.isConstantNode = ascii && length === 8 && this.utf8.decode(bytes) === 'Constant';
     }
-    if (isAscii(bytes)) {
+    if (ascii) {
       return;
     }
     try {

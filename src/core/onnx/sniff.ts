@@ -52,5 +52,14 @@ function isSafetensors(head: Uint8Array, latin: string): boolean {
 /** Printable from the first byte on. A protobuf begins with a tag of 0x08 (`ir_version`) and has more like it. */
 function isText(head: Uint8Array): boolean {
   if (head.length < 4) return false;
-  return head.every((byte) => byte === 0x09 || byte === 0x0a || byte === 0x0d || (byte >= 0x20 && byte !== 0x7f));
+  const printable = (byte: number): boolean =>
+    byte === 0x09 || byte === 0x0a || byte === 0x0d || (byte >= 0x20 && byte !== 0x7f);
+  if (!head.every(printable)) return false;
+  try {
+    // As a stream: the head may end inside a character.
+    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -45,17 +45,25 @@ export function checkVersions(name: string, model: ModelProto): void {
 
 /** @throws NanoscopeError `corrupt-model` */
 export function checkModel(name: string, model: ModelProto): void {
+  const hasVersion = isFieldSet(model, ModelProtoSchema.field.irVersion);
+  if (!model.graph && !hasVersion) {
+    throw new NanoscopeError(
+      'not-onnx',
+      `${show(name)} is not an ONNX model: it has neither an IR version nor a graph.`,
+      'Choose a file written by torch.onnx.export, onnx.save or a similar tool.',
+    );
+  }
+  if (!hasVersion) {
+    throw corrupt(name, 'it has no IR version');
+  }
+  if (model.opsetImport.length === 0) {
+    throw corrupt(name, 'it imports no operator set (it may be cut off)');
+  }
   if (!model.graph) {
     throw corrupt(name, 'it holds no graph');
   }
   if (model.graph.node.length === 0 && model.graph.output.length === 0) {
     throw corrupt(name, 'its graph is empty');
-  }
-  if (!isFieldSet(model, ModelProtoSchema.field.irVersion)) {
-    throw corrupt(name, 'it has no IR version');
-  }
-  if (model.opsetImport.length === 0) {
-    throw corrupt(name, 'it imports no operator set (it may be cut off)');
   }
   for (const tensor of allTensors(model)) checkTensor(name, tensor);
   new Checker(name).graph(model.graph, []);

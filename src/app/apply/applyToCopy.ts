@@ -1,0 +1,127 @@
+/** Writes an edited model beside the original, sealed, so that it can be taken back exactly. */
+import { clone } from '@bufbuild/protobuf';
+import type { ModelProto } from 'onnx-buf';
+import { ModelProtoSchema } from 'onnx-buf';
+import { NanoscopeError } from '../../core/errors';
+import type { LoadedModel } from '../../core/onnx/load';
+import { writeModel } from '../../core/onnx/save';
+import type { WeightsChoice } from '../../core/onnx/save';
+import { show } from '../../core/onnx/show';
+import type { ApplyResult, FileAccess } from '../useCases';
+import { hasHash, refuseOverwrite } from './ledger';
+import { Hasher, hashed, sealed, stampKey } from './stamp';
+import type { UnsealedStamp } from './stamp';
+
+export interface ApplyToCopy {
+  readonly loaded: LoadedModel;
+  /** Edited clone of `loaded.proto`; it is not changed here. */
+  readonly proto: ModelProto;
+  readonly fixId: string;
+  /** Number of graph edits, for the result. */
+  readonly edits: number;
+  /** Version of NaNoscope, for the seal. */
+  readonly version: string;
+  /** Absolute path; default `<name>.fixed.onnx` beside the model, required for models in memory. */
+  readonly out?: string | undefined;
+  /** Default: see `defaultWeights`. */
+  readonly weights?: WeightsChoice | undefined;
+}
+
+/** Above this a copy of the weights is not made unasked. */
+const smallModelBytes = 256 * 1024 * 1024;
+
+/** One self-contained file while that is cheap and the model was one file before; else the user's own weights. */
+export function defaultWeights(loaded: LoadedModel): WeightsChoice {
+  if (loaded.weights.length === 0) return 'inside';
+  const hadExternal = loaded.weights.some((weight) => weight.origin.kind === 'external');
+  return !hadExternal && loaded.fileBytes <= smallModelBytes ? 'inside' : 'reference';
+}
+
+/** `model.onnx` → `model.fixed.onnx`, in the same folder. */
+export function defaultOut(files: Pick<FileAccess, 'join' | 'dirname' | 'basename'>, model: string): string {
+  const name = files.basename(model).replace(/\.onnx$/i, '');
+  return files.join(files.dirname(model), `${name}.fixed.onnx`);
+}
+
+const resultWeights = { inside: 'inside', reference: 'referenced', copy: 'copied' } as const;
+
+/**
+ * @returns what was written. On failure nothing new is left behind; an earlier copy is as it was, or gone where it shared
+ *   a data file that had to change.
+ * @throws NanoscopeError `would-overwrite`, `usage`, `file-unreadable`, …
+ */
+export async function applyToCopy(files: FileAccess, request: ApplyToCopy): Promise<ApplyResult> {
+  const { loaded } = request;
+  const out = request.out ?? (loaded.path === null ? null : defaultOut(files, loaded.path));
+  if (out === null) {
+    throw new NanoscopeError(
+      'usage',
+      `${show(loaded.name)} is a built-in model, so there is no folder to write beside.`,
+      'Say where to write the fixed model.',
+    );
+  }
+  // Without big weights there is nothing to refer to or to copy.
+  const weights = loaded.weights.length === 0 ? 'inside' : (request.weights ?? defaultWeights(loaded));
+  const plan = await writeModel(loaded, withoutOldSeal(request.proto), { weights, out, files });
+  const earlier = await refuseOverwrite(files, out);
+  const wanted = [out, ...plan.extra.map((extra) => extra.path)];
+  for (const extra of plan.extra) {
+    if (!earlier.includes(extra.path) && (await files.exists(extra.path))) {
+      throw new NanoscopeError(
+        'would-overwrite',
+        `${show(files.basename(extra.path))} exists and does not belong to a model that NaNoscope wrote.`,
+        'Move it away, or write the fixed model to another file.',
+      );
+    }
+  }
+
+  const stamp: UnsealedStamp = {
+    tool: 'nanoscope',
+    version: request.version,
+    fix: request.fixId,
+    source: loaded.name,
+    weights: resultWeights[weights],
+    files: [],
+  };
+  const written: string[] = [];
+  try {
+    for (const extra of plan.extra) {
+      const known = earlier.includes(extra.path) ? await hashOf(extra.chunks) : null;
+      if (known && (await hasHash(files, extra.path, known))) {
+        stamp.files.push({ name: files.basename(extra.path), ...known });
+        continue;
+      }
+      // Other weights: the earlier model does not work without its own, so it goes first.
+      if (known) for (const path of earlier) await files.remove(path);
+      const hasher = new Hasher();
+      await files.writeAtomic(extra.path, hashed(extra.chunks, hasher));
+      written.push(extra.path);
+      stamp.files.push({ name: files.basename(extra.path), bytes: hasher.bytes, sha256: hasher.digest() });
+    }
+    await files.writeAtomic(out, sealed(plan.model.chunks, stamp));
+  } catch (error) {
+    for (const path of written) await files.remove(path);
+    throw error;
+  }
+  // A data file of the copy that was replaced, which the new one does not need.
+  for (const path of earlier) {
+    if (!wanted.includes(path)) await files.remove(path);
+  }
+  return { file: out, fixId: request.fixId, edits: request.edits, weights: resultWeights[weights] };
+}
+
+async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<{ bytes: number; sha256: string }> {
+  const hasher = new Hasher();
+  for await (const chunk of chunks) hasher.update(chunk);
+  return { bytes: hasher.bytes, sha256: hasher.digest() };
+}
+
+/** A model that was fixed before brings its own seal along, which does not hold for the new file. */
+function withoutOldSeal(proto: ModelProto): ModelProto {
+  if (!proto.metadataProps.some((entry) => entry.key === stampKey)) {
+    return proto;
+  }
+  const copy = clone(ModelProtoSchema, proto);
+  copy.metadataProps = copy.metadataProps.filter((entry) => entry.key !== stampKey);
+  return copy;
+}

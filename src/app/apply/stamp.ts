@@ -1,0 +1,120 @@
+/**
+ * The seal on files that NaNoscope wrote. It is the last entry of the model's `metadata_props` and the last bytes of
+ * the file, which protobuf allows, and holds a hash over everything before it *and* over its own other fields. So
+ * one file tells whether it is ours and unchanged; there is no second file that could get lost.
+ *
+ * A data file beside the model is named in the seal with its own hash.
+ */
+import { createHash } from 'node:crypto';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
+import { z } from 'zod';
+import type { RandomAccess } from '../../core/onnx/access';
+
+/** Key in the model's metadata. */
+export const stampKey = 'nanoscope.applied';
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+const stampSchema = z.object({
+  tool: z.literal('nanoscope'),
+  version: z.string(),
+  /** Id of the fix. */
+  fix: z.string(),
+  /** Name of the model that was fixed. */
+  source: z.string(),
+  weights: z.enum(['inside', 'referenced', 'copied']),
+  /** Further files that were written with this one: names in its folder. */
+  files: z.array(z.object({ name: z.string(), bytes: z.number().int().nonnegative(), sha256: hash })),
+  /** Bytes of the file before the seal. */
+  bytes: z.number().int().nonnegative(),
+  /** Over those bytes, then over this object as JSON without `sha256`. */
+  sha256: hash,
+});
+
+export type Stamp = z.infer<typeof stampSchema>;
+export type UnsealedStamp = Omit<Stamp, 'bytes' | 'sha256'>;
+
+/** A seal cannot be longer; far above what names allow. */
+const longestStamp = 64 * 1024;
+
+export class Hasher {
+  private readonly hash = createHash('sha256');
+  bytes = 0;
+
+  update(chunk: Uint8Array): void {
+    this.hash.update(chunk);
+    this.bytes += chunk.length;
+  }
+
+  digest(): string {
+    return this.hash.digest('hex');
+  }
+}
+
+/** Passes chunks on and counts them. */
+export async function* hashed(chunks: AsyncIterable<Uint8Array>, hasher: Hasher): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    hasher.update(chunk);
+    yield chunk;
+  }
+}
+
+/** The chunks of a model file, followed by its seal. */
+export async function* sealed(chunks: AsyncIterable<Uint8Array>, stamp: UnsealedStamp): AsyncGenerator<Uint8Array> {
+  const hasher = new Hasher();
+  yield* hashed(chunks, hasher);
+  const rest: Omit<Stamp, 'sha256'> = { ...stamp, bytes: hasher.bytes };
+  hasher.update(Buffer.from(JSON.stringify(rest)));
+  yield encodeStamp({ ...rest, sha256: hasher.digest() });
+}
+
+function encodeStamp(stamp: Stamp): Uint8Array {
+  const entry = { key: stampKey, value: JSON.stringify(stamp) };
+  return toBinary(ModelProtoSchema, create(ModelProtoSchema, { metadataProps: [entry] }));
+}
+
+/** The seal at the end of a file, not yet verified; null when there is none. */
+export async function readStamp(file: RandomAccess): Promise<Stamp | null> {
+  const tailStart = Math.max(0, file.size - longestStamp);
+  const tail = Buffer.from(await file.read(tailStart, file.size - tailStart));
+  // The seal is an entry of its own: tag, length, key. Names inside the seal may hold the key's text too.
+  for (let at = tail.lastIndexOf(stampKey); at >= 0; at = at > 0 ? tail.lastIndexOf(stampKey, at - 1) : -1) {
+    // Key's tag and length before it, entry's tag and a length of one to three bytes before those.
+    for (let lead = 4; lead <= Math.min(at, 6); lead++) {
+      const start = at - lead;
+      const stamp = decodeStamp(tail.subarray(start));
+      if (stamp && stamp.bytes === tailStart + start) return stamp;
+    }
+  }
+  return null;
+}
+
+function decodeStamp(bytes: Uint8Array): Stamp | null {
+  try {
+    const proto = fromBinary(ModelProtoSchema, bytes);
+    const entry = proto.metadataProps[0];
+    if (entry?.key !== stampKey) return null;
+    const stamp = stampSchema.parse(JSON.parse(entry.value));
+    // Nothing but the seal, and exactly as we write it.
+    return Buffer.compare(encodeStamp(stamp), bytes) === 0 ? stamp : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the file is what was sealed. Reads all of it. */
+export async function isIntact(file: RandomAccess, stamp: Stamp): Promise<boolean> {
+  const hasher = new Hasher();
+  await hashRange(file, stamp.bytes, hasher);
+  const { sha256, ...rest } = stamp;
+  hasher.update(Buffer.from(JSON.stringify(rest)));
+  return hasher.digest() === sha256;
+}
+
+export async function hashRange(file: RandomAccess, length: number, hasher: Hasher): Promise<void> {
+  const step = 4 * 1024 * 1024;
+  for (let at = 0; at < length; at += step) {
+    hasher.update(await file.read(at, Math.min(step, length - at)));
+  }
+}
