@@ -164,12 +164,19 @@ export function probed(graph: Graph, values: readonly string[], axesOf: AxesOfGr
       const cast = node('Cast', [value], [source], { to: TensorProto_DataType.FLOAT });
       nodes.push(cast);
     }
-    if (axesAsInput) {
-      const name = `${prefix}axes_${reduced.join('_')}`;
-      if (!initializers.has(name)) initializers.set(name, int64Tensor(name, reduced));
-      nodes.push(node('ReduceSum', [source, name], [output], { keepdims: 0 }));
-    } else {
-      nodes.push(node('ReduceSum', [source], [output], { keepdims: 0, axes: reduced }));
+    // Axes that are not neighbours have no fast kernel in the engine: two fast sums cost less than one slow one.
+    const steps = neighbours(reduced) ? [reduced] : [[reduced.at(-1) ?? 0], reduced.slice(0, -1)];
+    for (const [step, stepAxes] of steps.entries()) {
+      const last = step === steps.length - 1;
+      const into = last ? output : `${prefix}part_${String(i)}`;
+      if (axesAsInput) {
+        const name = `${prefix}axes_${stepAxes.join('_')}`;
+        if (!initializers.has(name)) initializers.set(name, int64Tensor(name, stepAxes));
+        nodes.push(node('ReduceSum', [source, name], [into], { keepdims: 0 }));
+      } else {
+        nodes.push(node('ReduceSum', [source], [into], { keepdims: 0, axes: stepAxes }));
+      }
+      source = into;
     }
     probes.push({ value, output, axes, kept });
   }
@@ -183,11 +190,13 @@ export function probed(graph: Graph, values: readonly string[], axesOf: AxesOfGr
   };
 }
 
+const neighbours = (axes: readonly number[]): boolean => axes.every((axis, i) => i === 0 || axis === (axes[i - 1] ?? 0) + 1);
+
 /** A prefix that no name of the model starts with. */
-export function freshPrefix(graph: Graph): string {
+export function freshPrefix(graph: Graph, wish = '__nanoscope'): string {
   const used = new Set<string>([...graph.initializers.keys(), ...graph.inputs, ...graph.producer.keys()]);
   for (let i = 0; ; i += 1) {
-    const prefix = `__nanoscope${i === 0 ? '' : String(i)}_`;
+    const prefix = `${wish}${i === 0 ? '' : String(i)}_`;
     if (![...used].some((name) => name.startsWith(prefix))) return prefix;
   }
 }

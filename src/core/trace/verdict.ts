@@ -112,7 +112,7 @@ function birthClause(report: Report, origin: Origin): VerdictPart[] {
 
 /** Why, as a clause with the number of positions in it. */
 function cause(origin: Origin): string {
-  const rows = `${countOf(origin, 'query row')}`;
+  const rows = countOf(origin, 'query row');
   const places = countOf(origin, 'position');
   const one = total(origin) === 1;
   const clauses: Readonly<Record<BirthMechanism, string>> = {

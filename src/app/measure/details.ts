@@ -1,0 +1,66 @@
+/** Exact figures for every row of the table, from a run that hands the tabled tensors to the inspectors. */
+import type { SampleFigures } from '../../core/probe/inspect/health';
+import { keptAxes } from '../../core/probe/fold';
+import { extended, extract } from '../../core/probe/instrument';
+import type { AnyInspection } from '../../core/probe/inspectors';
+import type { Site } from '../../core/trace/sites';
+import { elementCount } from '../../core/tensor';
+import type { EngineJob } from '../ports';
+import { encode, measuring } from './facts';
+import type { Measurement } from './measure';
+
+/** Tensors held at once for inspection; more sites than fit are measured in several runs. */
+const bytesPerRun = 256 * 1024 * 1024;
+
+export async function siteFigures(job: EngineJob, measured: Measurement, sites: readonly Site[]): Promise<Map<string, readonly SampleFigures[]>> {
+  const { graph, inputs } = measured.target;
+  const found = new Map<string, readonly SampleFigures[]>();
+  const tensors = [...new Set(sites.map((site) => site.tensor))].filter((tensor) => graph.producer.has(tensor));
+  for (const group of inGroups(tensors, (tensor) => 4 * elementCount(measured.facts.shape(tensor) ?? []))) {
+    const inspect = group.flatMap((tensor): AnyInspection[] => {
+      const axes = measured.axes.of(tensor);
+      if (!axes) return [];
+      const kept = new Set(keptAxes(axes));
+      const { cell, samples, positions } = measured.cellsOf(axes);
+      return [
+        {
+          id: tensor,
+          inspector: 'health',
+          tensors: [tensor],
+          params: {
+            samples,
+            positions,
+            cell,
+            axes: axes.map((axis, i) => ({ size: axis.reduce((size, factor) => size * factor.size, 1), kept: kept.has(i) })),
+          },
+        },
+      ];
+    });
+    const model = extended(extract(graph, group), { outputs: group, onlyThese: true });
+    const session = await job.createSession(encode(model), measuring(measured.target));
+    const fed = new Set(session.inputs.map((input) => input.name));
+    const feeds = Object.fromEntries(Object.entries(inputs).filter(([name]) => fed.has(name)));
+    const run = await job.run({ session: session.id, feeds, fetch: [], inspect });
+    await job.release(session.id);
+    for (const tensor of group) {
+      const figures = run.inspected[tensor];
+      if (Array.isArray(figures)) found.set(tensor, figures as readonly SampleFigures[]);
+    }
+  }
+  return found;
+}
+
+function inGroups(tensors: readonly string[], bytesOf: (tensor: string) => number): string[][] {
+  const groups: string[][] = [];
+  let bytes = Infinity;
+  for (const tensor of tensors) {
+    const size = bytesOf(tensor);
+    if (bytes + size > bytesPerRun) {
+      groups.push([]);
+      bytes = 0;
+    }
+    groups.at(-1)?.push(tensor);
+    bytes += size;
+  }
+  return groups;
+}

@@ -1,0 +1,139 @@
+/** From measured flags to origins, spread and silent findings, with their evidence. */
+import { explainBirth } from '../../core/diagnose/births/index';
+import type { Contamination } from '../../core/diagnose/contamination';
+import { contaminate } from '../../core/diagnose/contamination';
+import { explainCrossing } from '../../core/diagnose/crossings/index';
+import { guardOf } from '../../core/diagnose/guarded';
+import { findNewNaN } from '../../core/diagnose/newNaN';
+import { crossings } from '../../core/diagnose/spread';
+import { positionsOf, whereText } from '../../core/diagnose/wording';
+import type { GraphNode } from '../../core/onnx/graph';
+import type { Crossing, Finding, Origin, SilentFinding } from '../../core/report';
+import type { Flags } from '../../core/trace/health';
+import { hasNaN, NAN } from '../../core/trace/health';
+import { placeOfNode } from '../../core/trace/modules';
+import { formatRanges } from '../../core/trace/ranges';
+import type { EngineJob } from '../ports';
+import { focus } from './focus';
+import type { Measurement } from './measure';
+
+export interface Findings {
+  readonly origins: readonly Origin[];
+  readonly spread: readonly Crossing[];
+  readonly silent: readonly SilentFinding[];
+}
+
+/** @param roles by sequence. */
+export async function findings(
+  job: EngineJob,
+  measured: Measurement,
+  roles: readonly (readonly string[])[],
+): Promise<Findings> {
+  const { target, axes, flagsOf, grid } = measured;
+  const { graph } = target;
+  const found = findNewNaN(graph, axes, flagsOf);
+  const rolesFor = (flags: Flags): readonly string[] => roles[flags.sequence] ?? [];
+  const place = (node: GraphNode | null, value: string, flags: Flags): Omit<Finding, 'evidence' | 'explanation'> => {
+    const at = node ? placeOfNode(node.name) : null;
+    return {
+      tensor: value,
+      node: node?.name ?? null,
+      op: node?.op ?? null,
+      layer: at?.layer ?? null,
+      block: at?.block ?? null,
+      stage: at?.stage ?? 'other',
+      positions: positionsOf(flags, grid.samples),
+    };
+  };
+
+  interface Candidate {
+    readonly origin: Origin;
+    readonly contamination: Contamination;
+    readonly order: number;
+    readonly guard: GraphNode | null;
+  }
+  const candidates: Candidate[] = [];
+  for (const input of graph.inputs) {
+    const flags = flagsOf(input);
+    if (!flags || !hasNaN(flags)) continue;
+    const positions = positionsOf(flags, grid.samples);
+    candidates.push({
+      origin: {
+        ...place(null, input, flags),
+        mechanism: 'nan-in-input',
+        evidence: { input, positions: positions ?? null },
+        explanation: `${whereText(positions, rolesFor(flags), 'position')}: the input ${input} already holds NaN before the model runs.`,
+      },
+      contamination: contaminate(graph, axes, flagsOf, { value: input, cells: flags, node: null }),
+      order: -1,
+      guard: null,
+    });
+  }
+  const looks = await focus(job, measured, found.births);
+  for (const look of looks) {
+    const { birth } = look;
+    const positions = positionsOf(birth.cells, grid.samples);
+    const where = whereText(positions, rolesFor(birth.cells), birth.node.op === 'Softmax' ? 'query row' : 'position');
+    const contamination = contaminate(graph, axes, flagsOf, birth);
+    candidates.push({
+      origin: {
+        ...place(birth.node, birth.value, birth.cells),
+        ...explainBirth({
+          ...look,
+          where,
+          sampleOf: (cell) => Math.floor(cell / birth.cells.positions),
+          positionOf: (cell) => cell % birth.cells.positions,
+        }),
+      },
+      contamination,
+      order: birth.node.index,
+      guard: guardOf(graph, birth, contamination),
+    });
+  }
+
+  const silent = candidates.flatMap(({ origin, guard }): SilentFinding[] =>
+    guard === null
+      ? []
+      : [
+          {
+            ...origin,
+            mechanism: 'guarded',
+            evidence: { ...origin.evidence, bornAs: origin.mechanism, guard: guard.name },
+            explanation: `${origin.explanation} ${guard.name} (Where on a NaN test) removes it before it reaches any other position.`,
+          },
+        ],
+  );
+  const origins = candidates
+    .filter((candidate) => candidate.guard === null)
+    .sort((a, b) => b.contamination.outputCells - a.contamination.outputCells || a.order - b.order);
+  const leading = origins[0];
+  const rest = origins.slice(1).sort((a, b) => a.order - b.order);
+
+  const crossed = crossings(found.crossings, measured.sites, axes, flagsOf, (site) => measured.planesOf(site));
+  return {
+    origins: [...(leading ? [leading] : []), ...rest].map((candidate) => candidate.origin),
+    spread: crossed.map((item): Crossing => {
+      const where = whereText(positionsOf(item.cells, grid.samples), rolesFor(item.cells), 'position');
+      return { ...place(item.node, item.value, item.cells), mechanism: item.mechanism, ...explainCrossing(item, where) };
+    }),
+    silent,
+  };
+}
+
+/** NaN cells of a value per sample, for the outputs of the report. */
+export function outputPositions(flags: Flags | null, samples: number): { counts: number[]; at: string[]; of: number } | null {
+  if (!flags || (!flags.perPosition && !flags.perSample)) return null;
+  const of = flags.perPosition ? flags.positions : 1;
+  const at = Array.from({ length: samples }, (_, sample) => {
+    const row = flags.perSample ? sample : 0;
+    return formatRanges(of, (position) => ((flags.bits[row * flags.positions + position] ?? 0) & NAN) !== 0);
+  });
+  const counts = at.map((_, sample) => {
+    const row = flags.perSample ? sample : 0;
+    let count = 0;
+    for (let p = 0; p < of; p += 1) count += ((flags.bits[row * flags.positions + p] ?? 0) & NAN) !== 0 ? 1 : 0;
+    return count;
+  });
+  return { counts, at, of };
+}
+

@@ -1,0 +1,21 @@
+import type { BirthRule } from './types';
+
+/** A weight or constant that the node reads holds NaN; the activations that it reads do not. */
+export const nanInWeights: BirthRule = {
+  id: 'nan-in-weights',
+  explain({ birth, nanWeights, operands, where }) {
+    const weight = nanWeights[0];
+    if (weight === undefined) return null;
+    const example = operands?.examples[0];
+    return {
+      evidence: {
+        weights: nanWeights,
+        nanElementsOut: operands?.nanElements ?? null,
+        exampleElement: example ? [...example.at] : null,
+      },
+      explanation:
+        `${where}: the stored tensor ${weight} itself holds NaN, and ${birth.node.op} reads it there. ` +
+        `Nothing computed it: the weight file is damaged, or training had already diverged.`,
+    };
+  },
+};

@@ -1,0 +1,33 @@
+import { EditPlan, outputOf, readersOf } from './editPlan';
+import type { Fix } from './types';
+
+/**
+ * NaN probabilities become 0: `nan_to_num(softmax(scores), 0)`. A fully masked row then attends to nothing and its
+ * attention output is 0.
+ */
+export const nanToNumSoftmax: Fix = {
+  id: 'nan-to-num-softmax',
+  title: 'Replace NaN by 0 after Softmax',
+  effect: 'Pad queries get attention output 0; real tokens are not touched as long as no NaN reaches their row by another way.',
+  plan(context) {
+    const { graph } = context;
+    const born = new Set(
+      [...context.origins, ...context.silent]
+        .filter((finding) => finding.op === 'Softmax')
+        .map((finding) => finding.node),
+    );
+    if (born.size === 0) return { applies: false, reason: 'No NaN is born in a Softmax.' };
+    if (graph.opset < 9) return { applies: false, reason: `IsNaN does not exist in opset ${String(graph.opset)}; it needs 9 or newer.` };
+    const plan = new EditPlan(graph, 'nan-to-num-softmax');
+    // All attention layers, not only the one where NaN was born first: later ones would give birth in turn.
+    for (const site of context.sites) {
+      const probabilities = site.softmax.outputs[0] ?? '';
+      const zero = plan.scalar(context.dtype(probabilities) ?? 'float32', 0);
+      const test = plan.op('IsNaN', [probabilities]);
+      const clean = plan.op('Where', [outputOf(test), outputOf(zero), probabilities]);
+      plan.insert(site.softmax.index + 1, [zero, test, clean]);
+      plan.replace(probabilities, outputOf(clean), readersOf(graph, probabilities));
+    }
+    return { applies: true, edits: plan.edits, note: `Adds a guard after ${String(context.sites.length)} Softmax nodes.` };
+  },
+};
