@@ -62,7 +62,7 @@ export function createTerminal(stdout: TextStream, stderr: TextStream, env: Envi
         const percent = fraction === null ? '' : `  ${String(Math.round(fraction * 100))}%`;
         shown = true;
         stderr.write(
-          `\r\u001b[2K${clip(visible(text), (stderr.columns ?? 80) - percent.length - 1)}${percent}`,
+          `\r\u001b[2K${clip(visible(text), columnsOf(stderr, 80) - percent.length - 1)}${percent}`,
           () => undefined,
         );
       }
@@ -78,6 +78,10 @@ export function createTerminal(stdout: TextStream, stderr: TextStream, env: Envi
 }
 
 function widthOf(stdout: TextStream, env: Environment): number {
-  const columns = stdout.isTTY === true ? stdout.columns : Number(env.COLUMNS);
-  return Math.max(narrowest, columns !== undefined && columns > 0 ? columns : pipeWidth);
+  const asked = Number(env.COLUMNS);
+  return Math.max(narrowest, columnsOf(stdout, asked > 0 ? asked : pipeWidth));
 }
+
+/** Some terminals do not know their size and say 0. */
+const columnsOf = (stream: TextStream, unknown: number): number =>
+  stream.isTTY === true && stream.columns !== undefined && stream.columns > 0 ? stream.columns : unknown;

@@ -2,14 +2,17 @@
 import type { Report } from '../../core/report';
 import { visible } from './text';
 
-/** One argument for a POSIX shell; `$'…'` where it holds what cannot be typed. */
+/** One argument for a shell; the form `$'…'` of bash and zsh where it holds what cannot be seen. */
 export function shellQuote(argument: string): string {
   if (/^[\w@%+=:,./-]+$/.test(argument)) {
     return argument;
   }
-  return visible(argument) === argument
-    ? `'${argument.replaceAll("'", "'\\''")}'`
-    : `$'${visible(argument.replace(/[\\']/g, '\\$&'))}'`;
+  if (visible(argument) === argument) {
+    return `'${argument.replaceAll("'", "'\\''")}'`;
+  }
+  const escaped = visible(argument.replace(/[\\']/g, '\\$&'));
+  // Beyond 16 bits the shell has a notation of its own.
+  return `$'${escaped.replace(/\\u\{([0-9a-f]+)\}/g, (_, digits: string) => `\\U${digits.padStart(8, '0')}`)}'`;
 }
 
 export const commandLine = (args: readonly string[]): string => ['nanoscope', ...args].map(shellQuote).join(' ');

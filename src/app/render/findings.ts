@@ -2,6 +2,7 @@
 import type { Evidence, EvidenceValue, Finding, FixResult, Observer, Report } from '../../core/report';
 import { placeOf } from '../../core/trace/verdict';
 import { shortNumber } from './numbers';
+import { clip } from './text';
 
 /** Findings that differ only in the layer, told once. */
 export interface FindingGroup<F extends Finding> {
@@ -72,9 +73,12 @@ export const capitalised = (text: string): string => text.charAt(0).toUpperCase(
 
 export const placeText = (finding: Finding): string => placeOf(finding);
 
-/** `key = value` pairs; nested values as JSON. */
+/** Longer evidence is for machines; `--json` has it whole. */
+const longestEvidence = 400;
+
+/** Keys and values as text; nested values as JSON. */
 export const evidencePairs = (evidence: Evidence): readonly (readonly [string, string])[] =>
-  Object.entries(evidence).map(([key, value]) => [key, evidenceText(value)] as const);
+  Object.entries(evidence).map(([key, value]) => [key, clip(evidenceText(value), longestEvidence)] as const);
 
 function evidenceText(value: EvidenceValue): string {
   if (typeof value === 'number') {

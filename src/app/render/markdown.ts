@@ -162,12 +162,10 @@ function chain(report: Report): string {
   }
   const items = [
     step(leading, `NaN is born: ${prose(birthText(leading))}`),
-    ...groupFindings(report.spread)
-      .slice(0, maxGroups)
-      .map((group) => {
-        const others = group.others.length > 0 ? ` (${othersText(group)})` : '';
-        return `${step(group.first, prose(crossingText(group.first)))}${others}`;
-      }),
+    ...limited(groupFindings(report.spread), (group) => {
+      const others = group.others.length > 0 ? ` (${othersText(group)})` : '';
+      return `${step(group.first, prose(crossingText(group.first)))}${others}`;
+    }),
     ...report.outputs.map(
       (output) => `Output ${code(output.name)}: ${prose(outputText(output.nanPositions, output.of))}.`,
     ),
@@ -189,7 +187,7 @@ function cause(report: Report): string {
   if (groups.length === 0) {
     return '';
   }
-  const parts = groups.slice(0, maxGroups).map((group, index) => {
+  const parts = limited(groups, (group, index) => {
     const { first } = group;
     const pairs = evidencePairs(first.evidence);
     return [
@@ -207,8 +205,16 @@ function cause(report: Report): string {
       .filter((part) => part !== '')
       .join('\n\n');
   });
-  const rest = groups.length - parts.length;
-  return `## Cause\n\n${[...parts, ...(rest > 0 ? [`… and ${String(rest)} more births.`] : [])].join('\n\n')}`;
+  return `## Cause\n\n${parts.join('\n\n')}`;
+}
+
+/** The first groups, then how many were left out. */
+function limited<G>(groups: readonly G[], text: (group: G, index: number) => string): string[] {
+  const rest = groups.length - maxGroups;
+  return [
+    ...groups.slice(0, maxGroups).map(text),
+    ...(rest > 0 ? [`… and ${String(rest)} more, which \`--json\` lists.`] : []),
+  ];
 }
 
 function silent(report: Report): string {
@@ -216,14 +222,10 @@ function silent(report: Report): string {
   if (groups.length === 0) {
     return '';
   }
-  const items = groups
-    .slice(0, maxGroups)
-    .map(
-      (group) =>
-        `- ${code(group.first.mechanism)}, ${prose(placeText(group.first))}, ${nodeText(group.first)}: ${prose(group.first.explanation)}${
-          group.others.length > 0 ? ` (${othersText(group)})` : ''
-        }`,
-    );
+  const items = limited(groups, ({ first, others }) => {
+    const more = others.length > 0 ? ` (${othersText({ first, others })})` : '';
+    return `${code(first.mechanism)}, ${prose(placeText(first))}, ${nodeText(first)}: ${prose(first.explanation)}${more}`;
+  }).map((item) => `- ${item}`);
   return `## Silent findings\n\n${items.join('\n')}`;
 }
 
