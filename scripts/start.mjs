@@ -49,7 +49,7 @@ async function openEditor() {
   }
   const installed = await ensureEditor();
   const home = mkdtempSync(path.join(os.tmpdir(), 'nanoscope-start-'));
-  const server = await startServer({ installed, home, extensions: [root] }).catch((error) => {
+  const server = await startServer({ installed, home, extensions: [root] }).catch((/** @type {unknown} */ error) => {
     rmSync(home, { recursive: true, force: true });
     throw error;
   });

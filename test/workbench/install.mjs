@@ -2,6 +2,7 @@
  * Installs the test editor (code-server under a Node 24 that also comes as an npm package), once per lockfile.
  *
  *   node test/workbench/install.mjs            installs when needed and prints the folder
+ *   node test/workbench/install.mjs --prune    removes installs of other lockfiles too
  *
  * The install is about 800 MB, so it lives in the user's cache folder, keyed by what defines it (lockfile, this
  * file's recipe, platform); several clones share it. `NANOSCOPE_WORKBENCH_CACHE` names another folder; where the
@@ -69,7 +70,9 @@ function targetFolder() {
   hash.update(`recipe ${String(recipe)} ${process.platform}-${process.arch}\n`);
   for (const file of definition) hash.update(readFileSync(path.join(here, file)));
   const name = `workbench-${hash.digest('hex').slice(0, 16)}`;
-  const cacheHome = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
+  // The XDG rules say that an empty value counts as unset.
+  const asked = process.env.XDG_CACHE_HOME ?? '';
+  const cacheHome = asked === '' ? path.join(os.homedir(), '.cache') : asked;
   const candidates = [process.env.NANOSCOPE_WORKBENCH_CACHE, path.join(cacheHome, 'nanoscope')];
   for (const candidate of candidates) {
     if (!candidate) continue;
@@ -242,5 +245,6 @@ export function removeOldWorkbenches() {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { root } = await ensureWorkbench();
+  if (process.argv.includes('--prune')) removeOldWorkbenches();
   console.log(root);
 }

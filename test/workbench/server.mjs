@@ -100,16 +100,16 @@ export async function startServer(options) {
   child.stdout.pipe(log, { end: false });
   child.stderr.pipe(log, { end: false });
 
-  /** @type {string | null} */
-  let ended = null;
+  /** @type {{ how: string | null }} */
+  const end = { how: null };
   /** @type {Promise<void>} */
   const exited = new Promise((resolve) => {
     child.on('error', (error) => {
-      ended = error.message;
+      end.how = error.message;
       resolve();
     });
     child.on('exit', (code, signal) => {
-      ended = `it ended with ${String(code ?? signal)}`;
+      end.how = `it ended with ${String(code ?? signal)}`;
       log.end();
       resolve();
     });
@@ -137,7 +137,7 @@ export async function startServer(options) {
 
   const url = `http://127.0.0.1:${String(port)}/`;
   const deadline = Date.now() + 60_000;
-  while (Date.now() < deadline && ended === null) {
+  while (Date.now() < deadline && end.how === null) {
     try {
       const response = await fetch(`${url}healthz`);
       await response.arrayBuffer();
@@ -148,7 +148,7 @@ export async function startServer(options) {
     await sleep(100);
   }
   await stop();
-  throw new Error(`The editor's server did not start: ${ended ?? 'no answer in 60 s'}. Its log is ${logFile}.`);
+  throw new Error(`The editor's server did not start: ${end.how ?? 'no answer in 60 s'}. Its log is ${logFile}.`);
 }
 
 /** @param {string} home */
