@@ -59,14 +59,14 @@ export function layoutOf(spec: InputSpec): readonly AxisLayout[] | null {
         ];
   }
   const kind = kindOf(spec);
-  const symbols = dims.map((dim) => (typeof dim === 'string' ? meaningOfSymbol(dim) : null));
+  const symbols = dims.map((dim) => (typeof dim === 'string' ? meaningOfSymbol(kind, dim) : null));
   return dims.map((dim, axis) => ({
     meaning: symbols[axis] ?? meaningOfPlace(kind, dims, symbols, axis),
     fixed: typeof dim === 'number' ? dim : null,
   }));
 }
 
-function meaningOfSymbol(symbol: string): AxisMeaning | null {
+function meaningOfSymbol(kind: InputKind, symbol: string): AxisMeaning | null {
   if (/batch|^(b|n|bs|bsz)$/i.test(symbol)) {
     return 'batch';
   }
@@ -77,7 +77,9 @@ function meaningOfSymbol(symbol: string): AxisMeaning | null {
   if (/seq|len|time|token|pos|past|^(s|t|l)$/i.test(symbol)) {
     return 'sequence';
   }
-  return /hidden|dim|feature|embed|head|channel/i.test(symbol) ? 'feature' : null;
+  // Ids and masks have no features: there a name like `dim_0` says nothing.
+  const hasFeatures = kind === 'values' || kind === 'cache';
+  return hasFeatures && /hidden|feature|embed|head|channel|(^|_)dim$/i.test(symbol) ? 'feature' : null;
 }
 
 function meaningOfPlace(
@@ -96,7 +98,10 @@ function meaningOfPlace(
     return axis === 0 ? 'batch' : axis >= rank - 2 && dims[axis] !== 1 ? 'sequence' : 'feature';
   }
   if (rank === 1) {
-    return kind === 'values' || kind === 'cache-flag' ? 'batch' : 'sequence';
+    if (kind === 'values' || kind === 'cache-flag') {
+      return typeof dims[axis] === 'number' ? 'feature' : 'batch';
+    }
+    return 'sequence';
   }
   const taken = (meaning: AxisMeaning): boolean => symbols.includes(meaning);
   if (kind === 'values') {
