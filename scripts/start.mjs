@@ -55,7 +55,7 @@ async function openEditor() {
   });
   const url = `${server.url}?folder=${encodeURIComponent(demo)}`;
   console.log(
-    `\nVS Code with NaNoscope runs at\n\n  ${url}\n\nOpen sick.onnx, or press F1 and type NaNoscope. Ctrl+C here ends it.`,
+    `\nVS Code with NaNoscope runs at\n\n  ${url}\n\nRight-click sick.onnx and choose Diagnose with NaNoscope, or press F1 and type NaNoscope. Ctrl+C here ends it.`,
   );
   if (process.env.DISPLAY || process.env.WAYLAND_DISPLAY) {
     spawn('xdg-open', [url], { stdio: 'ignore', detached: true })

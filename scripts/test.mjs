@@ -52,7 +52,7 @@ const suites = [
   { name: 'cli', needs: ['dist', 'python'], minutes: 20 },
   { name: 'webview', needs: ['dist', 'chromium'], minutes: 15 },
   { name: 'editor', needs: ['dist', 'chromium', 'python', 'editor'], minutes: 25 },
-  { name: 'package', needs: ['dist'], minutes: 15 },
+  { name: 'package', needs: ['dist', 'chromium', 'editor'], minutes: 15 },
 ];
 
 const { values: flags } = parseArgs({ options: { only: { type: 'string' }, list: { type: 'boolean' } } });
