@@ -2,7 +2,8 @@
  * Messages between the extension host and the diagnosis panel. VS Code promises JSON only, so every number that
  * may be non-finite is already a string (`JsonNumber`) in the report. Both sides validate what they receive.
  */
-import { z } from 'zod';
+// As a namespace: a page's bundle then holds what is used of zod and not its forty languages.
+import * as z from 'zod';
 import type { ErrorCode, ErrorPayload } from '../core/errors';
 import type { Report } from '../core/report';
 import { reportSchema } from './reportSchema';
@@ -57,7 +58,10 @@ export interface PanelState {
   readonly source: 'file' | 'built-in' | 'report';
 }
 
-export type ToPanel = { readonly type: 'state'; readonly state: PanelState };
+export interface ToPanel {
+  readonly type: 'state';
+  readonly state: PanelState;
+}
 
 /** What the webview accepts from the host, and from its own `getState` after a reload. */
 export const panelState = z.object({

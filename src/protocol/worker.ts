@@ -4,9 +4,8 @@
  * travel as pairs and not as objects, so that a tensor called `__proto__` is a tensor like any other.
  */
 import { z } from 'zod';
-import { dtypes } from '../core/tensor';
 import type { EngineLevel } from '../core/report';
-import type { TensorData } from '../core/tensor';
+import type { DType, TensorData } from '../core/tensor';
 
 export type Named<T> = readonly (readonly [name: string, value: T])[];
 
@@ -104,8 +103,25 @@ const valueInfo = z.object({
   dims: z.array(z.union([z.number(), z.string()])),
 });
 
+/** Spelled out because `protocol` knows only types of `core`; a type that is missing here fails to compile. */
+const known: Readonly<Record<DType, DType>> = {
+  float32: 'float32',
+  float64: 'float64',
+  float16: 'float16',
+  bfloat16: 'bfloat16',
+  int8: 'int8',
+  int16: 'int16',
+  int32: 'int32',
+  int64: 'int64',
+  uint8: 'uint8',
+  uint16: 'uint16',
+  uint32: 'uint32',
+  uint64: 'uint64',
+  bool: 'bool',
+};
+
 const tensor = z.object({
-  dtype: z.enum(dtypes),
+  dtype: z.enum(known),
   dims: z.array(z.int().nonnegative()),
   data: z.custom<TensorData['data']>((value) => ArrayBuffer.isView(value) && !(value instanceof DataView)),
 });

@@ -69,7 +69,7 @@ function comparison(before: Report, after: Report): TemplateResult {
 const isClean = (text: string): boolean => text === 'none' || /^0\b/.test(text);
 
 function outputText(output: Report['outputs'][number] | undefined): string {
-  if (output?.nanPositions == null) {
+  if (output === undefined || output.nanPositions === null) {
     return 'not known';
   }
   const counts = output.nanPositions.flatMap((count, sample) =>

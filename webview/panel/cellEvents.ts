@@ -9,9 +9,7 @@ class CellEvents extends Directive {
   #cell: CellRef = { row: 0, sample: 0 };
   #element: Element | undefined;
 
-  override render(page: PanelPage, cell: CellRef): unknown {
-    void page;
-    void cell;
+  override render(..._: [PanelPage, CellRef]): unknown {
     return noChange;
   }
 
@@ -46,6 +44,8 @@ class CellEvents extends Directive {
         page.hover(null);
         break;
       case 'click':
+        // The details say the same and more, just below.
+        page.hover(null);
         page.change({ active: this.#cell, details: this.#cell });
         break;
       default:

@@ -30,7 +30,7 @@ export function chainView(page: PanelPage, report: Report): TemplateResult {
                     ${foldable(
                       page,
                       'births',
-                      `${plural(others.length, 'more birth')}`,
+                      plural(others.length, 'more birth'),
                       html`<ol>
                         ${others.map((origin) => step(page, report, origin, 'birth', html`Born in ${place(origin)}`))}
                       </ol>`,
@@ -53,7 +53,7 @@ export function chainView(page: PanelPage, report: Report): TemplateResult {
                     ${foldable(
                       page,
                       'crossings',
-                      `${plural(laterCrossings.length, 'more crossing')}`,
+                      plural(laterCrossings.length, 'more crossing'),
                       html`<ol>
                         ${laterCrossings.map((crossing) =>
                           step(

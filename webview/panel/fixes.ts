@@ -80,8 +80,7 @@ function proof(fix: FixResult): TemplateResult {
     ${item('NaN left', nanText(fix))}
     ${item('Top token', fix.topTokenSame === null ? '–' : fix.topTokenSame ? 'same' : 'different')}
     ${item('Cost', fix.costRatio === null ? 'not measured' : `×${fix.costRatio.toFixed(2)}`)}
-    ${item('Edits', String(fix.edits))}
-    ${fix.paddingShift == null || fix.paddingShift === 0 ? nothing : item('Padding shift', figure(fix.paddingShift))}
+    ${item('Edits', String(fix.edits))} ${shiftView(fix.paddingShift ?? null)}
   </dl>`;
 }
 
@@ -132,3 +131,7 @@ function button(
     >Apply</vscode-button
   >`;
 }
+
+/** Positions counted from the wrong end move real tokens even without NaN. */
+const shiftView = (shift: number | null): TemplateResult | typeof nothing =>
+  shift === null || shift === 0 ? nothing : item('Padding shift', figure(shift));

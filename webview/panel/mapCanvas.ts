@@ -36,8 +36,8 @@ let drawnReport: Report | null = null;
 /** Paints when the report, the sample, the size, the theme or the cursor has changed. */
 export function drawMap(page: PanelPage, root: HTMLElement): void {
   const canvas = root.querySelector<HTMLCanvasElement>('#map');
-  const report = page.context.state?.report;
-  if (canvas === null || report == null) {
+  const report = page.context.state?.report ?? null;
+  if (canvas === null || report === null) {
     drawnReport = null;
     return;
   }

@@ -2,7 +2,7 @@
  * What the person has set in the page and the host need not know: filters, selection, scroll positions, the batch
  * being typed. Kept with `setState` beside the host's state, so that it survives hiding and reloading.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The batch bar as typed; `lengths` and `seed` may not be valid yet. */
 const draft = z.object({

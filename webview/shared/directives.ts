@@ -12,8 +12,7 @@ class CssVars extends Directive {
       throw new Error('cssVars belongs on an element');
     }
   }
-  override render(values: Readonly<Record<`--${string}`, string>>): unknown {
-    void values;
+  override render(..._: [Readonly<Record<`--${string}`, string>>]): unknown {
     return noChange;
   }
   override update(part: ElementPart, [values]: [Readonly<Record<`--${string}`, string>>]): unknown {

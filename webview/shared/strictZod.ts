@@ -2,6 +2,6 @@
  * Must be imported before any module that builds a schema. The page's policy forbids compiling text to code; zod
  * tries once when the first schema is made, and each try leaves a policy violation in the log.
  */
-import { config } from 'zod';
+import * as z from 'zod';
 
-config({ jitless: true });
+z.config({ jitless: true });
