@@ -1,11 +1,11 @@
 /** Exact figures for every row of the table, from a run that hands the tabled tensors to the inspectors. */
 import type { SampleFigures } from '../../core/probe/inspect/health';
-import { keptAxes } from '../../core/probe/fold';
 import { extended, extract } from '../../core/probe/instrument';
 import type { AnyInspection } from '../../core/probe/inspectors';
 import type { Site } from '../../core/trace/sites';
 import { elementCount } from '../../core/tensor';
 import type { EngineJob } from '../ports';
+import { cellParams } from './cellParams';
 import { encode, measuring } from './facts';
 import type { Measurement } from './measure';
 
@@ -20,21 +20,7 @@ export async function siteFigures(job: EngineJob, measured: Measurement, sites: 
     const inspect = group.flatMap((tensor): AnyInspection[] => {
       const axes = measured.axes.of(tensor);
       if (!axes) return [];
-      const kept = new Set(keptAxes(axes));
-      const { cell, samples, positions } = measured.cellsOf(axes);
-      return [
-        {
-          id: tensor,
-          inspector: 'health',
-          tensors: [tensor],
-          params: {
-            samples,
-            positions,
-            cell,
-            axes: axes.map((axis, i) => ({ size: axis.reduce((size, factor) => size * factor.size, 1), kept: kept.has(i) })),
-          },
-        },
-      ];
+      return [{ id: tensor, inspector: 'health', tensors: [tensor], params: cellParams(measured, axes) }];
     });
     const model = extended(extract(graph, group), { outputs: group, onlyThese: true });
     const session = await job.createSession(encode(model), measuring(measured.target));

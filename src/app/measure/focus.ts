@@ -11,11 +11,11 @@ import type { TensorAxes } from '../../core/onnx/axes/types';
 import type { Graph, GraphNode } from '../../core/onnx/graph';
 import { intAttribute } from '../../core/onnx/graph';
 import { floatsOf } from '../../core/probe/floats';
-import { keptAxes } from '../../core/probe/fold';
 import { extended, extract, freshPrefix, isFloat, node as makeNode } from '../../core/probe/instrument';
 import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
 import { NAN } from '../../core/trace/health';
 import type { EngineJob } from '../ports';
+import { cellParams } from './cellParams';
 import { encode, measuring } from './facts';
 import type { Measurement } from './measure';
 
@@ -151,14 +151,6 @@ function constantHoldsNaN(graph: Graph, value: string): boolean {
   if (graph.isInitializer(value) || !graph.isConstant(value)) return false;
   const constant = graph.constant(value);
   return constant !== null && isFloat(constant.dtype) && Array.from(floatsOf(constant)).some(Number.isNaN);
-}
-
-function cellParams(measured: Measurement, axes: TensorAxes): { cell: Int32Array; axes: { size: number; kept: boolean }[] } {
-  const kept = new Set(keptAxes(axes));
-  return {
-    cell: measured.cellsOf(axes).cell,
-    axes: axes.map((axis, i) => ({ size: axis.reduce((size, factor) => size * factor.size, 1), kept: kept.has(i) })),
-  };
 }
 
 const wantedCells = (birth: NewNaN): Uint8Array => birth.cells.bits.map((bit) => ((bit & NAN) !== 0 ? 1 : 0));

@@ -14,7 +14,6 @@ import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
 import { floatsOf } from '../../core/probe/floats';
 import type { Cells, Grid } from '../../core/probe/fold';
 import { cellsKey, cellsOf, foldFlags, keptAxes } from '../../core/probe/fold';
-import type { Probe } from '../../core/probe/instrument';
 import { extended, isFloat, probed } from '../../core/probe/instrument';
 import type { AnyInspection } from '../../core/probe/inspectors';
 import type { Flags } from '../../core/trace/health';
@@ -22,32 +21,32 @@ import type { EngineJob } from '../ports';
 import type { Facts, Target } from './facts';
 import { encode, gatherFacts, measuring } from './facts';
 
-export interface Measurement {
+/** What is known before the screening run. */
+export interface Prepared {
   readonly target: Target;
   readonly facts: Facts;
   readonly axes: AxesOfGraph;
   readonly grid: Grid;
-  readonly flagsOf: FlagsOf;
   readonly sites: readonly AttentionSite[];
-  planesOf(site: AttentionSite): readonly MaskPlane[];
+  readonly inputAxes: ReadonlyMap<string, TensorAxes>;
   /** Cells of a tensor's kept axes, shared between tensors of the same axes. */
   cellsOf(axes: TensorAxes): Cells;
+}
+
+export interface Measurement extends Prepared {
+  readonly flagsOf: FlagsOf;
+  planesOf(site: AttentionSite): readonly MaskPlane[];
   /** Handles of the graph outputs of the probed run, kept in the child. */
   readonly keptOutputs: ReadonlyMap<string, string>;
   readonly runMs: number;
   readonly probes: number;
 }
 
-export async function measure(
-  job: EngineJob,
-  target: Target,
-  inputAxes: ReadonlyMap<string, TensorAxes>,
-): Promise<Measurement> {
+export async function prepare(job: EngineJob, target: Target, inputAxes: ReadonlyMap<string, TensorAxes>): Promise<Prepared> {
   const { graph } = target;
   const facts = await gatherFacts(job, target);
   const axes = inferAxes(graph, inputAxes, facts);
   const grid = gridOf(inputAxes);
-  const sites = attentionSites(graph, axes);
   const shared = new Map<string, Cells>();
   const cells = (own: TensorAxes): Cells => {
     const kept = keptAxes(own);
@@ -58,7 +57,12 @@ export async function measure(
     if (key !== null) shared.set(key, made);
     return made;
   };
+  return { target, facts, axes, grid, sites: attentionSites(graph, axes), inputAxes, cellsOf: cells };
+}
 
+export async function screen(job: EngineJob, prepared: Prepared): Promise<Measurement> {
+  const { target, facts, axes, grid, sites, inputAxes } = prepared;
+  const { graph } = target;
   const values = graph.nodes.flatMap((node) =>
     node.op === 'Constant' ? [] : node.outputs.filter((output) => output !== ''),
   );
@@ -85,7 +89,7 @@ export async function measure(
   }
   for (const probe of measured.probes) {
     const tensor = run.tensors[probe.output];
-    if (tensor) flags.set(probe.value, foldFlags(cellsOfProbe(probe, cells), floatsOf(tensor)));
+    if (tensor) flags.set(probe.value, foldFlags(prepared.cellsOf(probe.axes), floatsOf(tensor)));
   }
   const planes = new Map<MaskStep, MaskPlane>();
   for (const { step, inspection } of masks) {
@@ -93,21 +97,14 @@ export async function measure(
     if (isPlane(plane)) planes.set(step, plane);
   }
   return {
-    target,
-    facts,
-    axes,
-    grid,
+    ...prepared,
     flagsOf: (value) => flags.get(value) ?? null,
-    sites,
     planesOf: (site) => site.masks.flatMap((step) => planes.get(step) ?? []),
-    cellsOf: cells,
     keptOutputs: outputs,
     runMs: run.runMs,
     probes: measured.probes.length,
   };
 }
-
-const cellsOfProbe = (probe: Probe, cells: (axes: TensorAxes) => Cells): Cells => cells(probe.axes);
 
 function inputFlags(axes: TensorAxes, values: ArrayLike<number>, grid: Grid): Flags {
   // A batch is small: every element has a place of its own.

@@ -10,17 +10,15 @@ import {
   trialMask,
 } from '../../core/batch/roles';
 import type { Batch, InputSpec } from '../../core/batch/types';
-import { attentionSites } from '../../core/diagnose/attentionSites';
 import type { MaskStep } from '../../core/diagnose/attentionSites';
 import { NanoscopeError } from '../../core/errors';
-import type { AxesOfGraph } from '../../core/onnx/axes/infer';
 import type { TensorAxes } from '../../core/onnx/axes/types';
 import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
 import type { Graph } from '../../core/onnx/graph';
 import { extract } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
-import type { Facts, Target } from './facts';
 import { encode, measuring } from './facts';
+import type { Prepared } from './measure';
 import { maskInspections } from './measure';
 
 /** A mask input and which element of it marks a real token. */
@@ -59,18 +57,16 @@ export function parseMaskOption(option: string, inputs: readonly InputSpec[]): {
  */
 export async function readMasks(
   job: EngineJob,
-  target: Target,
+  prepared: Prepared,
   specs: readonly InputSpec[],
-  inputAxes: ReadonlyMap<string, TensorAxes>,
-  axes: AxesOfGraph,
-  facts: Facts,
   asked: { input: string; inverted: boolean } | null,
 ): Promise<MaskReading[]> {
+  const { target, inputAxes } = prepared;
   const { graph } = target;
   const sequenceOf = (name: string): number => positionPlace(inputAxes.get(name) ?? [])?.factor.sequence ?? 0;
   const readings: MaskReading[] = [];
   if (asked) readings.push({ input: asked.input, sequence: sequenceOf(asked.input), real: asked.inverted ? 0 : 1, by: 'asked' });
-  const steps = attentionSites(graph, axes).flatMap((site) => site.masks);
+  const steps = prepared.sites.flatMap((site) => site.masks);
   const candidates = specs.filter((spec) => {
     const own = inputAxes.get(spec.name);
     return own?.length === 2 && positionPlace(own) !== null && !readings.some((known) => known.sequence === sequenceOf(spec.name));
@@ -80,7 +76,7 @@ export async function readMasks(
   for (const spec of ordered) {
     if (readings.some((known) => known.sequence === sequenceOf(spec.name))) continue;
     const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
-    const real = reached.length === 0 ? null : await tryPolarity(job, target, spec.name, inputAxes, axes, facts, reached);
+    const real = reached.length === 0 ? null : await tryPolarity(job, prepared, spec.name, reached);
     if (real !== null) readings.push({ input: spec.name, sequence: sequenceOf(spec.name), real, by: 'path' });
     else if (kindOf(spec) === 'mask') {
       readings.push({ input: spec.name, sequence: sequenceOf(spec.name), real: marksPadding(spec.name) ? 0 : 1, by: 'name' });
@@ -110,11 +106,8 @@ function dependsOn(graph: Graph, value: string): Set<string> {
 
 async function tryPolarity(
   job: EngineJob,
-  target: Target,
+  { target, inputAxes, axes, facts, sites }: Prepared,
   input: string,
-  inputAxes: ReadonlyMap<string, TensorAxes>,
-  axes: AxesOfGraph,
-  facts: Facts,
   steps: readonly MaskStep[],
 ): Promise<0 | 1 | null> {
   const { graph } = target;
@@ -122,7 +115,7 @@ async function tryPolarity(
   const place = positionPlace(inputAxes.get(input) ?? []);
   const step = steps[0];
   if (!mask || !place || !step) return null;
-  const site = attentionSites(graph, axes).find((entry) => entry.masks.includes(step) || entry.masks.some((own) => own.mask === step.mask));
+  const site = sites.find((entry) => entry.masks.includes(step));
   const wanted = maskInspections(site ? [site] : [], axes, facts, (value) => graph.constant(value)?.data[0]);
   const values = [...new Set(wanted.map((entry) => entry.inspection.tensors[0] ?? ''))];
   if (values.length === 0) return null;

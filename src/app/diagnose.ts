@@ -1,0 +1,231 @@
+/** The main job: model and batch in, report out. */
+import { paddingSide } from '../core/batch/roles';
+import type { Batch } from '../core/batch/types';
+import { marksPadding } from '../core/batch/layout';
+import type { FixContext } from '../core/fix/types';
+import type { Graph } from '../core/onnx/graph';
+import { isFloat } from '../core/probe/instrument';
+import type { AttentionInfo, FixResult, Observer, Report } from '../core/report';
+import { placeOfNode } from '../core/trace/modules';
+import { tableSites } from '../core/trace/sites';
+import { buildTable } from '../core/trace/table';
+import { siteFigures } from './measure/details';
+import type { Findings } from './measure/findings';
+import { findings, outputPositions } from './measure/findings';
+import type { Measurement, Prepared } from './measure/measure';
+import { prepare, screen } from './measure/measure';
+import { observe } from './measure/observer';
+import type { RolesFound } from './measure/roles';
+import { parseMaskOption, readMasks, rolesOf } from './measure/roles';
+import type { EngineJob } from './ports';
+import type { Subject } from './subject';
+import { axesOfInputs, makeFeeds, openSubject } from './subject';
+import type { Diagnose, DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from './useCases';
+import { runReference } from './verify/reference';
+import { tournament } from './verify/tournament';
+
+export const diagnose: Diagnose = async (deps, request, events, signal) => {
+  const job = deps.engine.start(signal);
+  try {
+    const run = await runDiagnosis(job, deps, request, events);
+    return run.report;
+  } finally {
+    await job.close();
+  }
+};
+
+/** What applying a fix needs beside the report. */
+export interface Diagnosis {
+  readonly subject: Subject;
+  readonly measured: Measurement;
+  readonly context: FixContext;
+  readonly report: Report;
+}
+
+export async function runDiagnosis(
+  job: EngineJob,
+  deps: DiagnoseDeps,
+  request: DiagnoseRequest,
+  events: DiagnoseEvents,
+): Promise<Diagnosis> {
+  const progress = (text: string, fraction: number | null): void => events.onProgress?.({ text, fraction });
+  progress('Reading the model', null);
+  const subject = await openSubject(deps.files, request.model);
+  const { batch, prepared, masks } = await prepareBatch(job, deps, subject, request, progress);
+  progress('Measuring every tensor', 0.3);
+  const measured = await screen(job, prepared);
+  const roles = rolesOf(batch, masks, prepared.inputAxes, measured.grid.samples, measured.grid.positions);
+  progress('Looking closer at where NaN is born', 0.45);
+  const found = await findings(job, measured, roles.roles);
+  const sites = tableSites(subject.graph, measured.axes, (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value));
+  const version = await job.version();
+  const assemble = (figures: Awaited<ReturnType<typeof siteFigures>>, rest: { observer?: Observer; fixes?: readonly FixResult[] }): Report => ({
+    schemaVersion: 1,
+    ...header(subject, measured, batch, roles, version),
+    table: buildTable({
+      sites,
+      axes: measured.axes,
+      flagsOf: measured.flagsOf,
+      facts: measured.facts.values,
+      samples: measured.grid.samples,
+      roles: roles.roles,
+      figures,
+    }),
+    ...found,
+    ...rest,
+    notes: notesOf(subject.graph),
+  });
+  // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
+  events.onReport?.(assemble(new Map(), {}));
+  progress('Counting and ranging', 0.55);
+  const figures = await siteFigures(job, measured, sites);
+  let report = assemble(figures, {});
+  events.onReport?.(report);
+  progress('Checking that looking changed nothing', 0.65);
+  const observer = await observe(job, measured, request.userLevel);
+  report = { ...report, observer };
+  events.onReport?.(report);
+  const context = fixContext(subject.graph, measured, found);
+  if (request.fixes) {
+    progress('Running every sample without its padding', 0.75);
+    const fixes = found.origins.length === 0 ? [] : await proveFixes(job, subject, measured, context, roles, events);
+    report = { ...report, fixes };
+    events.onReport?.(report);
+  }
+  return { subject, measured, context, report };
+}
+
+async function proveFixes(
+  job: EngineJob,
+  subject: Subject,
+  measured: Measurement,
+  context: FixContext,
+  roles: RolesFound,
+  events: DiagnoseEvents,
+): Promise<FixResult[]> {
+  const reference = await runReference(job, measured, subject.inputs, roles.roles);
+  return tournament(job, measured, context, reference, roles.roles, ({ text, fraction }) =>
+    events.onProgress?.({ text, fraction: 0.8 + 0.2 * (fraction ?? 0) }),
+  );
+}
+
+async function prepareBatch(
+  job: EngineJob,
+  deps: DiagnoseDeps,
+  subject: Subject,
+  request: DiagnoseRequest,
+  progress: (text: string, fraction: number | null) => void,
+): Promise<{ batch: Batch; prepared: Prepared; masks: Awaited<ReturnType<typeof readMasks>> }> {
+  const asked = request.mask === undefined ? null : parseMaskOption(request.mask, subject.inputs);
+  const told: Record<string, 0 | 1> = asked ? { [asked.input]: asked.inverted ? 0 : 1 } : {};
+  const attempt = async (maskReal: Readonly<Record<string, 0 | 1>>): Promise<{ batch: Batch; prepared: Prepared; masks: Awaited<ReturnType<typeof readMasks>> }> => {
+    const batch = await makeFeeds(deps.files, subject, request, maskReal);
+    progress('Asking the engine for shapes', 0.1);
+    const target = { graph: subject.graph, inputs: batch.inputs, externalDataFolder: subject.loaded.externalDataFolder };
+    const prepared = await prepare(job, target, axesOfInputs(subject, batch));
+    progress('Finding out what the mask means', 0.2);
+    return { batch, prepared, masks: await readMasks(job, prepared, subject.inputs, asked) };
+  };
+  const first = await attempt(told);
+  if (!first.batch.lengths) return first;
+  // A made-up batch marks pads by the convention of the mask's name; if the graph says otherwise, it is made again.
+  const wrong = first.masks.filter((mask) => mask.by === 'path' && mask.real !== (told[mask.input] ?? (marksPadding(mask.input) ? 0 : 1)));
+  if (wrong.length === 0) return first;
+  return attempt({ ...told, ...Object.fromEntries(wrong.map((mask) => [mask.input, mask.real])) });
+}
+
+export function fixContext(graph: Graph, measured: Measurement, found: Findings): FixContext {
+  return {
+    graph,
+    axes: measured.axes,
+    sites: measured.sites,
+    origins: found.origins,
+    silent: found.silent,
+    dtype: (value) => measured.facts.values.get(value)?.dtype ?? null,
+    shape: (value) => measured.facts.shape(value),
+  };
+}
+
+const isFloatValue = (measured: Measurement, value: string): boolean => isFloat(measured.facts.values.get(value)?.dtype ?? '');
+
+function header(
+  subject: Subject,
+  measured: Measurement,
+  batch: Batch,
+  roles: RolesFound,
+  version: string,
+): Pick<Report, 'model' | 'engine' | 'batch' | 'outputs'> {
+  const { graph } = subject;
+  const { grid } = measured;
+  const own = roles.roles[0] ?? [];
+  const memory = roles.roles[1];
+  const layers = new Set(graph.nodes.map((node) => placeOfNode(node.name).layer).filter((layer) => layer !== null));
+  return {
+    model: {
+      name: subject.name,
+      source: subject.source,
+      opset: subject.loaded.opset,
+      layers: layers.size,
+      attention: attentionInfo(graph, measured),
+    },
+    engine: { name: 'onnxruntime-node', version, optimization: 'disabled' },
+    batch: {
+      samples: grid.samples,
+      positions: grid.positions[0] ?? 1,
+      padding: own.map(paddingSide),
+      roles: own,
+      inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.dims }])),
+      rolesFrom: roles.from,
+      ...(memory ? { memory: { positions: grid.positions[1] ?? 0, roles: memory } } : {}),
+    },
+    outputs: graph.outputs.map((name) => {
+      const found = outputPositions(measured.flagsOf(name), grid.samples);
+      return found
+        ? { name, nanPositions: found.counts, of: found.of, nanAt: found.at }
+        : { name, nanPositions: null, of: 1, nanAt: null };
+    }),
+  };
+}
+
+const fusedOps = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAttention']);
+
+function attentionInfo(graph: Graph, measured: Measurement): AttentionInfo[] {
+  const eager = measured.sites.map(({ softmax }): AttentionInfo & { index: number } => ({
+    layer: placeOfNode(softmax.name).layer,
+    kind: 'eager',
+    op: softmax.op,
+    node: softmax.name,
+    kvGroups: null,
+    index: softmax.index,
+  }));
+  const fused = graph.nodes
+    .filter((node) => fusedOps.has(node.op))
+    .map((node): AttentionInfo & { index: number } => ({
+      layer: placeOfNode(node.name).layer,
+      kind: 'fused',
+      op: node.op,
+      node: node.name,
+      kvGroups: null,
+      index: node.index,
+    }));
+  return [...eager, ...fused]
+    .sort((a, b) => a.index - b.index)
+    .map(({ layer, kind, op, node, kvGroups }) => ({ layer, kind, op, node, kvGroups }));
+}
+
+function notesOf(graph: Graph): string[] {
+  const notes: string[] = [];
+  const bodies = graph.nodes.filter((node) => node.proto.attribute.some((entry) => entry.g !== undefined || entry.graphs.length > 0));
+  if (bodies.length > 0) {
+    notes.push(
+      `${String(bodies.length)} node${bodies.length === 1 ? '' : 's'} with a body (${[...new Set(bodies.map((node) => node.op))].join(', ')}) ` +
+        'are measured at their boundary: a NaN born inside is reported at the node.',
+    );
+  }
+  const names = new Set(graph.model.functions.map((entry) => `${entry.domain}:${entry.name}`));
+  const calls = graph.nodes.filter((node) => names.has(`${node.domain}:${node.op}`));
+  if (calls.length > 0) {
+    notes.push(`${String(calls.length)} calls of local functions are measured at their boundary: a NaN born inside is reported at the call.`);
+  }
+  return notes;
+}

@@ -1,0 +1,94 @@
+/** What a job is about: the model, what it asks to be fed, and the batch. */
+import { checkBatch } from '../core/batch/fit';
+import { inputAxes } from '../core/batch/inputAxes';
+import { defaultLengths, makeBatch } from '../core/batch/make';
+import { readBatchFile } from '../core/batch/read';
+import type { Batch, InputSpec } from '../core/batch/types';
+import { NanoscopeError } from '../core/errors';
+import { buildModel, isBuiltin } from '../core/models/index';
+import { Graph, graphOf } from '../core/onnx/graph';
+import type { LoadedModel } from '../core/onnx/load';
+import { fromProto, loadModel, usesBfloat16 } from '../core/onnx/load';
+import type { TensorAxes } from '../core/onnx/axes/types';
+import { dtypeOf } from '../core/onnx/tensors';
+import type { DiagnoseRequest, FileAccess } from './useCases';
+
+export interface Subject {
+  readonly loaded: LoadedModel;
+  readonly graph: Graph;
+  readonly inputs: readonly InputSpec[];
+  readonly name: string;
+  readonly source: 'file' | 'built-in';
+}
+
+/** @throws NanoscopeError as `loadModel`; `unsupported-type` for a bfloat16 model. */
+export async function openSubject(files: FileAccess, model: string): Promise<Subject> {
+  const builtin = isBuiltin(model);
+  const built = builtin ? buildModel(model) : null;
+  const loaded = built ? fromProto(built.uri, built.proto) : await loadModel(model, { files });
+  if (usesBfloat16(loaded.proto)) {
+    throw new NanoscopeError(
+      'unsupported-type',
+      `${loaded.name} computes in bfloat16, which the CPU engine cannot run as it is.`,
+      'Run it cast to float32 (NaN of float32 range are found; those that only bfloat16 rounding makes are not).',
+    );
+  }
+  const graph = new Graph(loaded.proto);
+  return { loaded, graph, inputs: inputSpecs(graph), name: loaded.name, source: builtin ? 'built-in' : 'file' };
+}
+
+export function inputSpecs(graph: Graph): InputSpec[] {
+  const values = new Map(graphOf(graph.model).input.map((value) => [value.name, value]));
+  return graph.inputs.map((name) => {
+    const type = values.get(name)?.type?.value;
+    if (type?.case !== 'tensorType') return { name, dtype: type?.case ?? 'unknown', dims: null };
+    const dims = type.value.shape?.dim.map(({ value }) =>
+      value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' && value.value !== '' ? value.value : null,
+    );
+    return { name, dtype: dtypeOf(type.value.elemType) ?? `type ${String(type.value.elemType)}`, dims: dims ?? null };
+  });
+}
+
+/**
+ * @param maskReal which element marks a real token, by mask input, once the graph has told.
+ * @throws NanoscopeError `bad-input`, `bad-inputs-file`, `mask-ambiguous`
+ */
+export async function makeFeeds(
+  files: FileAccess,
+  subject: Subject,
+  request: Pick<DiagnoseRequest, 'inputsFile' | 'lengths'>,
+  maskReal: Readonly<Record<string, 0 | 1>> = {},
+): Promise<Batch> {
+  if (request.inputsFile !== undefined) {
+    const bytes = await files.readFile(request.inputsFile);
+    return checkBatch(readBatchFile(files.basename(request.inputsFile), bytes, subject.inputs), subject.inputs);
+  }
+  const lengths = request.lengths ?? defaultLengths(subject.inputs);
+  return makeBatch(subject.inputs, lengths, { idBounds: idBounds(subject.graph), maskReal });
+}
+
+export const axesOfInputs = (subject: Subject, batch: Batch): Map<string, TensorAxes> =>
+  inputAxes(
+    subject.inputs,
+    Object.fromEntries(Object.entries(batch.inputs).map(([name, tensor]) => [name, tensor.dims])),
+  );
+
+/** Rows of the tables that id inputs look up, so that made-up ids exist. */
+function idBounds(graph: Graph): Record<string, number> {
+  const bounds: [string, number][] = [];
+  for (const input of graph.inputs) {
+    const readers = throughCasts(graph, input);
+    for (const reader of readers) {
+      const table = graph.initializers.get(reader.inputs[0] ?? '');
+      const rows = table ? Number(table.dims[0] ?? 0n) : 0;
+      if (reader.op === 'Gather' && rows > 0) bounds.push([input, rows]);
+    }
+  }
+  return Object.fromEntries(bounds);
+}
+
+function throughCasts(graph: Graph, value: string, depth = 0): Graph['nodes'][number][] {
+  return (graph.consumers.get(value) ?? []).flatMap((reader) =>
+    depth < 4 && (reader.op === 'Cast' || reader.op === 'Identity') ? throughCasts(graph, reader.outputs[0] ?? '', depth + 1) : [reader],
+  );
+}

@@ -1,0 +1,148 @@
+/** Every fix that applies is run on the same padded batch and compared with the reference. */
+import { clone } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
+import type { ModelProto } from 'onnx-buf';
+import { applyEdits } from '../../core/onnx/edit';
+import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
+import type { FixResult, JsonNumber } from '../../core/report';
+import { fixes } from '../../core/fix/index';
+import type { Fix, FixContext } from '../../core/fix/types';
+import { countRole } from '../../core/trace/ranges';
+import { rankFixes, verdictOf } from '../../core/verify/verdict';
+import { NanoscopeError } from '../../core/errors';
+import type { EngineJob } from '../ports';
+import type { Progress } from '../useCases';
+import { cellParams } from '../measure/cellParams';
+import { encode } from '../measure/facts';
+import type { Measurement } from '../measure/measure';
+import type { ReferenceRun } from './reference';
+
+/** Runs per model for the cost; the median of ratios of neighbouring runs. */
+const pairs = 3;
+
+/** An edited copy of the model; the original is not changed. */
+export function edited(proto: ModelProto, edits: Parameters<typeof applyEdits>[1]): ModelProto {
+  const copy = clone(ModelProtoSchema, proto);
+  applyEdits(copy, edits);
+  return copy;
+}
+
+export async function tournament(
+  job: EngineJob,
+  measured: Measurement,
+  context: FixContext,
+  reference: ReferenceRun,
+  roles: readonly (readonly string[])[],
+  onProgress: (progress: Progress) => void,
+): Promise<FixResult[]> {
+  const { target } = measured;
+  const options = { level: 'disabled' as const, prepack: true, externalDataFolder: target.externalDataFolder };
+  const plain = await job.createSession(encode(target.graph.model), options);
+  const results: FixResult[] = [];
+  for (const [i, fix] of fixes.entries()) {
+    onProgress({ text: `Trying fix ${String(i + 1)} of ${String(fixes.length)}: ${fix.title}`, fraction: i / fixes.length });
+    results.push(await tryFix(job, measured, context, reference, roles, fix, plain.id));
+  }
+  await job.release(plain.id);
+  return rankFixes(results);
+}
+
+const declined = (fix: Fix, reason: string, reference: ReferenceRun, edits = 0): FixResult => ({
+  id: fix.id,
+  title: fix.title,
+  verdict: 'declines',
+  reason,
+  reference: reference.kind,
+  nanAfter: null,
+  realNanAfter: null,
+  realMaxAbsDiff: null,
+  tolerance: reference.tolerance,
+  topTokenSame: null,
+  costRatio: null,
+  edits,
+});
+
+async function tryFix(
+  job: EngineJob,
+  measured: Measurement,
+  context: FixContext,
+  reference: ReferenceRun,
+  roles: readonly (readonly string[])[],
+  fix: Fix,
+  plain: number,
+): Promise<FixResult> {
+  const plan = fix.plan(context);
+  if (!plan.applies) return declined(fix, plan.reason, reference);
+  const { target } = measured;
+  const feeds = target.inputs;
+  let session: number;
+  try {
+    const info = await job.createSession(encode(edited(target.graph.model, plan.edits)), {
+      level: 'disabled',
+      prepack: true,
+      externalDataFolder: target.externalDataFolder,
+    });
+    session = info.id;
+  } catch (error) {
+    if (error instanceof NanoscopeError && error.code !== 'cancelled' && error.code !== 'timeout') {
+      return declined(fix, `The engine does not accept the edited model: ${error.message}`, reference, plan.edits.length);
+    }
+    throw error;
+  }
+  const outputs = [...measured.keptOutputs.keys()].filter((output) => measured.flagsOf(output) !== null);
+  const run = await job.run({
+    session,
+    feeds,
+    fetch: [],
+    inspect: [
+      ...outputs.flatMap((output): AnyInspection[] => {
+        const axes = measured.axes.of(output);
+        return axes
+          ? [{ id: `health:${output}`, inspector: 'health', tensors: [output], params: cellParams(measured, axes) }]
+          : [];
+      }),
+      ...reference.compared.map(
+        ({ output, sample, handle, leading, pairs: rows }): AnyInspection => ({
+          id: `diff:${String(sample)}:${output}`,
+          inspector: 'rowsDifference',
+          tensors: [output, handle],
+          params: { leading, pairs: rows },
+        }),
+      ),
+    ],
+  });
+  let nanAfter = 0;
+  let realNanAfter = 0;
+  for (const output of outputs) {
+    const figures = run.inspected[`health:${output}`] as Inspections['health']['result'] | undefined;
+    const sequence = measured.flagsOf(output)?.sequence ?? 0;
+    for (const [sample, { nan, nanAt }] of (figures ?? []).entries()) {
+      nanAfter += nan;
+      realNanAfter += countRole(nanAt, roles[sequence]?.[sample] ?? '', 'r');
+    }
+  }
+  let largest: JsonNumber | null = reference.compared.length > 0 ? 0 : null;
+  let topTokenSame: boolean | null = null;
+  for (const { output, sample } of reference.compared) {
+    const found = run.inspected[`diff:${String(sample)}:${output}`] as Inspections['rowsDifference']['result'];
+    if (typeof largest === 'number') largest = typeof found.maxAbsDiff === 'number' ? Math.max(largest, found.maxAbsDiff) : found.maxAbsDiff;
+    if (found.topSame !== null) topTokenSame = (topTokenSame ?? true) && found.topSame;
+  }
+  const ratios: number[] = [];
+  for (let i = 0; i < pairs; i += 1) {
+    const before = await job.run({ session: plain, feeds, fetch: [] });
+    const after = await job.run({ session, feeds, fetch: [] });
+    ratios.push(after.runMs / before.runMs);
+  }
+  await job.release(session);
+  const outcome = { reference: reference.kind, nanAfter, realNanAfter, realMaxAbsDiff: largest, tolerance: reference.tolerance };
+  return {
+    id: fix.id,
+    title: fix.title,
+    ...verdictOf({ ...outcome, withoutReference: reference.reason }),
+    ...outcome,
+    topTokenSame,
+    costRatio: Math.round((ratios.sort((a, b) => a - b)[Math.floor(pairs / 2)] ?? 1) * 100) / 100,
+    edits: plan.edits.length,
+  };
+}

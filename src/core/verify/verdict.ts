@@ -1,0 +1,48 @@
+/** From what a fix left behind to its verdict; definitions in ARCHITECTURE.md and the report contract. */
+import type { FixResult, JsonNumber, Reference, Verdict } from '../report';
+
+export interface Outcome {
+  readonly reference: Reference;
+  /** NaN positions left in the outputs, over all samples; those of real tokens among them. */
+  readonly nanAfter: number;
+  readonly realNanAfter: number;
+  readonly realMaxAbsDiff: JsonNumber | null;
+  readonly tolerance: number | null;
+  /** Why there is no reference. */
+  readonly withoutReference: string | null;
+}
+
+export function verdictOf(outcome: Outcome): { readonly verdict: Verdict; readonly reason: string } {
+  const { reference, nanAfter, realNanAfter, realMaxAbsDiff: diff, tolerance } = outcome;
+  if (realNanAfter > 0) {
+    return { verdict: 'fails', reason: `NaN is left at ${count(realNanAfter, 'real position')} of the outputs.` };
+  }
+  if (reference === 'none' || tolerance === null || diff === null) {
+    const why = outcome.withoutReference ?? 'there is nothing to compare with';
+    return { verdict: 'unproven', reason: `No NaN is left at real tokens, but nothing says what the right numbers are: ${why}.` };
+  }
+  const equal = typeof diff === 'number' && diff <= tolerance;
+  const figures = `largest difference ${show(diff)}, tolerance ${show(tolerance)}`;
+  if (!equal) return { verdict: 'hides', reason: `Real tokens differ from the ${reference} run (${figures}): the NaN is gone, the error is not.` };
+  if (nanAfter > 0) {
+    return { verdict: 'partial', reason: `Real tokens equal the ${reference} run (${figures}); NaN is left at ${count(nanAfter, 'pad position')}.` };
+  }
+  return { verdict: 'heals', reason: `No NaN is left and real tokens equal the ${reference} run (${figures}).` };
+}
+
+const rank: Readonly<Record<Verdict, number>> = { heals: 0, partial: 1, unproven: 2, hides: 3, fails: 4, declines: 5 };
+
+/** Best first: verdict, difference of real tokens, NaN left, cost. */
+export function rankFixes(results: readonly FixResult[]): FixResult[] {
+  const number = (value: JsonNumber | null): number => (typeof value === 'number' ? value : Infinity);
+  return [...results].sort(
+    (a, b) =>
+      rank[a.verdict] - rank[b.verdict] ||
+      number(a.realMaxAbsDiff) - number(b.realMaxAbsDiff) ||
+      (a.nanAfter ?? Infinity) - (b.nanAfter ?? Infinity) ||
+      (a.costRatio ?? Infinity) - (b.costRatio ?? Infinity),
+  );
+}
+
+const count = (n: number, noun: string): string => `${String(n)} ${noun}${n === 1 ? '' : 's'}`;
+const show = (value: JsonNumber): string => (typeof value === 'number' ? value.toPrecision(2) : value);
