@@ -168,7 +168,11 @@ function shown(item: unknown): string {
   if (Array.isArray(item)) {
     return 'a list';
   }
-  return typeof item === 'object' && item !== null ? 'an object' : (JSON.stringify(item) ?? 'nothing').slice(0, 60);
+  return typeof item === 'object' && item !== null
+    ? 'an object'
+    : item === undefined
+      ? 'nothing'
+      : JSON.stringify(item).slice(0, 60);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -199,23 +199,19 @@ function inflate(packed: Uint8Array, size: number): Uint8Array | null {
   }
   const out = new Uint8Array(size);
   let filled = 0;
-  let overflow = false;
   const stream = new Inflate((chunk) => {
-    overflow ||= filled + chunk.byteLength > size;
-    if (!overflow) {
-      out.set(chunk, filled);
-      filled += chunk.byteLength;
-    }
+    out.set(chunk, filled); // throws a RangeError beyond `size`, which ends the loop below
+    filled += chunk.byteLength;
   });
   try {
-    for (let at = 0; at < packed.byteLength && !overflow; at += inflateStep) {
+    for (let at = 0; at < packed.byteLength; at += inflateStep) {
       const end = Math.min(at + inflateStep, packed.byteLength);
       stream.push(packed.subarray(at, end), end === packed.byteLength);
     }
   } catch {
     return null;
   }
-  return overflow ? null : out.subarray(0, filled);
+  return out.subarray(0, filled);
 }
 
 /** 64 KiB of deflate are at most 66 MB inflated: what one step can take beyond the promised size. */

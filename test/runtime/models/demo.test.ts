@@ -30,7 +30,7 @@ async function run(name: string) {
 describe('the demo workspace', () => {
   it('sick.onnx: born at pads in layer 0, at every position from layer 1 on', async () => {
     const { batch, nan } = await run('sick');
-    expect(batch.inputs['attention_mask']?.dims).toEqual([2, 35]);
+    expect(batch.inputs.attention_mask?.dims).toEqual([2, 35]);
     expect(nan).toEqual([
       [0, 0],
       [30, 0],

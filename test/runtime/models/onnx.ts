@@ -14,7 +14,7 @@ export async function runOnnx(
   feeds: Readonly<Record<string, TensorData>>,
   fetch: readonly string[],
 ): Promise<ReadonlyMap<string, Fetched>> {
-  process.env['ORT_DISABLE_TELEMETRY'] = '1';
+  process.env.ORT_DISABLE_TELEMETRY = '1';
   const ort = await import('onnxruntime-node');
   const proto = fromBinary(ModelProtoSchema, model);
   const outputs = proto.graph?.output ?? [];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkBatch } from '../../../src/core/batch/fit';
 import type { InputSpec } from '../../../src/core/batch/types';
-import { fromBytes } from '../../../src/core/tensor';
+import { toElements } from '../../../src/core/batch/numbers';
 import type { DType, TensorData } from '../../../src/core/tensor';
 
 const spec = (name: string, dtype: string, dims: InputSpec['dims']): InputSpec => ({ name, dtype, dims });
@@ -34,13 +34,8 @@ describe('a batch that fits', () => {
     ['int32', [1, 0], 'bool', [1, 0]],
     ['float64', [0.1, Infinity, Number.NaN], 'float32', [Math.fround(0.1), Infinity, Number.NaN]],
   ])('%s %j is cast to %s', (from, values, to, expected) => {
-    const empty = fromBytes(from, new Uint8Array());
-    const data =
-      empty instanceof BigInt64Array
-        ? BigInt64Array.from(values, BigInt)
-        : Reflect.construct(empty.constructor, [values], empty.constructor);
-    const tensor = { dtype: from, dims: [values.length], data } as TensorData;
-    const cast = checkBatch({ inputs: { x: tensor } }, [spec('x', to, [null])]).inputs['x'];
+    const tensor: TensorData = { dtype: from, dims: [values.length], data: toElements(from, values) };
+    const cast = checkBatch({ inputs: { x: tensor } }, [spec('x', to, [null])]).inputs.x;
     expect(cast?.dtype).toBe(to);
     expect([...(cast?.data ?? [])].map(Number)).toEqual(expected);
   });

@@ -31,16 +31,14 @@ describe('a JSON batch', () => {
   });
 
   it('takes dtype, shape and flat or nested data', () => {
-    expect(read('{"x": {"dtype": "float64", "shape": [2, 1], "data": [1.5, "NaN"]}}')['x']).toEqual({
+    expect(read('{"x": {"dtype": "float64", "shape": [2, 1], "data": [1.5, "NaN"]}}').x).toEqual({
       dtype: 'float64',
       dims: [2, 1],
       data: Float64Array.of(1.5, Number.NaN),
     });
-    expect(read('{"x": {"dtype": "int8", "shape": [2, 1], "data": [[1], [-1]]}}')['x']?.data).toEqual(
-      Int8Array.of(1, -1),
-    );
-    expect(read('{"x": {"dtype": "int64", "shape": [], "data": 3}}')['x']?.dims).toEqual([]);
-    expect(read('{"x": {"dtype": "float32", "shape": [0, 4], "data": []}}')['x']?.dims).toEqual([0, 4]);
+    expect(read('{"x": {"dtype": "int8", "shape": [2, 1], "data": [[1], [-1]]}}').x?.data).toEqual(Int8Array.of(1, -1));
+    expect(read('{"x": {"dtype": "int64", "shape": [], "data": 3}}').x?.dims).toEqual([]);
+    expect(read('{"x": {"dtype": "float32", "shape": [0, 4], "data": []}}').x?.dims).toEqual([0, 4]);
   });
 
   it('rounds halves as NumPy does', async () => {
@@ -52,7 +50,7 @@ warnings.simplefilter('ignore')
 print(json.dumps(np.array(json.loads(sys.argv[1])).astype('f2').view('u2').tolist()))`,
       text,
     );
-    expect([...(read(`{"h": ${text}}`)['h']?.data ?? [])]).toEqual(JSON.parse(expected));
+    expect([...(read(`{"h": ${text}}`).h?.data ?? [])]).toEqual(JSON.parse(expected));
   });
 
   it('rounds bfloat16 as torch does', () => {
@@ -60,8 +58,8 @@ print(json.dumps(np.array(json.loads(sys.argv[1])).astype('f2').view('u2').tolis
     const text =
       '[0.0, -0.0, 0.1, 0.3333333333333333, 65504, 1e-40, -1e10, 3.38e38, 3.395e38, 3.4e38, 1.00390625, 1.01171875, "Infinity"]';
     const expected = [0, 0x8000, 0x3dcd, 0x3eab, 0x4780, 1, 0xd015, 0x7f7e, 0x7f7f, 0x7f80, 0x3f80, 0x3f82, 0x7f80];
-    expect([...(read(`{"b": ${text}}`)['b']?.data ?? [])]).toEqual(expected);
-    const [nan] = read('{"b": ["NaN"]}')['b']?.data ?? [];
+    expect([...(read(`{"b": ${text}}`).b?.data ?? [])]).toEqual(expected);
+    const [nan] = read('{"b": ["NaN"]}').b?.data ?? [];
     expect(Number(nan) & 0x7fff).toBeGreaterThan(0x7f80);
   });
 
@@ -81,6 +79,7 @@ print(json.dumps(np.array(json.loads(sys.argv[1])).astype('f2').view('u2').tolis
     ['{"mask": [2]}', /2 is outside of bool/],
     ['{"x": {"dtype": "float31", "shape": [1], "data": [1]}}', /no known "dtype"/, /float32/],
     ['{"x": {"dtype": "float32", "data": [1]}}', /no "shape"/],
+    ['{"x": {"dtype": "float32", "shape": [1]}}', /has nothing at the top/],
     ['{"x": {"dtype": "float32", "shape": [3], "data": [1]}}', /has 1 numbers, but its shape \[3\] needs 3/],
     ['{"x": {"dtype": "float32", "shape": [-3], "data": []}}', /not the shape of a tensor/],
     [`{"x": ${'['.repeat(40)}${']'.repeat(40)}}`, /nested more than 32 levels/],

@@ -79,7 +79,7 @@ describe('a batch from lengths', () => {
   it('the seed decides, and only the seed', () => {
     const of = (seed: number) => makeBatch(text, { lengths: [3, 8], pad: 'left', seed });
     expect(of(1)).toEqual(of(1));
-    expect(of(1).inputs['input_ids']?.data).not.toEqual(of(2).inputs['input_ids']?.data);
+    expect(of(1).inputs.input_ids?.data).not.toEqual(of(2).inputs.input_ids?.data);
   });
 
   it('ids stay below the bound, and use it', () => {
@@ -136,8 +136,8 @@ describe('shapes of real exports', () => {
       [2, 6],
     );
     expect(batch.inputs['past_key_values.0.key']?.dims).toEqual([2, 4, 0, 16]);
-    expect(batch.inputs['attention_mask']?.dims).toEqual([2, 6]);
-    expect([...(batch.inputs['use_cache_branch']?.data ?? [])]).toEqual([0]);
+    expect(batch.inputs.attention_mask?.dims).toEqual([2, 6]);
+    expect([...(batch.inputs.use_cache_branch?.data ?? [])]).toEqual([0]);
   });
 
   it('an encoder-decoder: both sequences', () => {
@@ -150,15 +150,15 @@ describe('shapes of real exports', () => {
       ],
       [2, 6],
     );
-    expect(batch.inputs['decoder_input_ids']?.dims).toEqual([2, 6]);
-    expect(batch.inputs['encoder_hidden_states']?.dims).toEqual([2, 6, 8]);
+    expect(batch.inputs.decoder_input_ids?.dims).toEqual([2, 6]);
+    expect(batch.inputs.encoder_hidden_states?.dims).toEqual([2, 6, 8]);
   });
 
   it('two fixed widths: each sequence has its own', () => {
     const inputs = [spec('input_ids', 'int64', [2, 16]), spec('decoder_input_ids', 'int64', [2, 8])];
     const batch = make(inputs, [3, 8]);
-    expect(batch.inputs['input_ids']?.dims).toEqual([2, 16]);
-    expect(batch.inputs['decoder_input_ids']?.dims).toEqual([2, 8]);
+    expect(batch.inputs.input_ids?.dims).toEqual([2, 16]);
+    expect(batch.inputs.decoder_input_ids?.dims).toEqual([2, 8]);
   });
 
   it.each<[string, Dims, number[]]>([
@@ -171,7 +171,7 @@ describe('shapes of real exports', () => {
     ['no shape', null, [2, 6]],
     ['fixed, wider', [2, 14], [2, 14]],
   ])('ids with %s', (_, dims, expected) => {
-    expect(make([spec('input_ids', 'int64', dims)], [2, 6]).inputs['input_ids']?.dims).toEqual(expected);
+    expect(make([spec('input_ids', 'int64', dims)], [2, 6]).inputs.input_ids?.dims).toEqual(expected);
   });
 
   it.each<[string, Dims, number[]]>([
@@ -181,7 +181,7 @@ describe('shapes of real exports', () => {
     ['features alone', ['batch', 16], [2, 16]],
     ['a sequence of numbers', ['batch', 'sequence'], [2, 6]],
   ])('floats: %s', (_, dims, expected) => {
-    const x = make([spec('x', 'float32', dims)], [2, 6]).inputs['x'];
+    const x = make([spec('x', 'float32', dims)], [2, 6]).inputs.x;
     expect(x?.dims).toEqual(expected);
     expect(new Set([...(x?.data ?? [])].map(Number)).size).toBeGreaterThan(10);
   });
@@ -193,7 +193,7 @@ describe('shapes of real exports', () => {
       [1, 1, 1, 1],
     ]);
     expect(
-      make([spec('attention_mask', 'bool', ['batch', 1, 1, 'sequence'])], [1, 2]).inputs['attention_mask']?.dims,
+      make([spec('attention_mask', 'bool', ['batch', 1, 1, 'sequence'])], [1, 2]).inputs.attention_mask?.dims,
     ).toEqual([2, 1, 1, 2]);
   });
 

@@ -100,8 +100,8 @@ describe('.npz archives', () => {
   it.each(['plain.npz', 'packed.npz'])('%s that NumPy wrote gives its arrays', async (name) => {
     const arrays = readNpz(name, await file(name));
     expect(Object.keys(arrays).slice(0, 3)).toEqual(['input_ids', 'attention_mask', 'x']);
-    expect(arrays['input_ids']?.dims).toEqual([2, 3]);
-    expect(arrays['attention_mask']?.dtype).toBe('bool');
+    expect(arrays.input_ids?.dims).toEqual([2, 3]);
+    expect(arrays.attention_mask?.dtype).toBe('bool');
     const text = await pythonCode(
       `
 import json, sys, numpy as np
@@ -109,9 +109,9 @@ z = np.load(sys.argv[1])
 print(json.dumps([z['input_ids'].ravel().tolist(), z['attention_mask'].ravel().astype(int).tolist()]))`,
       join(folder, name),
     );
-    expect([...(arrays['input_ids']?.data ?? [])].map(Number)).toEqual((JSON.parse(text) as number[][])[0]);
-    expect([...(arrays['attention_mask']?.data ?? [])]).toEqual((JSON.parse(text) as number[][])[1]);
-    expect(arrays['x']?.data[0]).toBeNaN();
+    expect([...(arrays.input_ids?.data ?? [])].map(Number)).toEqual((JSON.parse(text) as number[][])[0]);
+    expect([...(arrays.attention_mask?.data ?? [])]).toEqual((JSON.parse(text) as number[][])[1]);
+    expect(arrays.x?.data[0]).toBeNaN();
   });
 
   it('an archive without arrays is an empty batch', async () => {
