@@ -84,7 +84,7 @@ export async function readStamp(file: RandomAccess): Promise<Stamp | null> {
     for (let lead = 4; lead <= Math.min(at, 6); lead++) {
       const start = at - lead;
       const stamp = decodeStamp(tail.subarray(start));
-      if (stamp && stamp.bytes === tailStart + start) return stamp;
+      if (stamp?.bytes === tailStart + start) return stamp;
     }
   }
   return null;

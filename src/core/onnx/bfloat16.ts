@@ -2,10 +2,13 @@ import type { AttributeProto, GraphProto, ModelProto, NodeProto, TypeProto } fro
 import { TensorProto_DataType } from 'onnx-buf';
 import { allGraphs, allTensors } from './allTensors';
 
+/** A message holds its element type as a plain number. */
+const bfloat16: number = TensorProto_DataType.BFLOAT16;
+
 /** Whether a model computes in bfloat16 anywhere: the CPU engine has almost no kernels for it. */
 export function usesBfloat16(model: ModelProto): boolean {
   for (const tensor of allTensors(model)) {
-    if (tensor.dataType === TensorProto_DataType.BFLOAT16) return true;
+    if (tensor.dataType === bfloat16) return true;
   }
   for (const graph of allGraphs(model)) {
     if (graphDeclares(graph) || graph.node.some(nodeMakes)) return true;
@@ -20,7 +23,7 @@ function typeIs(type: TypeProto | undefined): boolean {
   switch (type?.value.case) {
     case 'tensorType':
     case 'sparseTensorType':
-      return type.value.value.elemType === (TensorProto_DataType.BFLOAT16 as number);
+      return type.value.value.elemType === bfloat16;
     case 'sequenceType':
     case 'optionalType':
       return typeIs(type.value.value.elemType);
@@ -36,5 +39,5 @@ const nodeMakes = (node: NodeProto): boolean => node.attribute.some((a) => names
 
 function namesType(node: NodeProto, attribute: AttributeProto): boolean {
   const isType = attribute.name === 'dtype' || (attribute.name === 'to' && node.opType === 'Cast');
-  return isType && attribute.i === BigInt(TensorProto_DataType.BFLOAT16);
+  return isType && attribute.i === BigInt(bfloat16);
 }

@@ -4,9 +4,9 @@
  */
 export const limits = {
   /** Messages, strings and unpacked numbers together; each becomes a JavaScript object or array element. */
-  elements: 3_000_000,
+  elements: 1_500_000,
   /** Fields of any kind; bounds the time, as a field that is repeated needlessly costs no memory. */
-  fields: 30_000_000,
+  fields: 10_000_000,
   /** Bytes of packed numbers (`int32_data`, `ints`, …), which become arrays of numbers or bigints. */
   packedBytes: 32 * 1024 * 1024,
   /** Bytes of the slim model. */

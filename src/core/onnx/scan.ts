@@ -110,7 +110,7 @@ function slimTensor(
   found: Omit<InlinePayload, 'tensor'>[],
 ): readonly Segment[] | null {
   const [payload, ...more] = tensor.payloads;
-  const elsewhere = (tensor.dataLocation ?? TensorProto_DataLocation.DEFAULT) !== TensorProto_DataLocation.DEFAULT;
+  const elsewhere = tensor.dataLocation !== null && tensor.dataLocation !== inTheModel;
   if (!tensor.constant || !payload || more.length > 0 || elsewhere) {
     return null;
   }
@@ -138,6 +138,8 @@ function slimTensor(
 }
 
 const externalData = 13;
+/** `data_location` as the wire has it. */
+const inTheModel: number = TensorProto_DataLocation.DEFAULT;
 
 /** Finds the marked tensors in the decoded model and removes the marks. */
 function takeMarks(proto: ModelProto, found: readonly Omit<InlinePayload, 'tensor'>[]): InlinePayload[] {

@@ -13,8 +13,8 @@ export const nodeFiles: FileAccess = {
   realPath: (file) => explained(file, 'read', () => fs.realpath(file)),
   writeAtomic,
   remove: (file) => explained(file, 'remove', () => fs.rm(file)),
-  join: path.join,
-  dirname: path.dirname,
+  join: (...parts) => path.join(...parts),
+  dirname: (file) => path.dirname(file),
   basename: (file) => path.basename(file),
 };
 

@@ -13,6 +13,7 @@ import { loadModel } from '../../../src/core/onnx/load';
 import { nodeFiles as files } from '../../../src/runtime/files/nodeFiles';
 import { exportedModels, exportsFolder } from '../../unit/onnx/fixtures';
 import {
+  AttributeType,
   bigLength,
   distinct,
   encodeModel,
@@ -113,7 +114,7 @@ describe('PyTorch exports', () => {
 function everywhere(): ReturnType<typeof model> {
   const constant = (seed: number): NonNullable<GraphInit['node']>[number] =>
     node('Constant', [], [`c${String(seed)}`], {
-      attribute: [{ name: 'value', type: 4, t: floats('', distinct(bigLength, seed)) }],
+      attribute: [{ name: 'value', type: AttributeType.TENSOR, t: floats('', distinct(bigLength, seed)) }],
     });
   const branch = (name: string, seed: number): GraphInit => ({
     name,
@@ -134,8 +135,8 @@ function everywhere(): ReturnType<typeof model> {
         constant(3),
         node('If', ['flag'], ['b'], {
           attribute: [
-            { name: 'then_branch', type: 5, g: branch('then', 4) },
-            { name: 'else_branch', type: 5, g: branch('else', 5) },
+            { name: 'then_branch', type: AttributeType.GRAPH, g: branch('then', 4) },
+            { name: 'else_branch', type: AttributeType.GRAPH, g: branch('else', 5) },
           ],
         }),
         node('F', ['b'], ['f'], { domain: 'local' }),

@@ -19,7 +19,7 @@ import {
   modelPropEdit,
   tagNode,
 } from '../../../src/core/onnx/edit';
-import { floats, node, richModel, smallModel, value, distinct } from './support';
+import { AttributeType, floats, node, richModel, smallModel, value, distinct } from './support';
 
 const bytesOf = (proto: ModelProto): Buffer => Buffer.from(toBinary(ModelProtoSchema, proto));
 
@@ -64,13 +64,17 @@ function randomEdit(proto: ModelProto, pick: (below: number) => number, counter:
       return someNode?.output[0] ? { kind: 'replaceOutput', from: someNode.output[0], to: name } : null;
     case 5: {
       if (!someNode?.output[0]) return null;
-      const attribute = create(AttributeProtoSchema, { name: pick(2) ? 'axis' : name, type: 2, i: BigInt(pick(9)) });
+      const attribute = create(AttributeProtoSchema, {
+        name: pick(2) ? 'axis' : name,
+        type: AttributeType.INT,
+        i: BigInt(pick(9)),
+      });
       return attributeEdit(proto, someNode.output[0], attribute);
     }
     case 6: {
       const at = pick(someNode?.attribute.length ?? 0);
       const from = someNode?.attribute[at];
-      if (!from || !someNode?.output[0]) return null;
+      if (!from || !someNode.output[0]) return null;
       return { kind: 'setAttribute', node: someNode.output[0], at, from: clone(AttributeProtoSchema, from), to: null };
     }
     case 7:
@@ -187,7 +191,7 @@ describe('an edit that does not fit', () => {
     const fits = modelPropEdit(proto, fixKey, 'x');
     expect(() => {
       applyEdits(proto, [fits, edit]);
-    }).toThrowError(message);
+    }).toThrow(message);
     expect(bytesOf(proto).equals(before)).toBe(true);
     try {
       applyEdits(proto, [edit]);

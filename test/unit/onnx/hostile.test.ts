@@ -173,7 +173,7 @@ describe('fuzz: any damage gives a NanoscopeError or a model, soon', () => {
       await loadFrom(bytes);
     } catch (error) {
       if (!(error instanceof NanoscopeError) || error.code === 'internal') {
-        throw new Error(`${told}: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+        throw new Error(`${told}: ${String(error)}`, { cause: error });
       }
       expect(error.message, told).toMatch(/^[^\n\r\0]+$/);
     }

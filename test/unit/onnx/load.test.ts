@@ -1,13 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { ModelProtoSchema } from 'onnx-buf';
+import { clearField, fromBinary, isFieldSet, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema, TensorProtoSchema } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
 import { allTensors } from '../../../src/core/onnx/allTensors';
 import { loadBytes, loadModel, usesBfloat16 } from '../../../src/core/onnx/load';
 import { nodeFiles as files } from '../../../src/runtime/files/nodeFiles';
 import { exportedModels, exportsFolder } from './fixtures';
-import { encodeModel, model, node, richModel, smallModel, value, withFolder } from './support';
+import { AttributeType, encodeModel, model, node, richModel, smallModel, value, withFolder } from './support';
 
 describe('a slim model', () => {
   test.each(exportedModels)('%s: weights stay in the file, everything else is as the file has it', async (name) => {
@@ -62,11 +62,11 @@ describe('a slim model', () => {
       tensor.rawData = original.rawData;
       tensor.floatData = original.floatData;
       tensor.doubleData = original.doubleData;
-      for (const key of ['externalData', 'dataLocation'] as const) {
-        if (Object.hasOwn(original, key)) Object.assign(tensor, { [key]: original[key] });
-        else delete (tensor as Partial<typeof tensor>)[key];
+      tensor.externalData = original.externalData;
+      for (const field of [TensorProtoSchema.field.dataLocation, TensorProtoSchema.field.rawData]) {
+        if (!isFieldSet(original, field)) clearField(tensor, field);
       }
-      if (!Object.hasOwn(original, 'rawData')) delete (tensor as Partial<typeof tensor>).rawData;
+      if (isFieldSet(original, TensorProtoSchema.field.dataLocation)) tensor.dataLocation = original.dataLocation;
     }
     const a = toBinary(ModelProtoSchema, loaded.proto);
     expect(Buffer.compare(a, toBinary(ModelProtoSchema, whole))).toBe(0);
@@ -155,7 +155,11 @@ describe('usesBfloat16', () => {
   test.each([
     ['no', smallModel(), false],
     ['an input', model({ input: [value('x', [1], bf16)], output: [value('x', [1], bf16)] }), true],
-    ['a cast', model({ node: [node('Cast', ['x'], ['y'], { attribute: [{ name: 'to', type: 2, i: 16n }] })] }), true],
+    [
+      'a cast',
+      model({ node: [node('Cast', ['x'], ['y'], { attribute: [{ name: 'to', type: AttributeType.INT, i: 16n }] })] }),
+      true,
+    ],
     [
       'another op with "to" = 16',
       model({ node: [node('Pad', [], [], { attribute: [{ name: 'to', i: 16n }] })] }),

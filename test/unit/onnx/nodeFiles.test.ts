@@ -41,8 +41,14 @@ describe('reading', () => {
       const nowhere = join(folder, 'nope');
       writeFileSync(join(folder, 'f'), '');
       symlinkSync('loop', join(folder, 'loop'));
-      for (const action of [files.open, files.readFile, files.realPath, files.remove]) {
-        await expect(action(nowhere)).rejects.toMatchObject({ code: 'file-not-found', name: 'NanoscopeError' });
+      const actions: (() => Promise<unknown>)[] = [
+        () => files.open(nowhere),
+        () => files.readFile(nowhere),
+        () => files.realPath(nowhere),
+        () => files.remove(nowhere),
+      ];
+      for (const action of actions) {
+        await expect(action()).rejects.toMatchObject({ code: 'file-not-found', name: 'NanoscopeError' });
       }
       await expect(files.open(join(folder, 'f', 'below'))).rejects.toMatchObject({ code: 'file-not-found' });
       await expect(files.open(folder)).rejects.toMatchObject({ code: 'file-unreadable' });

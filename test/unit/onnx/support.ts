@@ -2,27 +2,25 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { DescMessage, MessageInitShape, MessageShape, UnknownField } from '@bufbuild/protobuf';
+import { clearField, create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { ModelProto } from 'onnx-buf';
+import { WireType } from '@bufbuild/protobuf/wire';
 import {
   AttributeProto_AttributeType as AttributeType,
   ModelProtoSchema,
   StringStringEntryProtoSchema as entrySchema,
   TensorProto_DataLocation,
   TensorProto_DataType as DataType,
-} from 'onnx-buf';
-import type {
-  GraphProtoSchema,
-  NodeProtoSchema,
   TensorProtoSchema,
-  ValueInfoProtoSchema,
-  AttributeProtoSchema,
 } from 'onnx-buf';
+import type { GraphProtoSchema, NodeProtoSchema, ValueInfoProtoSchema, AttributeProtoSchema } from 'onnx-buf';
 import { allTensors } from '../../../src/core/onnx/allTensors';
 
 /** The fields of a message as a plain object, never a message. */
 type Init<Desc extends DescMessage> = Exclude<MessageInitShape<Desc>, MessageShape<Desc>>;
+
+export { AttributeType };
 
 export type GraphInit = Init<typeof GraphProtoSchema>;
 export type NodeInit = Init<typeof NodeProtoSchema>;
@@ -109,9 +107,9 @@ export const bigLength = 8 * 1024;
  * in Constant nodes, sparse initializers.
  */
 export function richModel(): ModelProto {
-  const unknown = (no: number): { no: number; wireType: 2; data: Uint8Array } => ({
+  const unknown = (no: number): UnknownField => ({
     no,
-    wireType: 2,
+    wireType: WireType.LengthDelimited,
     data: Uint8Array.of(3, 0xff, 0, 7),
   });
   const hostile = '<img src=x onerror="alert(1)">\n\u202e\0"\'\ufeff';
@@ -166,7 +164,10 @@ export function richModel(): ModelProto {
             { name: 'else_branch', type: AttributeType.GRAPH, g: branch('else', 12) },
           ],
         }),
-        node('Scaled', ['mid'], ['scaled'], { domain: 'local', attribute: [{ name: 'f', type: 1, f: -0 }] }),
+        node('Scaled', ['mid'], ['scaled'], {
+          domain: 'local',
+          attribute: [{ name: 'f', type: AttributeType.FLOAT, f: -0 }],
+        }),
         node('Sum', ['branched', 'c', 'scaled', 'packed', 'defaulted'], ['y'], { name: '' }),
       ],
     },
@@ -228,16 +229,16 @@ export function readWhole(path: string): ModelProto {
 export function meaning(proto: ModelProto): Uint8Array {
   const copy = fromBinary(ModelProtoSchema, toBinary(ModelProtoSchema, proto));
   for (const tensor of allTensors(copy)) {
-    if (tensor.dataType === DataType.FLOAT && tensor.floatData.length > 0) {
+    if (tensor.floatData.length > 0) {
       tensor.rawData = new Uint8Array(Float32Array.from(tensor.floatData).buffer);
       tensor.floatData = [];
     }
-    if (tensor.dataType === DataType.DOUBLE && tensor.doubleData.length > 0) {
+    if (tensor.doubleData.length > 0) {
       tensor.rawData = new Uint8Array(Float64Array.from(tensor.doubleData).buffer);
       tensor.doubleData = [];
     }
     tensor.externalData = [];
-    delete (tensor as { dataLocation?: unknown }).dataLocation;
+    clearField(tensor, TensorProtoSchema.field.dataLocation);
   }
   return toBinary(ModelProtoSchema, copy);
 }
@@ -267,7 +268,7 @@ export function writeExternal(folder: string, name: string, proto: ModelProto, o
     }
     parts.push(tensor.rawData);
     offset += tensor.rawData.length;
-    delete (tensor as { rawData?: unknown }).rawData;
+    clearField(tensor, TensorProtoSchema.field.rawData);
   }
   writeFileSync(join(folder, dataFile), Buffer.concat(parts));
   const path = join(folder, name);
