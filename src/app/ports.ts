@@ -71,7 +71,7 @@ export interface RunResult {
 }
 
 export interface EngineJob {
-  /** Name and version of the engine. */
+  /** Version of onnxruntime-node, `1.30.0`. */
   version(): Promise<string>;
   /** @throws NanoscopeError `engine-failed`, `unsupported-op`, `unsupported-opset`, `unsupported-type`, … */
   createSession(model: Uint8Array, options: SessionOptions): Promise<SessionInfo>;

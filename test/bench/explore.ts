@@ -10,13 +10,13 @@ import type { Probed, ProbeOptions } from './support/probes';
 import type { TransformerOptions } from './support/transformer';
 
 async function main(workerPath: string): Promise<void> {
-  const opset = process.env['BENCH_OPSET'] === '18' ? 18 : 17;
-  const norm = process.env['BENCH_NORM'] === 'decomposed' ? 'decomposed' : 'fused';
-  const nan = process.env['BENCH_NAN'] !== '0';
-  const count = Number(process.env['BENCH_PAIRS'] ?? 9);
-  const threads = process.env['BENCH_THREADS'] ? Number(process.env['BENCH_THREADS']) : undefined;
-  const prepack = process.env['BENCH_PREPACK'] === '1';
-  const only = process.env['BENCH_ONLY'];
+  const opset = process.env.BENCH_OPSET === '18' ? 18 : 17;
+  const norm = process.env.BENCH_NORM === 'decomposed' ? 'decomposed' : 'fused';
+  const nan = process.env.BENCH_NAN !== '0';
+  const count = Number(process.env.BENCH_PAIRS ?? 9);
+  const threads = process.env.BENCH_THREADS ? Number(process.env.BENCH_THREADS) : undefined;
+  const prepack = process.env.BENCH_PREPACK === '1';
+  const only = process.env.BENCH_ONLY;
   const options: TransformerOptions = {
     layers: 12,
     hidden: 512,
@@ -72,7 +72,8 @@ async function main(workerPath: string): Promise<void> {
     ];
     await show('plain against itself', { model: subject.model, outputs: [] });
     for (const sites of ['boundary', 'every'] as const) {
-      for (const [name, rest] of candidates) await show(`${sites}: ${name}`, probed(subject, opset, { sites, ...rest }));
+      for (const [name, rest] of candidates)
+        await show(`${sites}: ${name}`, probed(subject, opset, { sites, ...rest }));
     }
     await show('survey: Shape on every tensor, reverse', surveyed(subject, 'reverse'));
     await show('survey: Shape on every tensor, forward', surveyed(subject, 'forward'));

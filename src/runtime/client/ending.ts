@@ -57,6 +57,6 @@ function exitText(code: number | null): string {
 }
 
 function firstErrorLine(stderr: string): string {
-  const line = stderr.split('\n').find((text) => /Error/.test(text)) ?? stderr.split('\n')[0] ?? '';
+  const line = stderr.split('\n').find((text) => text.includes('Error')) ?? stderr.split('\n')[0] ?? '';
   return line.trim().slice(0, 300);
 }

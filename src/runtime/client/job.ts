@@ -1,14 +1,16 @@
 /** One forked child for one job. Every call is answered or rejects; ending the child leaves nothing behind. */
 import { NanoscopeError } from '../../core/errors';
 import { callResults, fromWorker } from '../../protocol/worker';
-import { checkFeeds } from './feeds';
+import { checkFeeds, disagreement } from './feeds';
 import { endingError, memoryHint } from './ending';
 import { failureError } from './classify';
 import { MemoryWatch } from './memory';
+import { rareTypes } from './modelTypes';
 import { spawnWorker } from './spawn';
 import { StderrTail } from './stderr';
 import type { ChildProcess } from 'node:child_process';
 import type { EngineJob, RunRequest, RunResult, SessionInfo, SessionOptions } from '../../app/ports';
+import type { FailureContext } from './classify';
 import type { CallArgs, CallName, CallResult, FromWorker } from '../../protocol/worker';
 
 export interface JobOptions {
@@ -31,6 +33,7 @@ export interface JobEnding {
 }
 
 interface Pending {
+  readonly context: FailureContext;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: NanoscopeError) => void;
 }
@@ -95,13 +98,14 @@ export class ChildJob implements EngineJob {
   }
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<SessionInfo> {
-    const info = await this.call('createSession', {
+    const args = {
       model,
       level: options.level,
       prepack: options.prepack,
       externalDataFolder: options.externalDataFolder ?? null,
       threads: options.threads ?? null,
-    });
+    };
+    const info = await this.call('createSession', args, { rareTypes: () => rareTypes(model) });
     this.sessions.set(info.id, info);
     return info;
   }
@@ -109,12 +113,17 @@ export class ChildJob implements EngineJob {
   async run(request: RunRequest): Promise<RunResult> {
     const session = this.sessions.get(request.session);
     if (session) checkFeeds(session.inputs, request.feeds);
-    const result = await this.call('run', {
+    const args = {
       session: request.session,
       feeds: Object.entries(request.feeds),
       fetch: request.fetch,
       keep: Object.entries(request.keep ?? {}),
       inspect: request.inspect ?? [],
+    };
+    const result = await this.call('run', args).catch((error: unknown) => {
+      // The engine lets one symbol have two sizes, and fails somewhere inside.
+      const inside = error instanceof NanoscopeError && error.code === 'engine-failed' ? error : null;
+      throw (inside && session ? disagreement(session.inputs, request.feeds, inside.message) : null) ?? error;
     });
     return {
       tensors: Object.fromEntries(result.tensors),
@@ -144,12 +153,13 @@ export class ChildJob implements EngineJob {
 
   private readonly onAbort = (): void => this.end(cancelled());
 
-  private call<K extends CallName>(call: K, args: CallArgs<K>): Promise<CallResult<K>> {
+  private call<K extends CallName>(call: K, args: CallArgs<K>, context: FailureContext = {}): Promise<CallResult<K>> {
     const { child } = this;
     if (this.failure || !child) return Promise.reject(this.failure ?? cancelled());
     const id = this.nextCall++;
     return new Promise((resolve, reject) => {
       this.pending.set(id, {
+        context,
         resolve: (value) => {
           const parsed = callResults[call].safeParse(value);
           if (parsed.success) resolve(parsed.data);
@@ -169,11 +179,14 @@ export class ChildJob implements EngineJob {
 
   private receive(message: unknown): void {
     const parsed = fromWorker.safeParse(message);
-    if (!parsed.success) return this.end(garbled(parsed.error.message));
+    if (!parsed.success) {
+      this.end(garbled(parsed.error.message));
+      return;
+    }
     const reply: FromWorker = parsed.data;
     this.answer(reply.id, (call) => {
       if (reply.ok) call.resolve(reply.value);
-      else call.reject(failureError(reply.error));
+      else call.reject(failureError(reply.error, call.context));
     });
   }
 

@@ -23,10 +23,10 @@ export function spawnWorker(options: SpawnOptions): ChildProcess {
 function environment({ memoryLimitBytes }: SpawnOptions): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, ORT_DISABLE_TELEMETRY: '1' };
   // A debugger that attaches to children on its own would stop this one at its first line.
-  delete env['NODE_OPTIONS'];
-  delete env['VSCODE_INSPECTOR_OPTIONS'];
+  delete env.NODE_OPTIONS;
+  delete env.VSCODE_INSPECTOR_OPTIONS;
   // Electron's binary is a Node only on request.
-  if (process.versions['electron']) env['ELECTRON_RUN_AS_NODE'] = '1';
-  if (memoryLimitBytes !== undefined) env['NANOSCOPE_MEMORY_LIMIT'] = String(memoryLimitBytes);
+  if (process.versions.electron) env.ELECTRON_RUN_AS_NODE = '1';
+  if (memoryLimitBytes !== undefined) env.NANOSCOPE_MEMORY_LIMIT = String(memoryLimitBytes);
   return env;
 }

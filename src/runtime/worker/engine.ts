@@ -1,5 +1,6 @@
 /** Sessions, runs and kept tensors: the one place that talks to onnxruntime-node. */
 import { inspect } from '../../core/probe/inspectors';
+import { show } from '../../core/onnx/show';
 import { WorkerError } from './failure';
 import { fromEngine, isFetchable, toEngine } from './tensors';
 import type { CallArgs, CallResult, WireInspection, WireValueInfo } from '../../protocol/worker';
@@ -28,9 +29,9 @@ export class WorkerEngine {
   async createSession(args: CallArgs<'createSession'>): Promise<CallResult<'createSession'>> {
     const { InferenceSession } = await this.load();
     const session: Record<string, string> = {};
-    if (!args.prepack) session['disable_prepacking'] = '1';
+    if (!args.prepack) session.disable_prepacking = '1';
     if (args.externalDataFolder !== null) {
-      session['model_external_initializers_file_folder_path'] = args.externalDataFolder;
+      session.model_external_initializers_file_folder_path = args.externalDataFolder;
     }
     const started = performance.now();
     const handle = await InferenceSession.create(args.model, {
@@ -78,7 +79,7 @@ export class WorkerEngine {
     };
     let bytes = 0;
     for (const tensor of outputs.values()) bytes += tensor.data.byteLength;
-    if (bytes > COLLECT_ABOVE_BYTES) setImmediate(() => void globalThis.gc?.());
+    if (bytes > COLLECT_ABOVE_BYTES) setImmediate(() => globalThis.gc?.());
     return reply;
   }
 
@@ -114,13 +115,13 @@ export class WorkerEngine {
 
   private taken(results: Ort.InferenceSession.OnnxValueMapType, name: string): TensorData {
     const value = results[name];
-    if (!value || !('dims' in value)) throw new WorkerError('type', `The output ${name} is not a tensor.`);
+    if (!value || !('dims' in value)) throw new WorkerError('type', `The output ${show(name)} is not a tensor.`);
     return fromEngine(value);
   }
 
   private found(outputs: ReadonlyMap<string, TensorData>, name: string): TensorData {
     const tensor = outputs.get(name) ?? this.kept.get(name);
-    if (!tensor) throw new WorkerError('request', `There is no output and no kept tensor called ${name}.`);
+    if (!tensor) throw new WorkerError('request', `There is no output and no kept tensor called ${show(name)}.`);
     return tensor;
   }
 
@@ -141,8 +142,9 @@ function valueInfo(meta: Ort.InferenceSession.ValueMetadata): WireValueInfo {
 
 function checkFetchable(session: Session, name: string): void {
   const info = session.outputs.get(name);
-  if (!info) throw new WorkerError('request', `The model has no output called ${name}.`);
-  if (!isFetchable(info.dtype)) throw new WorkerError('type', `The output ${name} has the type ${info.dtype}.`);
+  if (!info) throw new WorkerError('request', `The model has no output called ${show(name)}.`);
+  if (!isFetchable(info.dtype))
+    throw new WorkerError('type', `The output ${show(name)} has the type ${info.dtype}, which cannot be fetched.`);
 }
 
 function firstFetchable(session: Session): string[] {

@@ -8,7 +8,7 @@ import { startWatchdog, watchParent } from './watchdog';
 
 if (isMainThread) {
   // Also set by the client; before the library is loaded, whoever starts this.
-  process.env['ORT_DISABLE_TELEMETRY'] = '1';
+  process.env.ORT_DISABLE_TELEMETRY = '1';
   const bundle = process.argv[1];
   if (bundle) startWatchdog(bundle);
   serve();

@@ -45,7 +45,10 @@ function dispatch(engine: WorkerEngine, message: ToWorker): unknown {
  */
 function send(message: FromWorker): Promise<void> {
   return new Promise((resolve) => {
-    if (!process.send || !process.connected) return resolve();
+    if (!process.send || !process.connected) {
+      resolve();
+      return;
+    }
     try {
       process.send(message, undefined, undefined, () => resolve());
     } catch (error) {

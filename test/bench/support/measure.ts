@@ -44,7 +44,7 @@ function cpuNs(pid: number | undefined): number {
 /** One run: milliseconds of the engine's `run`, with the scan where there is one. */
 async function timed(job: ChildJob, session: number, bench: Bench, subject: Subject): Promise<Time> {
   const scan = subject.scan ?? [];
-  const inspect = scan.length > 0 ? [{ id: 'scan', inspector: 'count', tensors: scan, params: null }] : [];
+  const inspect = scan.length > 0 ? [{ id: 'scan', inspector: 'count' as const, tensors: scan, params: null }] : [];
   const cpu = cpuNs(job.pid);
   const started = performance.now();
   const { runMs } = await job.run({ session, feeds: bench.feeds, fetch: subject.fetch, inspect });

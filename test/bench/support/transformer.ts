@@ -112,7 +112,9 @@ class Builder {
         dataType: TensorProto_DataType.FLOAT,
         dims: dims.map(BigInt),
         dataLocation: TensorProto_DataLocation.EXTERNAL,
-        externalData: Object.entries(entries).map(([key, value]) => create(StringStringEntryProtoSchema, { key, value })),
+        externalData: Object.entries(entries).map(([key, value]) =>
+          create(StringStringEntryProtoSchema, { key, value }),
+        ),
       }),
     );
     this.chunks.push(values);
@@ -197,9 +199,7 @@ export function transformer(options: TransformerOptions): Transformer {
     const perRow: readonly AxisLabel[] = ['B', 'S', '1'];
     const mean = (of: string, value: Value): Value => {
       const [inputs, attributes] =
-        options.opset >= 18
-          ? [[value, b.ints(`${name}/${of}.axes`, [-1])], {}]
-          : [[value], { axes: [-1] }];
+        options.opset >= 18 ? [[value, b.ints(`${name}/${of}.axes`, [-1])], {}] : [[value], { axes: [-1] }];
       return b.node(`${name}/${of}`, 'ReduceMean', inputs, perRow, { attributes });
     };
     const centred = b.node(`${name}/Sub`, 'Sub', [x, mean('ReduceMean', x)], tokens);
@@ -215,17 +215,37 @@ export function transformer(options: TransformerOptions): Transformer {
     return b.node(`${name}/Add`, 'Add', [product, b.weight(`${name}.bias`, [to], 0.02)], axes, { boundary });
   };
   const split = (name: string, x: Value, perm: readonly number[], axes: readonly AxisLabel[]): Value => {
-    const parts = b.node(`${name}/Reshape`, 'Reshape', [x, splitHeads], ['B', axes.includes('K') ? 'K' : 'S', 'H', 'd']);
+    const parts = b.node(
+      `${name}/Reshape`,
+      'Reshape',
+      [x, splitHeads],
+      ['B', axes.includes('K') ? 'K' : 'S', 'H', 'd'],
+    );
     return b.node(`${name}/Transpose`, 'Transpose', [parts], axes, { attributes: { perm } });
   };
   const scores: readonly AxisLabel[] = ['B', 'H', 'S', 'K'];
   const mask: Value = { name: 'mask', axes: ['B', '1', 'S', 'K'] };
 
   const attention = (name: string, x: Value): Value => {
-    const q = split(`${name}/q`, linear(`${name}/q_proj`, x, hidden, hidden, tokens), [0, 2, 1, 3], ['B', 'H', 'S', 'd']);
+    const q = split(
+      `${name}/q`,
+      linear(`${name}/q_proj`, x, hidden, hidden, tokens),
+      [0, 2, 1, 3],
+      ['B', 'H', 'S', 'd'],
+    );
     const keyTokens: readonly AxisLabel[] = ['B', 'K', 'D'];
-    const k = split(`${name}/k`, linear(`${name}/k_proj`, x, hidden, hidden, keyTokens), [0, 2, 3, 1], ['B', 'H', 'd', 'K']);
-    const v = split(`${name}/v`, linear(`${name}/v_proj`, x, hidden, hidden, keyTokens), [0, 2, 1, 3], ['B', 'H', 'K', 'd']);
+    const k = split(
+      `${name}/k`,
+      linear(`${name}/k_proj`, x, hidden, hidden, keyTokens),
+      [0, 2, 3, 1],
+      ['B', 'H', 'd', 'K'],
+    );
+    const v = split(
+      `${name}/v`,
+      linear(`${name}/v_proj`, x, hidden, hidden, keyTokens),
+      [0, 2, 1, 3],
+      ['B', 'H', 'K', 'd'],
+    );
     const raw = b.node(`${name}/MatMul`, 'MatMul', [q, k], scores);
     const scaled = b.node(`${name}/Div`, 'Div', [raw, scale], scores);
     const masked = b.node(`${name}/Add`, 'Add', [scaled, mask], scores);
