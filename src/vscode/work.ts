@@ -1,6 +1,7 @@
 /** Binds the use cases to an engine with today's settings, to files, and to the one engine that may run. */
 import * as vscode from 'vscode';
 import type { Engine, EngineOptions } from '../app/ports';
+import { openSubject } from '../app/subject';
 import type {
   ApplyFix,
   Diagnose,
@@ -10,9 +11,7 @@ import type {
   FileAccess,
   UndoFix,
 } from '../app/useCases';
-import { buildModel, isBuiltin } from '../core/models';
-import { Graph } from '../core/onnx/graph';
-import { loadModel } from '../core/onnx/load';
+import { isBuiltin } from '../core/models';
 import type { Report } from '../core/report';
 import { requireTrust } from './log';
 import type { Work } from './panel/session';
@@ -42,10 +41,7 @@ export class Workshop {
       applyFix: (request, events, signal) =>
         this.atWork(request.model, events, signal, (deps) => useCases.applyFix(deps, request, events, signal)),
       undoFix: (file) => useCases.undoFix({ files: useCases.files }, file),
-      inputsOf: async (path) => {
-        const proto = isBuiltin(path) ? buildModel(path).proto : (await loadModel(path, useCases)).proto;
-        return new Graph(proto).inputs;
-      },
+      inputsOf: async (subject) => (await openSubject(useCases.files, subject)).graph.inputs,
       stamp,
       triesFixes: () => readSetting('fixes.runAutomatically', scope),
     };

@@ -60,9 +60,7 @@ describe('a workbench from outside', () => {
     for (const theme of ['light', 'dark', 'highContrast'] as const) {
       await workbench.setTheme(theme);
       colours.push(
-        await workbench.page
-          .locator('.part.sidebar')
-          .evaluate((element) => getComputedStyle(element).backgroundColor),
+        await workbench.page.locator('.part.sidebar').evaluate((element) => getComputedStyle(element).backgroundColor),
       );
     }
     expect(new Set(colours).size).toBe(3);

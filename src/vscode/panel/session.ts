@@ -262,6 +262,8 @@ export class DiagnosisSession {
         this.active = null;
         this.set(this.shown); // `running` changed
         this.rest();
+        // A change during the run was not looked at.
+        void this.fileTouched();
       }
     }
   }

@@ -317,6 +317,21 @@ describe('the file', () => {
     await session.run();
     expect(session.current.stale).toBe(false);
   });
+
+  it('makes the report stale when it changed while it was being read', async () => {
+    const stamps: Record<string, string | null> = { '/w/sick.onnx': 'a' };
+    const { session } = setUp({
+      stamps,
+      diagnose: async () => {
+        stamps['/w/sick.onnx'] = 'b';
+        await session.fileTouched();
+        return sampleReport();
+      },
+    });
+    await session.run();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(session.current).toMatchObject({ phase: 'done', stale: true });
+  });
 });
 
 describe('a reload', () => {

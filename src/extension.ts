@@ -1,0 +1,58 @@
+/** Composition root of the extension: builds the parts and connects them. */
+import * as vscode from 'vscode';
+import { diagnose } from './app/diagnose';
+import { applyFix, undoFix } from './app/fixes';
+import { createEngine } from './runtime/client/engine';
+import { nodeFiles } from './runtime/files/nodeFiles';
+import { createApi, type NanoscopeApi } from './vscode/api';
+import { registerCommands } from './vscode/commands';
+import { Log } from './vscode/log';
+import { Panels } from './vscode/panel/panels';
+import { BatchMemory, PanelStore } from './vscode/panel/store';
+import { Queue } from './vscode/queue';
+import { Workshop } from './vscode/work';
+
+let store: PanelStore | undefined;
+
+export function activate(context: vscode.ExtensionContext): NanoscopeApi {
+  const log = new Log();
+  const workerPath = vscode.Uri.joinPath(context.extensionUri, 'dist', 'worker.js').fsPath;
+  const workshop = new Workshop(
+    {
+      diagnose,
+      applyFix,
+      undoFix,
+      files: nodeFiles,
+      engine: (options) =>
+        createEngine({
+          workerPath,
+          options,
+          onEnd: (ending) => {
+            log.engineEnded(ending);
+          },
+        }),
+    },
+    new Queue(),
+  );
+  store = new PanelStore(
+    vscode.Uri.joinPath(context.storageUri ?? context.globalStorageUri, 'panels'),
+    (what, error) => {
+      log.error(what, error);
+    },
+  );
+  const panels = new Panels({
+    extension: context.extensionUri,
+    store,
+    memory: new BatchMemory(context.workspaceState),
+    log,
+    workFor: (subject) => workshop.workFor(subject.kind === 'file' ? subject.model : null),
+  });
+  const commands = registerCommands({ panels, log, extensionId: context.extension.id });
+  context.subscriptions.push(log, panels, commands);
+  return createApi(workshop);
+}
+
+/** What the panels still have to write is on disk before the host goes. */
+export async function deactivate(): Promise<void> {
+  await store?.settle();
+}

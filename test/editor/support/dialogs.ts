@@ -1,0 +1,33 @@
+/** Answers to the editor's own questions. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Workbench } from '../../support/workbench';
+
+/** Chooses a row of the quick pick with exactly that title; several of them follow each other. */
+export async function choose(workbench: Workbench, title: string, row: string): Promise<void> {
+  await titled(workbench, title);
+  await workbench.pick(row);
+}
+
+/** Fills the input box with exactly that title. */
+export async function enter(workbench: Workbench, title: string, text: string): Promise<void> {
+  await titled(workbench, title);
+  await workbench.type(text);
+}
+
+/** Answers a file dialog. In a browser it is a box for a path, which looks the path up while one types. */
+export async function nameFile(workbench: Workbench, title: string, path: string): Promise<void> {
+  await titled(workbench, title);
+  const input = workbench.quickInput.locator('input').first();
+  // The box first fills itself with where it starts.
+  for (let before = ''; before === '' || before !== (await input.inputValue()); await sleep(150)) {
+    before = await input.inputValue();
+  }
+  await input.fill(path);
+  await sleep(400);
+  await workbench.page.keyboard.press('Enter');
+  await workbench.quickInput.waitFor({ state: 'hidden' });
+}
+
+async function titled(workbench: Workbench, title: string): Promise<void> {
+  await workbench.quickInput.locator('.quick-input-title').getByText(title, { exact: true }).waitFor();
+}
