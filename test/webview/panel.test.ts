@@ -272,9 +272,9 @@ describe('text from a file', () => {
     // Direction marks, newlines and bells are shown as escapes, and every name is isolated.
     expect(text).toContain('\\u202e');
     expect(text).toContain('\\x07');
-    expect(await page.evaluate(() => /[\u202a-\u202e\u2066-\u2069]|\p{Cc}(?<![\n\t])/u.test(document.body.innerText))).toBe(
-      false,
-    );
+    expect(
+      await page.evaluate(() => /[\u202a-\u202e\u2066-\u2069]|\p{Cc}(?<![\n\t])/u.test(document.body.innerText)),
+    ).toBe(false);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
     expect(
       await page.$$eval('bdi', (names) =>

@@ -111,7 +111,7 @@ function readOnlyView(state: PanelState): TemplateResult | typeof nothing {
           ${
             state.source === 'report'
               ? html`<strong>Saved report.</strong> It shows a run of the past; to run the model, diagnose its file.`
-              : html`<strong>Read only.</strong> Running models needs a trusted workspace: a model file is code.`
+              : html`<strong>Read only.</strong> Running a model needs a trusted workspace.`
           }
         </p>
       </section>`
