@@ -13,9 +13,16 @@ export interface FileAccess {
   /** Writes to a temporary file in the same folder, syncs, renames. */
   writeAtomic(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
   remove(path: string): Promise<void>;
+  /** A fresh SHA-256 over bytes that stream by; what was written is recognised by it. */
+  sha256(): Sha256;
   readonly join: (...parts: string[]) => string;
   readonly dirname: (path: string) => string;
   readonly basename: (path: string) => string;
+}
+export interface Sha256 {
+  update(chunk: Uint8Array): void;
+  /** 64 lower-case hexadecimal digits; ends it. */
+  hex(): string;
 }
 export interface RandomAccessFile {
   readonly size: number;

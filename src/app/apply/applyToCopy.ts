@@ -86,19 +86,19 @@ export async function applyToCopy(files: FileAccess, request: ApplyToCopy): Prom
   const written: string[] = [];
   try {
     for (const extra of plan.extra) {
-      const known = earlier.includes(extra.path) ? await hashOf(extra.chunks) : null;
+      const known = earlier.includes(extra.path) ? await hashOf(files, extra.chunks) : null;
       if (known && (await hasHash(files, extra.path, known))) {
         stamp.files.push({ name: files.basename(extra.path), ...known });
         continue;
       }
       // Other weights: the earlier model does not work without its own, so it goes first.
       if (known) for (const path of earlier) await files.remove(path);
-      const hasher = new Hasher();
+      const hasher = new Hasher(files);
       await files.writeAtomic(extra.path, hashed(extra.chunks, hasher));
       written.push(extra.path);
       stamp.files.push({ name: files.basename(extra.path), bytes: hasher.bytes, sha256: hasher.digest() });
     }
-    await files.writeAtomic(out, sealed(plan.model.chunks, stamp));
+    await files.writeAtomic(out, sealed(files, plan.model.chunks, stamp));
   } catch (error) {
     for (const path of written) await files.remove(path);
     throw error;
@@ -110,8 +110,11 @@ export async function applyToCopy(files: FileAccess, request: ApplyToCopy): Prom
   return { file: out, fixId: request.fixId, edits: request.edits, weights: resultWeights[weights] };
 }
 
-async function hashOf(chunks: AsyncIterable<Uint8Array>): Promise<{ bytes: number; sha256: string }> {
-  const hasher = new Hasher();
+async function hashOf(
+  files: FileAccess,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<{ bytes: number; sha256: string }> {
+  const hasher = new Hasher(files);
   for await (const chunk of chunks) hasher.update(chunk);
   return { bytes: hasher.bytes, sha256: hasher.digest() };
 }

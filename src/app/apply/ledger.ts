@@ -30,7 +30,7 @@ export async function inspectWritten(files: FileAccess, path: string): Promise<L
       const name = files.basename(path);
       return (await mentionsStamp(name, file)) ? { kind: 'changed', what: show(name) } : { kind: 'foreign' };
     }
-    if (!(await isIntact(file, stamp))) return { kind: 'changed', what: show(files.basename(path)) };
+    if (!(await isIntact(files, file, stamp))) return { kind: 'changed', what: show(files.basename(path)) };
   } finally {
     await file.close();
   }
@@ -68,7 +68,7 @@ export async function hasHash(
   const file = await files.open(path);
   try {
     if (file.size !== expected.bytes) return false;
-    const hasher = new Hasher();
+    const hasher = new Hasher(files);
     await hashRange(file, file.size, hasher);
     return hasher.digest() === expected.sha256;
   } finally {

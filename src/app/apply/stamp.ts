@@ -5,11 +5,13 @@
  *
  * A data file beside the model is named in the seal with its own hash.
  */
-import { createHash } from 'node:crypto';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { z } from 'zod';
 import type { RandomAccess } from '../../core/onnx/access';
+import type { FileAccess, Sha256 } from '../useCases';
+
+const utf8 = new TextEncoder();
 
 /** Key in the model's metadata. */
 export const stampKey = 'nanoscope.applied';
@@ -38,9 +40,14 @@ export type UnsealedStamp = Omit<Stamp, 'bytes' | 'sha256'>;
 /** A seal cannot be longer; far above what names allow. */
 const longestStamp = 64 * 1024;
 
+/** Hash and length of bytes that stream by. */
 export class Hasher {
-  private readonly hash = createHash('sha256');
+  private readonly hash: Sha256;
   bytes = 0;
+
+  constructor(files: Hashing) {
+    this.hash = files.sha256();
+  }
 
   update(chunk: Uint8Array): void {
     this.hash.update(chunk);
@@ -48,9 +55,11 @@ export class Hasher {
   }
 
   digest(): string {
-    return this.hash.digest('hex');
+    return this.hash.hex();
   }
 }
+
+export type Hashing = Pick<FileAccess, 'sha256'>;
 
 /** Passes chunks on and counts them. */
 export async function* hashed(chunks: AsyncIterable<Uint8Array>, hasher: Hasher): AsyncGenerator<Uint8Array> {
@@ -61,11 +70,15 @@ export async function* hashed(chunks: AsyncIterable<Uint8Array>, hasher: Hasher)
 }
 
 /** The chunks of a model file, followed by its seal. */
-export async function* sealed(chunks: AsyncIterable<Uint8Array>, stamp: UnsealedStamp): AsyncGenerator<Uint8Array> {
-  const hasher = new Hasher();
+export async function* sealed(
+  files: Hashing,
+  chunks: AsyncIterable<Uint8Array>,
+  stamp: UnsealedStamp,
+): AsyncGenerator<Uint8Array> {
+  const hasher = new Hasher(files);
   yield* hashed(chunks, hasher);
   const rest: Omit<Stamp, 'sha256'> = { ...stamp, bytes: hasher.bytes };
-  hasher.update(Buffer.from(JSON.stringify(rest)));
+  hasher.update(utf8.encode(JSON.stringify(rest)));
   yield encodeStamp({ ...rest, sha256: hasher.digest() });
 }
 
@@ -77,9 +90,11 @@ function encodeStamp(stamp: Stamp): Uint8Array {
 /** The seal at the end of a file, not yet verified; null when there is none. */
 export async function readStamp(file: RandomAccess): Promise<Stamp | null> {
   const tailStart = Math.max(0, file.size - longestStamp);
-  const tail = Buffer.from(await file.read(tailStart, file.size - tailStart));
+  const tail = await file.read(tailStart, file.size - tailStart);
+  // One character per byte, and the key is ASCII.
+  const text = new TextDecoder('latin1').decode(tail);
   // The seal is an entry of its own: tag, length, key. Names inside the seal may hold the key's text too.
-  for (let at = tail.lastIndexOf(stampKey); at >= 0; at = at > 0 ? tail.lastIndexOf(stampKey, at - 1) : -1) {
+  for (let at = text.lastIndexOf(stampKey); at >= 0; at = at > 0 ? text.lastIndexOf(stampKey, at - 1) : -1) {
     // Key's tag and length before it, entry's tag and a length of one to three bytes before those.
     for (let lead = 4; lead <= Math.min(at, 6); lead++) {
       const start = at - lead;
@@ -97,18 +112,19 @@ function decodeStamp(bytes: Uint8Array): Stamp | null {
     if (entry?.key !== stampKey) return null;
     const stamp = stampSchema.parse(JSON.parse(entry.value));
     // Nothing but the seal, and exactly as we write it.
-    return Buffer.compare(encodeStamp(stamp), bytes) === 0 ? stamp : null;
+    const ours = encodeStamp(stamp);
+    return ours.length === bytes.length && ours.every((byte, i) => byte === bytes[i]) ? stamp : null;
   } catch {
     return null;
   }
 }
 
 /** Whether the file is what was sealed. Reads all of it. */
-export async function isIntact(file: RandomAccess, stamp: Stamp): Promise<boolean> {
-  const hasher = new Hasher();
+export async function isIntact(files: Hashing, file: RandomAccess, stamp: Stamp): Promise<boolean> {
+  const hasher = new Hasher(files);
   await hashRange(file, stamp.bytes, hasher);
   const { sha256, ...rest } = stamp;
-  hasher.update(Buffer.from(JSON.stringify(rest)));
+  hasher.update(utf8.encode(JSON.stringify(rest)));
   return hasher.digest() === sha256;
 }
 

@@ -1,9 +1,10 @@
 /** Files on disk, behind the port of the use cases. */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { NanoscopeError } from '../../core/errors';
 import type { ErrorCode } from '../../core/errors';
+import { show } from '../../core/onnx/show';
 import type { FileAccess, RandomAccessFile } from '../../app/useCases';
 
 export const nodeFiles: FileAccess = {
@@ -13,21 +14,32 @@ export const nodeFiles: FileAccess = {
   realPath: (file) => explained(file, 'read', () => fs.realpath(file)),
   writeAtomic,
   remove: (file) => explained(file, 'remove', () => fs.rm(file)),
+  sha256: () => {
+    const hash = createHash('sha256');
+    return {
+      update: (chunk) => {
+        hash.update(chunk);
+      },
+      hex: () => hash.digest('hex'),
+    };
+  },
   join: (...parts) => path.join(...parts),
   dirname: (file) => path.dirname(file),
   basename: (file) => path.basename(file),
 };
 
 async function open(file: string): Promise<RandomAccessFile> {
+  // Before opening: to open a pipe means to wait for somebody who writes into it.
+  const kind = await explained(file, 'read', () => fs.stat(file));
+  if (!kind.isFile()) {
+    throw unreadable(file, kind.isDirectory() ? 'it is a folder' : 'it is not a regular file');
+  }
   const handle = await explained(file, 'read', () => fs.open(file, 'r'));
   try {
-    const stat = await handle.stat();
-    if (!stat.isFile()) {
-      throw unreadable(file, stat.isDirectory() ? 'it is a folder' : 'it is not a regular file');
-    }
+    const { size } = await explained(file, 'read', () => handle.stat());
     return {
-      size: stat.size,
-      read: (offset, length) => explained(file, 'read', () => readAt(handle, offset, length, stat.size)),
+      size,
+      read: (offset, length) => explained(file, 'read', () => readAt(handle, offset, length, size)),
       close: () => handle.close(),
     };
   } catch (error) {
@@ -110,6 +122,9 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Paths are shown whole, within reason. */
+const longestShown = 400;
+
 type Purpose = 'read' | 'write' | 'remove';
 
 async function explained<T>(file: string, purpose: Purpose, action: () => Promise<T>): Promise<T> {
@@ -125,8 +140,10 @@ function errno(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
+const shown = (file: string): string => show(file, longestShown);
+
 const unreadable = (file: string, why: string, cause?: unknown): NanoscopeError =>
-  new NanoscopeError('file-unreadable', `${file} cannot be used: ${why}.`, 'Choose another file.', { cause });
+  new NanoscopeError('file-unreadable', `${shown(file)} cannot be used: ${why}.`, 'Choose another file.', { cause });
 
 function explain(file: string, purpose: Purpose, cause: unknown): NanoscopeError {
   const make = (code: ErrorCode, message: string, hint: string): NanoscopeError =>
@@ -136,28 +153,40 @@ function explain(file: string, purpose: Purpose, cause: unknown): NanoscopeError
     case 'ENOENT':
     case 'ENOTDIR':
       return purpose === 'write'
-        ? make('file-not-found', `${file} cannot be written: its folder does not exist.`, 'Create the folder first.')
-        : make('file-not-found', `${file} does not exist.`, 'Check the path; it is case-sensitive on most systems.');
+        ? make(
+            'file-not-found',
+            `${shown(file)} cannot be written: its folder does not exist.`,
+            'Create the folder first.',
+          )
+        : make(
+            'file-not-found',
+            `${shown(file)} does not exist.`,
+            'Check the path; it is case-sensitive on most systems.',
+          );
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
       return make(
         'file-unreadable',
-        `${file} cannot be ${verb}: permission denied.`,
+        `${shown(file)} cannot be ${verb}: permission denied.`,
         purpose === 'read' ? 'Change its permissions, or copy it.' : 'Choose a folder that you may write to.',
       );
     case 'ENOSPC':
     case 'EDQUOT':
       return make(
         'file-unreadable',
-        `${file} cannot be written: the disk is full.`,
+        `${shown(file)} cannot be written: the disk is full.`,
         'Free some space, or write to another disk; nothing was left behind.',
       );
     case 'EISDIR':
       return unreadable(file, 'it is a folder', cause);
     case 'EMFILE':
     case 'ENFILE':
-      return make('file-unreadable', `${file} cannot be opened: too many files are open.`, 'Close some and try again.');
+      return make(
+        'file-unreadable',
+        `${shown(file)} cannot be opened: too many files are open.`,
+        'Close some and try again.',
+      );
     case 'ELOOP':
       return unreadable(file, 'its symbolic links lead in a circle', cause);
     case 'ENAMETOOLONG':
@@ -167,7 +196,7 @@ function explain(file: string, purpose: Purpose, cause: unknown): NanoscopeError
     default:
       return make(
         'file-unreadable',
-        `${file} cannot be ${verb} (${errno(cause)}).`,
+        `${shown(file)} cannot be ${verb} (${errno(cause)}).`,
         'Check the disk and the file, then try again.',
       );
   }

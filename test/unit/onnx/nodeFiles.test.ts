@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -57,6 +58,14 @@ describe('reading', () => {
       await expect(files.open(join(folder, 'loop'))).rejects.toThrow(/lead in a circle/);
       await expect(files.open(join(folder, 'a\0b'))).rejects.toThrow(/name is impossible/);
       await expect(files.open(join(folder, 'x'.repeat(300)))).rejects.toThrow(/name is too long/);
+    });
+  });
+
+  // Opening one would wait for ever.
+  test.skipIf(process.platform === 'win32')('a pipe is refused at once', async () => {
+    await withFolder(async (folder) => {
+      execFileSync('mkfifo', [join(folder, 'pipe')]);
+      await expect(files.open(join(folder, 'pipe'))).rejects.toThrow(/not a regular file/);
     });
   });
 
