@@ -52,6 +52,8 @@ module.exports = {
     folder('runtime-implements-ports', '^src/runtime/', {
       own: ['^src/(runtime|app|core|protocol)/'],
       also: [
+        'onnx-buf',
+        '@bufbuild/protobuf',
         'onnxruntime-node',
         'onnxruntime-common',
         'write-file-atomic',

@@ -26,11 +26,23 @@ export default defineConfig(
       'no-eval': 'error',
       'no-implied-eval': 'error',
       'no-new-func': 'error',
-      'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
+      'max-lines': ['error', { max: 600, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // `env['PATH']` and `env.PATH` are the same; the first shows that the key is data.
+      '@typescript-eslint/dot-notation': ['error', { allowIndexSignaturePropertyAccess: true }],
+      // Numbers on the wire are any number; checks compare them with the enum's names.
+      '@typescript-eslint/no-unsafe-enum-assignment': 'off',
+      // A literal beside `string` says which values mean something.
+      '@typescript-eslint/no-redundant-type-constituents': 'off',
+      // An alias fits an index signature, an interface does not.
+      '@typescript-eslint/consistent-type-definitions': 'off',
+      // Loops over millions of elements are written by index, on purpose.
+      '@typescript-eslint/prefer-for-of': 'off',
+      // `x === undefined || x.y` says what it means.
+      '@typescript-eslint/prefer-optional-chain': 'off',
       // `for (;;)` and `while (true)` are the honest form of a loop that ends inside.
       '@typescript-eslint/no-unnecessary-condition': [
         'error',
