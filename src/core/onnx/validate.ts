@@ -86,6 +86,9 @@ function checkTensor(name: string, tensor: TensorProto): void {
     throw corrupt(name, `${what} has a negative dimension`);
   }
   const place = placeOf(tensor);
+  if (!place && expected > 0 && !holdsData(tensor)) {
+    throw corrupt(name, `${what} has no data`);
+  }
   const actual = place ? place.length : tensor.rawData.length > 0 ? tensor.rawData.length : null;
   if (actual !== null && actual !== expected) {
     throw corrupt(name, `${what} needs ${String(expected)} bytes, but its data has ${String(actual)}`);
@@ -94,6 +97,12 @@ function checkTensor(name: string, tensor: TensorProto): void {
     throw corrupt(name, `${what} has its data both inside and outside the file`);
   }
 }
+
+const holdsData = (tensor: TensorProto): boolean =>
+  tensor.rawData.length > 0 ||
+  [tensor.floatData, tensor.int32Data, tensor.int64Data, tensor.doubleData, tensor.uint64Data].some(
+    (values) => values.length > 0,
+  );
 
 function checkFunctions(name: string, model: ModelProto): void {
   const key = (domain: string, op: string, overload: string): string => JSON.stringify([domain, op, overload]);
