@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Workbench } from '../support/workbench';
-import { choose, enter, nameFile } from './support/dialogs';
+import { choose, chooseInMenu, enter, nameFile } from './support/dialogs';
 import { PanelView } from './support/panel';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 
@@ -54,14 +54,14 @@ describe('a sick model', () => {
   });
 
   it('survives being hidden', async () => {
-    await panel.frame.locator('vscode-checkbox', { hasText: 'only rows with NaN' }).click();
+    await panel.onlyNan(true);
     const filtered = (await panel.rows()).length;
     await workbench.openFile('sick.inputs.npz');
     await panel.tab('NaNoscope: sick.onnx').click();
     panel = await PanelView.of(workbench, 'sick.onnx');
     await panel.done(10_000); // shown again, not run again
     expect((await panel.rows()).length).toBe(filtered);
-    await panel.frame.locator('vscode-checkbox', { hasText: 'only rows with NaN' }).click();
+    await panel.onlyNan(false);
     expect((await panel.rows()).length).toBeGreaterThan(filtered);
   });
 
@@ -70,6 +70,7 @@ describe('a sick model', () => {
     await panel.tab('NaNoscope: sick.onnx').click();
     panel = await PanelView.of(workbench, 'sick.onnx');
     await panel.done(15_000);
+    await panel.onlyNan(false);
     await expectSickTable();
   });
 
@@ -79,6 +80,7 @@ describe('a sick model', () => {
     expect((await panel.rows()).flatMap(({ cells }) => cells).filter((cell) => !cell.startsWith('0/'))).toEqual([]);
     expect(await panel.applied.textContent()).toContain('sick.fixed.onnx');
     expect(await panel.applied.locator('table.compare').textContent()).toMatch(/sample 0: 35\/35\s*none/);
+    await panel.applied.scrollIntoViewIfNeeded();
     await workbench.screenshot('editor-fixed');
   });
 
@@ -117,7 +119,7 @@ describe('a sick model', () => {
     await panel.afterRun(() => lengths.press('Enter'));
     expect(await counts('layer 0 attention')).toEqual(['0/9', '5/9', '0/9']);
     await workbench.runCommand('View: Close Editor');
-    await workbench.contextMenu('sick.onnx', 'Diagnose with NaNoscope');
+    await chooseInMenu(workbench, 'sick.onnx', 'Diagnose with NaNoscope');
     panel = await PanelView.of(workbench, 'sick.onnx');
     await panel.done();
     expect(await counts('logits')).toEqual(['0/9', '9/9', '0/9']);
@@ -159,7 +161,7 @@ describe('a sick model', () => {
 
 describe('a healthy model', () => {
   it('is diagnosed from the Explorer and found clean', async () => {
-    await workbench.contextMenu('healthy.onnx', 'Diagnose with NaNoscope');
+    await chooseInMenu(workbench, 'healthy.onnx', 'Diagnose with NaNoscope');
     panel = await PanelView.of(workbench, 'healthy.onnx');
     await panel.done();
     expect((await panel.rows()).flatMap(({ cells }) => cells).filter((cell) => !cell.startsWith('0/'))).toEqual([]);
@@ -171,7 +173,7 @@ describe('a healthy model', () => {
 describe('a file that is no model', () => {
   it('gives one sentence and a hint', async () => {
     workspace.write('cut.onnx', readFileSync(workspace.path('sick.onnx')).subarray(0, 20_000));
-    await workbench.contextMenu('cut.onnx', 'Diagnose with NaNoscope');
+    await chooseInMenu(workbench, 'cut.onnx', 'Diagnose with NaNoscope');
     panel = await PanelView.of(workbench, 'cut.onnx');
     await panel.error.waitFor();
     expect(await panel.error.locator('h1').textContent()).toContain('cut.onnx');

@@ -95,5 +95,5 @@ export class PanelPage implements vscode.Disposable {
 }
 
 function title(state: PanelState): string {
-  return `NaNoscope: ${plainText(state.modelName, 60)}`;
+  return `NaNoscope: ${plainText(state.modelName.replace(/^builtin:/, ''), 60)}`;
 }

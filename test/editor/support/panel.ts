@@ -85,9 +85,15 @@ export class PanelView {
 
   /** Does something that starts a run and waits until that run is over, however short it is. */
   async afterRun(action: () => Promise<void>, timeout = runPatience): Promise<void> {
-    const over = this.frame.evaluate(watchRun, timeout);
+    const over = this.frame.evaluate(watchRun, timeout).catch(() => false);
     await action();
     if (!(await over)) throw new Error(`No run began and ended within ${String(timeout)} ms.`);
+  }
+
+  /** The filter of the table; what it was is kept over a reload only if the editor had time to write it. */
+  async onlyNan(wanted: boolean): Promise<void> {
+    const box = this.frame.locator('vscode-checkbox', { hasText: 'only rows with NaN' });
+    if ((await box.getAttribute('aria-checked')) !== String(wanted)) await box.click();
   }
 
   /** Presses *Run* in the batch bar and waits for the end. */
