@@ -103,7 +103,7 @@ async function proveFixes(
   roles: RolesFound,
   events: DiagnoseEvents,
 ): Promise<FixResult[]> {
-  const reference = await runReference(job, measured, subject.inputs, roles.roles);
+  const reference = await runReference(job, subject.graph.model, measured, subject.inputs, roles.roles);
   return tournament(job, measured, context, reference, roles.roles, ({ text, fraction }) =>
     events.onProgress?.({ text, fraction: 0.8 + 0.2 * (fraction ?? 0) }),
   );

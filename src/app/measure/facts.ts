@@ -2,15 +2,17 @@
 import { toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import type { ModelProto } from 'onnx-buf';
-import type { Graph } from '../../core/onnx/graph';
+import { Graph } from '../../core/onnx/graph';
 import type { RunFacts } from '../../core/onnx/axes/infer';
 import type { ValueFacts } from '../../core/probe/instrument';
-import { extended, withInputShapes, withShapes } from '../../core/probe/instrument';
+import { extended, withDeclaredShapes, withInputShapes, withShapes } from '../../core/probe/instrument';
 import type { TensorData } from '../../core/tensor';
 import type { EngineJob, SessionOptions } from '../ports';
 
 export interface Facts extends RunFacts {
   readonly values: ReadonlyMap<string, ValueFacts>;
+  /** The model with every shape of this batch declared; for runs with the same batch. */
+  readonly model: ModelProto;
 }
 
 export interface Target {
@@ -66,7 +68,7 @@ export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts
     );
   });
   if (open.length > 0 || readable.length > 0) {
-    const shaped = withShapes(graph, open);
+    const shaped = withShapes(new Graph(withDeclaredShapes(fixed, values)), open);
     const model = extended(shaped.model, { outputs: readable });
     const survey = await job.createSession(encode(model), measuring(target));
     const { tensors } = await job.run({
@@ -86,6 +88,7 @@ export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts
   }
   return {
     values,
+    model: withDeclaredShapes(fixed, values),
     shape: (value) => values.get(value)?.shape ?? null,
     ints: (value) => ints.get(value) ?? null,
   };

@@ -13,6 +13,7 @@ import type { TensorAxes } from '../../core/onnx/axes/types';
 import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
 import { floatsOf } from '../../core/probe/floats';
 import type { Cells, Grid } from '../../core/probe/fold';
+import { Graph } from '../../core/onnx/graph';
 import { cellsKey, cellsOf, foldFlags, keptAxes } from '../../core/probe/fold';
 import { extended, isFloat, probed } from '../../core/probe/instrument';
 import type { AnyInspection } from '../../core/probe/inspectors';
@@ -42,9 +43,10 @@ export interface Measurement extends Prepared {
   readonly probes: number;
 }
 
-export async function prepare(job: EngineJob, target: Target, inputAxes: ReadonlyMap<string, TensorAxes>): Promise<Prepared> {
-  const { graph } = target;
-  const facts = await gatherFacts(job, target);
+export async function prepare(job: EngineJob, given: Target, inputAxes: ReadonlyMap<string, TensorAxes>): Promise<Prepared> {
+  const facts = await gatherFacts(job, given);
+  const graph = new Graph(facts.model);
+  const target = { ...given, graph };
   const axes = inferAxes(graph, inputAxes, facts);
   const grid = gridOf(inputAxes);
   const shared = new Map<string, Cells>();

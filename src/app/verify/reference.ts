@@ -1,4 +1,5 @@
 /** The unpadded reference: every sample run alone, its outputs kept in the child to be compared there. */
+import type { ModelProto } from 'onnx-buf';
 import type { InputSpec } from '../../core/batch/types';
 import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
 import type { Inspections } from '../../core/probe/inspectors';
@@ -33,8 +34,10 @@ const floor = 1e-5;
 
 const none = (reason: string): ReferenceRun => ({ kind: 'none', reason, tolerance: null, compared: [] });
 
+/** @param model as the user has it: the measured one has the padded batch's shapes declared. */
 export async function runReference(
   job: EngineJob,
+  model: ModelProto,
   measured: Measurement,
   specs: readonly InputSpec[],
   roles: readonly (readonly string[])[],
@@ -42,7 +45,7 @@ export async function runReference(
   const { target, inputAxes, grid } = measured;
   const outputs = comparable(measured);
   if (outputs.length === 0) return none('no output has the shape (batch, position, …) that can be compared token by token');
-  const session = await job.createSession(encode(target.graph.model), {
+  const session = await job.createSession(encode(model), {
     level: 'disabled',
     prepack: true,
     externalDataFolder: target.externalDataFolder,

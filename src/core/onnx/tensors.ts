@@ -31,6 +31,12 @@ export function onnxTypeOf(dtype: DType): OnnxType {
   throw new Error(`no ONNX type for ${dtype}`);
 }
 
+/** ONNX element type of a type name of ours, or null where it is none of ours. */
+export function onnxTypeNamed(name: string): OnnxType | null {
+  for (const [type, own] of types) if (own === name) return type;
+  return null;
+}
+
 export function isExternal(tensor: TensorProto): boolean {
   return tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
 }
