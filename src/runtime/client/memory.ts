@@ -1,6 +1,6 @@
 /**
  * Anonymous memory of another process, sampled from here: the child cannot look at itself while a run blocks it.
- * Linux only (`RssAnon`); elsewhere nothing is known, and the worker's own limit has to do.
+ * Linux only (`RssAnon`); elsewhere nothing is known, and the child's own watchdog keeps the limit.
  */
 import { readFileSync } from 'node:fs';
 

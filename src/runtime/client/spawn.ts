@@ -27,6 +27,9 @@ function environment({ memoryLimitBytes }: SpawnOptions): NodeJS.ProcessEnv {
   delete env.VSCODE_INSPECTOR_OPTIONS;
   // Electron's binary is a Node only on request.
   if (process.versions.electron) env.ELECTRON_RUN_AS_NODE = '1';
-  if (memoryLimitBytes !== undefined) env.NANOSCOPE_MEMORY_LIMIT = String(memoryLimitBytes);
+  // On Linux the client watches from outside and more exactly; elsewhere the child has to watch itself.
+  if (memoryLimitBytes !== undefined && process.platform !== 'linux') {
+    env.NANOSCOPE_MEMORY_LIMIT = String(memoryLimitBytes);
+  }
   return env;
 }

@@ -4,7 +4,7 @@
  */
 import { isMainThread } from 'node:worker_threads';
 import { serve } from './serve';
-import { startWatchdog, watchParent } from './watchdog';
+import { startWatchdog, watch } from './watchdog';
 
 if (isMainThread) {
   // Also set by the client; before the library is loaded, whoever starts this.
@@ -13,5 +13,5 @@ if (isMainThread) {
   if (bundle) startWatchdog(bundle);
   serve();
 } else {
-  watchParent();
+  watch();
 }

@@ -1,5 +1,6 @@
 /** Run times in alternating pairs, peak memory in children of their own. */
 import { readFileSync } from 'node:fs';
+import { countElements } from '../../../src/core/probe/inspect/count';
 import { createEngine } from '../../../src/runtime/client/engine';
 import type { SessionOptions } from '../../../src/app/ports';
 import type { ChildJob } from '../../../src/runtime/client/job';
@@ -11,6 +12,8 @@ export interface Subject {
   readonly fetch: readonly string[];
   /** Scanned in the child on every run, inside the measured time. */
   readonly scan?: readonly string[] | undefined;
+  /** What is fetched is scanned here, inside the measured time: what people do without probes. */
+  readonly scanHere?: boolean | undefined;
 }
 
 export interface Bench {
@@ -41,15 +44,20 @@ function cpuNs(pid: number | undefined): number {
   }
 }
 
-/** One run: milliseconds of the engine's `run`, with the scan where there is one. */
+/** One run: milliseconds of the engine's `run`, with transfer and scan where there is a scan. */
 async function timed(job: ChildJob, session: number, bench: Bench, subject: Subject): Promise<Time> {
   const scan = subject.scan ?? [];
   const inspect = scan.length > 0 ? [{ id: 'scan', inspector: 'count' as const, tensors: scan, params: null }] : [];
   const cpu = cpuNs(job.pid);
+  const own = process.cpuUsage();
   const started = performance.now();
-  const { runMs } = await job.run({ session, feeds: bench.feeds, fetch: subject.fetch, inspect });
-  const wallMs = scan.length > 0 ? performance.now() - started : runMs;
-  return { wallMs, cpuMs: (cpuNs(job.pid) - cpu) / 1e6 };
+  const { runMs, tensors } = await job.run({ session, feeds: bench.feeds, fetch: subject.fetch, inspect });
+  if (subject.scanHere) Object.values(tensors).forEach(countElements);
+  const whole = scan.length > 0 || subject.scanHere;
+  const wallMs = whole ? performance.now() - started : runMs;
+  const spent = process.cpuUsage(own);
+  const here = subject.scanHere ? (spent.user + spent.system) / 1e3 : 0;
+  return { wallMs, cpuMs: (cpuNs(job.pid) - cpu) / 1e6 + here };
 }
 
 export interface PairResult {
@@ -91,14 +99,31 @@ export async function pairs(bench: Bench, plain: Subject, subject: Subject, coun
   }
 }
 
-/** Peak anonymous memory of a child that loads the subject and runs it once, bytes; `null` off Linux. */
-export async function peakMemory(bench: Bench, subject: Subject): Promise<number | null> {
+export interface Peak {
+  /** Bytes that no file backs, by sampling. */
+  readonly anonymous: number;
+  /** Bytes of resident memory, mapped weights included; the kernel's own high-water mark. */
+  readonly resident: number;
+}
+
+/** Peaks of a child that loads the subject and runs it once; NaN off Linux. */
+export async function peakMemory(bench: Bench, subject: Subject): Promise<Peak> {
   const job = createEngine({ workerPath: bench.workerPath, sampleMs: 1 }).start();
   try {
     const session = await job.createSession(subject.model, bench.session);
     await timed(job, session.id, bench, subject);
-    return await job.peakMemory();
+    const anonymous = (await job.peakMemory()) ?? NaN;
+    return { anonymous, resident: highWater(job.pid) };
   } finally {
     await job.close();
+  }
+}
+
+function highWater(pid: number | undefined): number {
+  try {
+    const match = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'));
+    return match ? Number(match[1]) * 1024 : NaN;
+  } catch {
+    return NaN;
   }
 }

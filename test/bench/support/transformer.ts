@@ -49,6 +49,8 @@ export interface Transformer {
   readonly model: ModelProto;
   readonly sites: readonly Site[];
   readonly feeds: Readonly<Record<string, TensorData>>;
+  readonly lengths: readonly number[];
+  readonly positions: number;
   /** Content of the weight file, which the model calls `weights.bin`. */
   readonly weights: Uint8Array;
 }
@@ -295,7 +297,7 @@ export function transformer(options: TransformerOptions): Transformer {
       output: [valueInfo(logits.name, TensorProto_DataType.FLOAT, [batch, positions, VOCABULARY])],
     }),
   });
-  return { model, sites: b.sites, feeds: feeds(lengths, positions), weights: b.weights() };
+  return { model, sites: b.sites, feeds: feeds(lengths, positions), lengths, positions, weights: b.weights() };
 }
 
 /** Token ids, and a causal mask that also hides the left padding: rows of pad queries are −inf throughout. */

@@ -148,6 +148,23 @@ describe('limits', () => {
   });
 });
 
+describe('the limit that a child keeps itself, where the client cannot look at its memory', () => {
+  it('ends a run in its middle with the reason', async () => {
+    const limit = 400 * 2 ** 20;
+    process.env.NANOSCOPE_MEMORY_LIMIT = String(limit);
+    let started: Started;
+    try {
+      started = start();
+    } finally {
+      delete process.env.NANOSCOPE_MEMORY_LIMIT;
+    }
+    const { failure } = await running(started, 2 ** 28);
+    expect(await failure).toMatchObject({ code: 'out-of-memory', message: 'The engine ran out of memory and ended.' });
+    expect((await started.ended).stderr).toContain('over the limit');
+    await untilGone(started.pid, 1000);
+  });
+});
+
 describe('a child that dies', () => {
   it.each(['SIGSEGV', 'SIGABRT', 'SIGBUS'] as const)('of %s is a crash of the engine', async (signal) => {
     const started = start();

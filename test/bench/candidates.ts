@@ -9,6 +9,8 @@ import type { Bench, Subject } from './support/measure';
 import type { Probed, ProbeOptions } from './support/probes';
 import type { TransformerOptions } from './support/transformer';
 
+const megabytes = (bytes: number): string => String(Math.round(bytes / 2 ** 20));
+
 async function main(workerPath: string): Promise<void> {
   const opset = process.env.BENCH_OPSET === '18' ? 18 : 17;
   const norm = process.env.BENCH_NORM === 'decomposed' ? 'decomposed' : 'fused';
@@ -40,7 +42,7 @@ async function main(workerPath: string): Promise<void> {
     const boundary = subject.sites.filter((site) => site.boundary).length;
     console.log(JSON.stringify({ opset, norm, nan, count, threads, prepack, every: floats, boundary }));
     const plainPeak = await peakMemory(bench, plain);
-    console.log(`plain peak ${String(Math.round((plainPeak ?? 0) / 2 ** 20))} MB`);
+    console.log(`plain peak ${megabytes(plainPeak.anonymous)} MB`);
     const show = async (name: string, made: Probed, scan = false): Promise<void> => {
       if (only && !new RegExp(only).test(name)) return;
       const candidate: Subject = scan
@@ -52,7 +54,7 @@ async function main(workerPath: string): Promise<void> {
         name.padEnd(58),
         `wall ${time.ratio.toFixed(3)} cpu ${time.cpuRatio.toFixed(3)}`,
         `(${time.subjectMs.toFixed(0)} / ${time.plainMs.toFixed(0)} ms)`,
-        `peak ×${((peak ?? 0) / (plainPeak ?? NaN)).toFixed(2)} (${String(Math.round((peak ?? 0) / 2 ** 20))} MB)`,
+        `peak ×${(peak.anonymous / plainPeak.anonymous).toFixed(2)} (${megabytes(peak.anonymous)} MB)`,
         `create ${time.createMs.toFixed(0)} ms`,
       );
     };
@@ -84,6 +86,4 @@ async function main(workerPath: string): Promise<void> {
   }
 }
 
-const [, , workerPath] = process.argv;
-if (!workerPath) throw new Error('usage: explore WORKER');
-await main(workerPath);
+void main(process.argv[2] ?? '');
