@@ -33,7 +33,8 @@ module.exports = {
       why: 'core runs without an editor, a process or a file: only itself and libraries that are pure too.',
     }),
     folder('app-knows-core', '^src/app/', {
-      own: ['^src/(app|core)/'],
+      // The manifest, for the version that is written into patched files.
+      own: ['^src/(app|core)/', '^package\\.json$'],
       also: ['onnx-buf', '@bufbuild/protobuf', 'zod', 'picocolors'],
       why: 'Use cases reach the world through ports; Node, VS Code and the engine are behind them.',
     }),
