@@ -55,9 +55,11 @@ export class Log implements vscode.Disposable {
     }
     const showLog = vscode.l10n.t('Show Log');
     const text = plainText(`${message} ${hint}`);
-    // Trust is a matter of the person's choice, not a failure.
-    const chosen =
-      code === 'untrusted-workspace' ? await tellAboutTrust(text) : await vscode.window.showErrorMessage(text, showLog);
+    if (code === 'untrusted-workspace') {
+      await tellAboutTrust(text); // the person's choice, not a failure
+      return;
+    }
+    const chosen = await vscode.window.showErrorMessage(text, showLog);
     if (chosen === showLog) {
       this.show();
     }
@@ -68,12 +70,11 @@ export class Log implements vscode.Disposable {
   }
 }
 
-async function tellAboutTrust(text: string): Promise<undefined> {
+async function tellAboutTrust(text: string): Promise<void> {
   const manage = vscode.l10n.t('Manage Workspace Trust');
   if ((await vscode.window.showWarningMessage(text, manage)) === manage) {
     await vscode.commands.executeCommand('workbench.trust.manage');
   }
-  return undefined;
 }
 
 /** @throws NanoscopeError `untrusted-workspace` */

@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Workbench } from '../support/workbench';
+import { ambiguousModel } from './support/ambiguousModel';
 import { choose, chooseInMenu, enter, nameFile } from './support/dialogs';
 import { PanelView } from './support/panel';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
@@ -209,7 +210,7 @@ describe('a built-in model', () => {
     await workbench.quickInput.getByText('is not allowed').waitFor();
     await enter(workbench, 'Kimi K2 mini: layers', '2');
     await choose(workbench, 'Kimi K2 mini', 'eager-add | eager-where');
-    await choose(workbench, 'Kimi K2 mini: attention', 'eager-where');
+    await choose(workbench, 'Kimi K2 mini: attention', 'eager-where', true);
     await choose(workbench, 'Kimi K2 mini', '2 layers, eager-where');
     panel = await PanelView.of(workbench, 'kimi-k2-mini');
     await panel.done();
@@ -240,6 +241,21 @@ describe('a built-in model', () => {
     const running = await workbench.webview('.status.running vscode-button:has-text("Cancel")');
     await running.locator('.status.running vscode-button', { hasText: 'Cancel' }).click();
     await running.locator('.status.notice', { hasText: 'Cancelled' }).waitFor({ timeout: 10_000 });
+  });
+});
+
+describe('a mask that could mean several things', () => {
+  it('is asked about, not guessed', async () => {
+    workspace.write('unclear.onnx', ambiguousModel());
+    await chooseInMenu(workbench, 'unclear.onnx', 'Diagnose with NaNoscope');
+    await workbench.quickInput.getByText('What the mask "key_padding_mask"').waitFor();
+    await workbench.screenshot('editor-mask-question');
+    await workbench.pick('key_padding_mask');
+    await choose(workbench, 'key_padding_mask', '1 (true) means a real token');
+    panel = await PanelView.of(workbench, 'unclear.onnx');
+    await panel.done();
+    expect(await panel.cells('layer 0 attention')).toEqual(['30/35 pad only', '0/35']);
+    expect(await panel.frame.locator('header .facts').textContent()).toContain('key_padding_mask');
   });
 });
 

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { ErrorPayload } from '../../core/errors';
 import { plainText } from '../plainText';
-import type { Person } from './session';
+import type { MaskAnswer, Person } from './session';
 import type { Subject } from './subject';
 
 /** @param subject dialogs start in its folder */
@@ -18,33 +18,45 @@ export function personFor(subject: Subject): Person {
       });
       return target?.fsPath;
     },
-    chooseInputs: async () => {
-      const folder = startFolder(subject);
-      const chosen = await vscode.window.showOpenDialog({
-        title: vscode.l10n.t('Choose the batch to run'),
-        openLabel: vscode.l10n.t('Use as Inputs'),
-        canSelectMany: false,
-        filters: { [vscode.l10n.t('Inputs')]: ['npz', 'npy', 'json', 'pb'] },
-        ...(folder ? { defaultUri: folder } : {}),
-      });
-      return chosen?.[0]?.fsPath;
-    },
-    chooseMask,
+    chooseInputs: () => chooseInputs(subject),
+    chooseMask: (problem, inputs) => chooseMask(subject, problem, inputs),
     shownPath: (path) => vscode.workspace.asRelativePath(path),
   };
 }
 
-async function chooseMask(problem: ErrorPayload, inputs: readonly string[]): Promise<string | undefined> {
-  const input = await vscode.window.showQuickPick(
-    inputs.map((name) => ({ label: plainText(name, 200), name })),
+async function chooseInputs(subject: Subject): Promise<string | undefined> {
+  const folder = startFolder(subject);
+  const chosen = await vscode.window.showOpenDialog({
+    title: vscode.l10n.t('Choose the batch to run'),
+    openLabel: vscode.l10n.t('Use as Inputs'),
+    canSelectMany: false,
+    filters: { [vscode.l10n.t('Inputs')]: ['npz', 'npy', 'json', 'pb'] },
+    ...(folder ? { defaultUri: folder } : {}),
+  });
+  return chosen?.[0]?.fsPath;
+}
+
+async function chooseMask(
+  subject: Subject,
+  problem: ErrorPayload,
+  inputs: readonly string[],
+): Promise<MaskAnswer | undefined> {
+  const file = { label: `$(file) ${vscode.l10n.t('Use an inputs file…')}`, name: null };
+  const line = { label: '', kind: vscode.QuickPickItemKind.Separator, name: null };
+  const chosen = await vscode.window.showQuickPick(
+    [...inputs.map((name) => ({ label: plainText(name, 200), name })), line, file],
     {
       title: plainText(problem.message),
       placeHolder: vscode.l10n.t('Which input says what is padding?'),
       ignoreFocusOut: true,
     },
   );
-  if (!input) {
+  if (!chosen) {
     return undefined;
+  }
+  if (chosen.name === null) {
+    const inputsPath = await chooseInputs(subject);
+    return inputsPath === undefined ? undefined : { inputsPath };
   }
   const polarity = await vscode.window.showQuickPick(
     [
@@ -59,9 +71,9 @@ async function chooseMask(problem: ErrorPayload, inputs: readonly string[]): Pro
         suffix: ':inverted',
       },
     ],
-    { title: input.label, placeHolder: vscode.l10n.t('What does this mask say?'), ignoreFocusOut: true },
+    { title: chosen.label, placeHolder: vscode.l10n.t('What does this mask say?'), ignoreFocusOut: true },
   );
-  return polarity ? `${input.name}${polarity.suffix}` : undefined;
+  return polarity ? { mask: `${chosen.name}${polarity.suffix}` } : undefined;
 }
 
 function startFolder(subject: Subject): vscode.Uri | undefined {

@@ -125,8 +125,8 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       keep: (kept) => {
         store.keep(kept);
         watch.follow(session.files);
-        if (kept.subject.kind !== 'report' && kept.batchChosen) {
-          void memory.set(kept.subject.model, kept.batch, kept.inputsPath);
+        if (kept.subject.kind !== 'report' && (kept.batchChosen || kept.batch.mask !== null)) {
+          void memory.set(kept.subject.model, kept);
         }
       },
       log: (what, error) => {
@@ -202,7 +202,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       phase: 'empty',
       // The level is a setting first; the bar changes it for one panel.
       batch: { ...defaultBatch, ...remembered?.batch, level: levelFor(subject) },
-      batchChosen: remembered !== null,
+      batchChosen: remembered?.batchChosen ?? false,
       inputsPath: remembered?.inputsPath ?? null,
       report: null,
       error: null,

@@ -25,14 +25,16 @@ export interface Work {
   triesFixes(): boolean;
 }
 
+/** `NAME` or `NAME:inverted`, or an inputs file (absolute path) in place of a batch that must be made up. */
+export type MaskAnswer = { readonly mask: string } | { readonly inputsPath: string };
+
 /** Questions that only the person can answer; `undefined` when dismissed. */
 export interface Person {
   /** Where to write the fixed copy of a built-in model: an absolute path. */
   chooseTarget(name: string): Promise<string | undefined>;
   /** An inputs file: an absolute path. */
   chooseInputs(): Promise<string | undefined>;
-  /** `NAME` or `NAME:inverted`. */
-  chooseMask(problem: ErrorPayload, inputs: readonly string[]): Promise<string | undefined>;
+  chooseMask(problem: ErrorPayload, inputs: readonly string[]): Promise<MaskAnswer | undefined>;
   /** A path as the person knows it. */
   shownPath(path: string): string;
 }
@@ -163,10 +165,7 @@ export class DiagnosisSession {
     if (path === undefined) {
       return;
     }
-    this.inputsPath = path;
-    this.batchChosen = true;
-    const file = this.parts.person.shownPath(path);
-    this.set(state.withBatch(this.shown, { ...this.shown.batch, kind: 'file', file }));
+    this.takeInputs(path);
     this.rest();
   }
 
@@ -208,12 +207,10 @@ export class DiagnosisSession {
     if (this.running || this.shown.report === null) {
       return;
     }
-    for (const path of this.files) {
-      const known = this.stamps[path];
-      if (known !== undefined && (await this.parts.work.stamp(path)) !== known && !this.running) {
-        this.set(state.changedOnDisk(this.shown));
-        return;
-      }
+    const changed = await this.changed();
+    // Meanwhile a run may have begun, which reads the file anew.
+    if (changed && this.active === null) {
+      this.set(state.changedOnDisk(this.shown));
     }
   }
 
@@ -270,26 +267,42 @@ export class DiagnosisSession {
 
   private async diagnose(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
     this.stamps = await this.stampAll();
-    for (;;) {
-      try {
-        return await this.parts.work.diagnose(this.request(fixes), events, signal);
-      } catch (error) {
-        const mask = signal.aborted ? undefined : await this.askMask(error);
-        if (mask === undefined) {
-          throw error;
-        }
-        this.set(state.withBatch(this.shown, { ...this.shown.batch, mask }));
+    try {
+      return await this.parts.work.diagnose(this.request(fixes), events, signal);
+    } catch (error) {
+      // Asked once: if the answer does not help, the error says more than the same question again.
+      const answer = signal.aborted ? undefined : await this.askMask(error);
+      if (answer === undefined) {
+        throw error;
       }
+      this.take(answer);
     }
+    signal.throwIfAborted(); // cancelled while the question stood
+    return this.parts.work.diagnose(this.request(fixes), events, signal);
   }
 
-  private async askMask(error: unknown): Promise<string | undefined> {
+  private async askMask(error: unknown): Promise<MaskAnswer | undefined> {
     if (!(error instanceof NanoscopeError) || !maskCodes.has(error.code)) {
       return undefined;
     }
     const inputs = await this.parts.work.inputsOf(this.model());
     this.set({ ...this.shown, maskInputs: inputs });
     return this.parts.person.chooseMask(toPayload(error), inputs);
+  }
+
+  private take(answer: MaskAnswer): void {
+    if ('inputsPath' in answer) {
+      this.takeInputs(answer.inputsPath);
+    } else {
+      this.set(state.withBatch(this.shown, { ...this.shown.batch, mask: answer.mask }));
+    }
+  }
+
+  private takeInputs(path: string): void {
+    this.inputsPath = path;
+    this.batchChosen = true;
+    const file = this.parts.person.shownPath(path);
+    this.set(state.withBatch(this.shown, { ...this.shown.batch, kind: 'file', file }));
   }
 
   private request(fixes: boolean): DiagnoseRequest {
@@ -323,6 +336,12 @@ export class DiagnosisSession {
     }
     const name = this.subject.model.slice('builtin:'.length).split('?')[0] ?? 'model';
     return (await this.parts.person.chooseTarget(`${name}.${fixId}.onnx`)) ?? 'dismissed';
+  }
+
+  /** Whether some file is no longer what the last run read. */
+  private async changed(): Promise<boolean> {
+    const now = await this.stampAll();
+    return this.files.some((path) => this.stamps[path] !== undefined && this.stamps[path] !== now[path]);
   }
 
   private async stampAll(): Promise<Readonly<Record<string, string | null>>> {

@@ -5,7 +5,7 @@
 import * as vscode from 'vscode';
 import { z } from 'zod';
 import { errorCodes } from '../../core/errors';
-import { batchChoice, type BatchChoice } from '../../protocol/panel';
+import { batchChoice } from '../../protocol/panel';
 import { reportSchema } from '../../protocol/reportSchema';
 import { checkReport, maxReportBytes } from '../savedReport';
 import type { SessionRecord } from './session';
@@ -108,17 +108,18 @@ export class PanelStore {
 export class BatchMemory {
   constructor(private readonly memento: vscode.Memento) {}
 
-  get(model: string): { readonly batch: BatchChoice; readonly inputsPath: string | null } | null {
+  get(model: string): RememberedBatch | null {
     const parsed = remembered.safeParse(this.memento.get<unknown>(memoryKey(model)));
     return parsed.success ? parsed.data : null;
   }
 
-  async set(model: string, batch: BatchChoice, inputsPath: string | null): Promise<void> {
-    await this.memento.update(memoryKey(model), { batch, inputsPath });
+  async set(model: string, { batch, batchChosen, inputsPath }: RememberedBatch): Promise<void> {
+    await this.memento.update(memoryKey(model), { batch, batchChosen, inputsPath });
   }
 }
 
-const remembered = z.object({ batch: batchChoice, inputsPath: z.string().nullable() });
+const remembered = z.object({ batch: batchChoice, batchChosen: z.boolean(), inputsPath: z.string().nullable() });
+type RememberedBatch = Pick<SessionRecord, 'batch' | 'batchChosen' | 'inputsPath'>;
 
 function memoryKey(model: string): string {
   return `batch:${model}`;

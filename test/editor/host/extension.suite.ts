@@ -99,21 +99,21 @@ export const tests: HostTests = {
   },
 
   'says clearly what is wrong with a model': async () => {
-    const { diagnose } = await api();
-    assert.equal(await code(diagnose({ model: workspaceFile('nowhere.onnx').fsPath })), 'file-not-found');
-    assert.equal(await code(diagnose({ model: workspaceFile('note.txt').fsPath })), 'not-onnx');
-    assert.equal(await code(diagnose({ model: 'builtin:no-such-model' })), 'usage');
+    const nanoscope = await api();
+    assert.equal(await code(nanoscope.diagnose({ model: workspaceFile('nowhere.onnx').fsPath })), 'file-not-found');
+    assert.equal(await code(nanoscope.diagnose({ model: workspaceFile('note.txt').fsPath })), 'not-onnx');
+    assert.equal(await code(nanoscope.diagnose({ model: 'builtin:no-such-model' })), 'usage');
   },
 
   'can be cancelled by its caller, and works again': async () => {
-    const { diagnose } = await api();
+    const nanoscope = await api();
     const controller = new AbortController();
-    const run = diagnose({ model: 'builtin:kimi-k2-mini?layers=61' }, { signal: controller.signal });
+    const run = nanoscope.diagnose({ model: 'builtin:kimi-k2-mini?layers=61' }, { signal: controller.signal });
     setTimeout(() => controller.abort(), 1000);
     const start = Date.now();
     assert.equal(await code(run), 'cancelled');
     assert.ok(Date.now() - start < 10_000, 'it ended soon');
-    assert.equal((await diagnose({ model: mini, fixes: false })).model.layers, 2);
+    assert.equal((await nanoscope.diagnose({ model: mini, fixes: false })).model.layers, 2);
   },
 
   'obeys the setting that fixes do not run by themselves': async () => {

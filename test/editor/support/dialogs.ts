@@ -2,10 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Workbench } from '../../support/workbench';
 
-/** Chooses a row of the quick pick with exactly that title; several of them follow each other. */
-export async function choose(workbench: Workbench, title: string, row: string): Promise<void> {
+/**
+ * Chooses a row of the quick pick with exactly that title; several of them follow each other.
+ * @param row part of what the row says; with `exact` all of it, since the list before may still stand there
+ */
+export async function choose(workbench: Workbench, title: string, row: string, exact = false): Promise<void> {
   await titled(workbench, title);
-  await workbench.pick(row);
+  if (exact) {
+    await workbench.quickInput.locator(`.monaco-list-row[aria-label="${row}"]`).click();
+  } else {
+    await workbench.pick(row);
+  }
 }
 
 /** An item of a file's menu in the Explorer. A menu ignores a click that comes too soon after it opened. */
@@ -32,8 +39,10 @@ export async function nameFile(workbench: Workbench, title: string, path: string
   await titled(workbench, title);
   const input = workbench.quickInput.locator('input').first();
   // The box first fills itself with where it starts.
-  for (let before = ''; before === '' || before !== (await input.inputValue()); await sleep(150)) {
+  let before = '';
+  while (before === '' || before !== (await input.inputValue())) {
     before = await input.inputValue();
+    await sleep(150);
   }
   await input.fill(path);
   await sleep(400);

@@ -14,7 +14,7 @@ interface Script {
   diagnose?: DiagnoseScript;
   applyFix?: (request: ApplyRequest) => Promise<{ file: string; fixId: string; edits: number; weights: 'inside' }>;
   undoFix?: (file: string) => Promise<unknown>;
-  answers?: { mask?: string; target?: string; inputs?: string };
+  answers?: { mask?: string; maskFile?: string; target?: string; inputs?: string };
   stamps?: Record<string, string | null>;
   trusted?: boolean;
 }
@@ -42,6 +42,7 @@ function setUp(script: Script = {}, record = fresh()) {
   const requests: DiagnoseRequest[] = [];
   const applied: ApplyRequest[] = [];
   const undone: string[] = [];
+  const questions: string[] = [];
   const session = new DiagnosisSession(record, {
     work: {
       diagnose: (request, events, signal) => {
@@ -66,7 +67,11 @@ function setUp(script: Script = {}, record = fresh()) {
     person: {
       chooseTarget: () => Promise.resolve(script.answers?.target),
       chooseInputs: () => Promise.resolve(script.answers?.inputs),
-      chooseMask: () => Promise.resolve(script.answers?.mask),
+      chooseMask: (problem) => {
+        questions.push(problem.code);
+        const { mask, maskFile } = script.answers ?? {};
+        return Promise.resolve(mask ? { mask } : maskFile ? { inputsPath: maskFile } : undefined);
+      },
       shownPath: (path) => path.replace('/w/', ''),
     },
     trusted: () => script.trusted ?? true,
@@ -74,7 +79,7 @@ function setUp(script: Script = {}, record = fresh()) {
     keep: (record_) => kept.push(record_),
     log: () => undefined,
   });
-  return { session, states, kept, requests, applied, undone };
+  return { session, states, kept, requests, applied, undone, questions };
 }
 
 describe('a run', () => {
@@ -196,6 +201,29 @@ describe('the mask', () => {
     expect(await session.run()).toBeDefined();
     expect(requests.map(({ mask }) => mask)).toEqual([undefined, 'keep:inverted']);
     expect(kept.at(-1)?.batch.mask).toBe('keep:inverted');
+  });
+
+  it('may be answered with an inputs file', async () => {
+    const { session, requests } = setUp({
+      diagnose: (request) =>
+        request.inputsFile === undefined
+          ? Promise.reject(new NanoscopeError('mask-ambiguous', 'Two masks.', 'Say which.'))
+          : Promise.resolve(sampleReport()),
+      answers: { maskFile: '/w/batch.npz' },
+    });
+    expect(await session.run()).toBeDefined();
+    expect(requests.at(-1)).toMatchObject({ inputsFile: '/w/batch.npz' });
+    expect(session.current.batch).toMatchObject({ kind: 'file', file: 'batch.npz' });
+  });
+
+  it('is asked for once only', async () => {
+    const { session, questions } = setUp({
+      diagnose: () => Promise.reject(new NanoscopeError('mask-missing', 'No mask.', 'Say which.')),
+      answers: { mask: 'ids' },
+    });
+    await session.run();
+    expect(questions).toEqual(['mask-missing']);
+    expect(session.current).toMatchObject({ phase: 'error', error: { code: 'mask-missing' } });
   });
 
   it('stays an error when the question is dismissed', async () => {
