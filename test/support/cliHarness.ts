@@ -1,10 +1,11 @@
 /** Runs the command line: in this process with work of the test's own, or as a process with everything real. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { onTestFinished } from 'vitest';
 import type { Context } from '../../src/cli/context';
 import { runCli } from '../../src/cli/run';
 import { createTerminal, type TextStream } from '../../src/cli/terminal';
@@ -73,6 +74,7 @@ const noFiles: Context['files'] = {
   realPath: noFile,
   writeAtomic: noFile,
   remove: noFile,
+  sha256: noFile,
   join: (...parts) => parts.join('/'),
   dirname,
   basename: (path) => path.split('/').at(-1) ?? '',
@@ -146,7 +148,15 @@ export interface AsProcess {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Called with the running process, for signals and closed pipes. */
-  readonly during?: (child: ReturnType<typeof spawn>) => void;
+  readonly during?: (child: ChildProcess) => void;
+}
+
+/** A test that ran out of time leaves no process behind; one that leads a group takes the group along. */
+export function endWithTest(child: ChildProcess, group = false): void {
+  onTestFinished(() => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    process.kill(group ? -child.pid : child.pid, 'SIGKILL');
+  });
 }
 
 /** `node cli.js ...args` with pipes; resolves when it has ended. */
@@ -158,6 +168,7 @@ export async function runProcess(args: readonly string[], options: AsProcess = {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    endWithTest(child);
     let out = '';
     let err = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
