@@ -47,7 +47,7 @@ const suites = [
       'webview',
     ],
   },
-  { name: 'unit' },
+  { name: 'unit', needs: ['python'] },
   { name: 'runtime', needs: ['dist', 'python'], minutes: 20 },
   { name: 'cli', needs: ['dist', 'python'], minutes: 20 },
   { name: 'webview', needs: ['dist', 'chromium'], minutes: 15 },
@@ -154,7 +154,8 @@ async function runSuite(suite) {
     ...['run', '--project', suite.name],
     ...['--reporter=default', '--reporter=json', `--outputFile.json=${results}`],
   ];
-  const { code, output, late } = await runCaptured(process.execPath, command, { limitMs });
+  const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' };
+  const { code, output, late } = await runCaptured(process.execPath, command, { limitMs, env });
   const text = output.trim() + (late ? `\nEnded after ${limitMs / 60_000} minutes.` : '');
   if (suite.command) {
     return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, files: [], text: code === 0 ? '' : text };
