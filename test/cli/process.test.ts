@@ -385,17 +385,16 @@ describe('pipes and terminals', () => {
   });
 
   it.runIf(process.platform !== 'win32')('a long document goes whole into a slow pipe', async () => {
-    const shell = spawn('/bin/sh', ['-c', `"$0" "$1" ${long}; echo $? >&2`, process.execPath, await cliBundle()], {
+    // Nothing is read for so long that the pipe is full by then.
+    const line = `{ "$0" "$1" ${long}; echo $? >&2; } | { sleep 8; cat; }`;
+    const shell = spawn('/bin/sh', ['-c', line, process.execPath, await cliBundle()], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });
     endWithTest(shell, true);
     let out = '';
     let err = '';
-    // Nothing is read for a while after the first bytes.
-    shell.stdout.once('readable', () => {
-      setTimeout(() => shell.stdout.on('data', (data: Buffer) => (out += data.toString())).resume(), 2000);
-    });
+    shell.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
     shell.stderr.on('data', (data: Buffer) => (err += data.toString()));
     await new Promise((resolve) => shell.on('close', resolve));
     expect(err).toBe('1\n');

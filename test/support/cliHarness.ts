@@ -74,7 +74,9 @@ const noFiles: Context['files'] = {
   realPath: noFile,
   writeAtomic: noFile,
   remove: noFile,
-  sha256: noFile,
+  sha256: () => {
+    throw new Error('This test has no files.');
+  },
   join: (...parts) => parts.join('/'),
   dirname,
   basename: (path) => path.split('/').at(-1) ?? '',
