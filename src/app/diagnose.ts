@@ -57,9 +57,16 @@ export async function runDiagnosis(
   const roles = rolesOf(batch, masks, prepared.inputAxes, measured.grid.samples, measured.grid.positions);
   progress('Looking closer at where NaN is born', 0.45);
   const found = await findings(job, measured, roles.roles);
-  const sites = tableSites(subject.graph, measured.axes, (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value));
+  const sites = tableSites(
+    subject.graph,
+    measured.axes,
+    (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value),
+  );
   const version = await job.version();
-  const assemble = (figures: Awaited<ReturnType<typeof siteFigures>>, rest: { observer?: Observer; fixes?: readonly FixResult[] }): Report => ({
+  const assemble = (
+    figures: Awaited<ReturnType<typeof siteFigures>>,
+    rest: { observer?: Observer; fixes?: readonly FixResult[] },
+  ): Report => ({
     schemaVersion: 1,
     ...header(subject, measured, batch, roles, version),
     table: buildTable({
@@ -118,10 +125,16 @@ async function prepareBatch(
 ): Promise<{ batch: Batch; prepared: Prepared; masks: Awaited<ReturnType<typeof readMasks>> }> {
   const asked = request.mask === undefined ? null : parseMaskOption(request.mask, subject.inputs);
   const told: Record<string, 0 | 1> = asked ? { [asked.input]: asked.inverted ? 0 : 1 } : {};
-  const attempt = async (maskReal: Readonly<Record<string, 0 | 1>>): Promise<{ batch: Batch; prepared: Prepared; masks: Awaited<ReturnType<typeof readMasks>> }> => {
+  const attempt = async (
+    maskReal: Readonly<Record<string, 0 | 1>>,
+  ): Promise<{ batch: Batch; prepared: Prepared; masks: Awaited<ReturnType<typeof readMasks>> }> => {
     const batch = await makeFeeds(deps.files, subject, request, maskReal);
     progress('Asking the engine for shapes', 0.1);
-    const target = { graph: subject.graph, inputs: batch.inputs, externalDataFolder: subject.loaded.externalDataFolder };
+    const target = {
+      graph: subject.graph,
+      inputs: batch.inputs,
+      externalDataFolder: subject.loaded.externalDataFolder,
+    };
     const prepared = await prepare(job, target, axesOfInputs(subject, batch));
     progress('Finding out what the mask means', 0.2);
     return { batch, prepared, masks: await readMasks(job, prepared, subject.inputs, asked) };
@@ -129,7 +142,9 @@ async function prepareBatch(
   const first = await attempt(told);
   if (!first.batch.lengths) return first;
   // A made-up batch marks pads by the convention of the mask's name; if the graph says otherwise, it is made again.
-  const wrong = first.masks.filter((mask) => mask.by === 'path' && mask.real !== (told[mask.input] ?? (marksPadding(mask.input) ? 0 : 1)));
+  const wrong = first.masks.filter(
+    (mask) => mask.by === 'path' && mask.real !== (told[mask.input] ?? (marksPadding(mask.input) ? 0 : 1)),
+  );
   if (wrong.length === 0) return first;
   return attempt({ ...told, ...Object.fromEntries(wrong.map((mask) => [mask.input, mask.real])) });
 }
@@ -146,7 +161,8 @@ export function fixContext(graph: Graph, measured: Measurement, found: Findings)
   };
 }
 
-const isFloatValue = (measured: Measurement, value: string): boolean => isFloat(measured.facts.values.get(value)?.dtype ?? '');
+const isFloatValue = (measured: Measurement, value: string): boolean =>
+  isFloat(measured.facts.values.get(value)?.dtype ?? '');
 
 function header(
   subject: Subject,
@@ -174,7 +190,9 @@ function header(
       positions: grid.positions[0] ?? 1,
       padding: own.map(paddingSide),
       roles: own,
-      inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.dims }])),
+      inputs: Object.fromEntries(
+        Object.entries(batch.inputs).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.dims }]),
+      ),
       rolesFrom: roles.from,
       ...(memory ? { memory: { positions: grid.positions[1] ?? 0, roles: memory } } : {}),
     },
@@ -215,7 +233,9 @@ function attentionInfo(graph: Graph, measured: Measurement): AttentionInfo[] {
 
 function notesOf(graph: Graph): string[] {
   const notes: string[] = [];
-  const bodies = graph.nodes.filter((node) => node.proto.attribute.some((entry) => entry.g !== undefined || entry.graphs.length > 0));
+  const bodies = graph.nodes.filter((node) =>
+    node.proto.attribute.some((entry) => entry.g !== undefined || entry.graphs.length > 0),
+  );
   if (bodies.length > 0) {
     notes.push(
       `${String(bodies.length)} node${bodies.length === 1 ? '' : 's'} with a body (${[...new Set(bodies.map((node) => node.op))].join(', ')}) ` +
@@ -225,7 +245,9 @@ function notesOf(graph: Graph): string[] {
   const names = new Set(graph.model.functions.map((entry) => `${entry.domain}:${entry.name}`));
   const calls = graph.nodes.filter((node) => names.has(`${node.domain}:${node.op}`));
   if (calls.length > 0) {
-    notes.push(`${String(calls.length)} calls of local functions are measured at their boundary: a NaN born inside is reported at the call.`);
+    notes.push(
+      `${String(calls.length)} calls of local functions are measured at their boundary: a NaN born inside is reported at the call.`,
+    );
   }
   return notes;
 }

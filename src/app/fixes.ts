@@ -11,14 +11,22 @@ import { edited } from './verify/tournament';
 export const applyFix: ApplyFix = async (deps, request, events, signal) => {
   const fix = fixes.find((entry) => entry.id === request.fixId);
   if (!fix) {
-    throw new NanoscopeError('usage', `There is no fix "${request.fixId}".`, `Known fixes: ${fixes.map((entry) => entry.id).join(', ')}.`);
+    throw new NanoscopeError(
+      'usage',
+      `There is no fix "${request.fixId}".`,
+      `Known fixes: ${fixes.map((entry) => entry.id).join(', ')}.`,
+    );
   }
   const job = deps.engine.start(signal);
   try {
     const { subject, context } = await runDiagnosis(job, deps, { ...request, fixes: false }, events);
     const plan = fix.plan(context);
     if (!plan.applies) {
-      throw new NanoscopeError('fix-declined', `“${fix.title}” does not apply: ${plan.reason}`, 'Choose one of the fixes that the diagnosis offers.');
+      throw new NanoscopeError(
+        'fix-declined',
+        `“${fix.title}” does not apply: ${plan.reason}`,
+        'Choose one of the fixes that the diagnosis offers.',
+      );
     }
     return await applyToCopy(deps.files, {
       loaded: subject.loaded,

@@ -43,7 +43,11 @@ export function inputSpecs(graph: Graph): InputSpec[] {
     const type = values.get(name)?.type?.value;
     if (type?.case !== 'tensorType') return { name, dtype: type?.case ?? 'unknown', dims: null };
     const dims = type.value.shape?.dim.map(({ value }) =>
-      value.case === 'dimValue' ? Number(value.value) : value.case === 'dimParam' && value.value !== '' ? value.value : null,
+      value.case === 'dimValue'
+        ? Number(value.value)
+        : value.case === 'dimParam' && value.value !== ''
+          ? value.value
+          : null,
     );
     return { name, dtype: dtypeOf(type.value.elemType) ?? `type ${String(type.value.elemType)}`, dims: dims ?? null };
   });
@@ -89,6 +93,8 @@ function idBounds(graph: Graph): Record<string, number> {
 
 function throughCasts(graph: Graph, value: string, depth = 0): Graph['nodes'][number][] {
   return (graph.consumers.get(value) ?? []).flatMap((reader) =>
-    depth < 4 && (reader.op === 'Cast' || reader.op === 'Identity') ? throughCasts(graph, reader.outputs[0] ?? '', depth + 1) : [reader],
+    depth < 4 && (reader.op === 'Cast' || reader.op === 'Identity')
+      ? throughCasts(graph, reader.outputs[0] ?? '', depth + 1)
+      : [reader],
   );
 }

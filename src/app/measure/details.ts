@@ -8,12 +8,17 @@ import type { EngineJob } from '../ports';
 import { cellParams } from './cellParams';
 import { encode, measuring } from './facts';
 import type { Measurement } from './measure';
+import { feedsOf } from './measure';
 
 /** Tensors held at once for inspection; more sites than fit are measured in several runs. */
 const bytesPerRun = 256 * 1024 * 1024;
 
-export async function siteFigures(job: EngineJob, measured: Measurement, sites: readonly Site[]): Promise<Map<string, readonly SampleFigures[]>> {
-  const { graph, inputs } = measured.target;
+export async function siteFigures(
+  job: EngineJob,
+  measured: Measurement,
+  sites: readonly Site[],
+): Promise<Map<string, readonly SampleFigures[]>> {
+  const { graph } = measured.target;
   const found = new Map<string, readonly SampleFigures[]>();
   const tensors = [...new Set(sites.map((site) => site.tensor))].filter((tensor) => graph.producer.has(tensor));
   for (const group of inGroups(tensors, (tensor) => 4 * elementCount(measured.facts.shape(tensor) ?? []))) {
@@ -24,8 +29,7 @@ export async function siteFigures(job: EngineJob, measured: Measurement, sites: 
     });
     const model = extended(extract(graph, group), { outputs: group, onlyThese: true });
     const session = await job.createSession(encode(model), measuring(measured.target));
-    const fed = new Set(session.inputs.map((input) => input.name));
-    const feeds = Object.fromEntries(Object.entries(inputs).filter(([name]) => fed.has(name)));
+    const feeds = feedsOf(session, measured.target);
     const run = await job.run({ session: session.id, feeds, fetch: [], inspect });
     await job.release(session.id);
     for (const tensor of group) {

@@ -114,14 +114,21 @@ export async function findings(
     origins: [...(leading ? [leading] : []), ...rest].map((candidate) => candidate.origin),
     spread: crossed.map((item): Crossing => {
       const where = whereText(positionsOf(item.cells, grid.samples), rolesFor(item.cells), 'position');
-      return { ...place(item.node, item.value, item.cells), mechanism: item.mechanism, ...explainCrossing(item, where) };
+      return {
+        ...place(item.node, item.value, item.cells),
+        mechanism: item.mechanism,
+        ...explainCrossing(item, where),
+      };
     }),
     silent,
   };
 }
 
 /** NaN cells of a value per sample, for the outputs of the report. */
-export function outputPositions(flags: Flags | null, samples: number): { counts: number[]; at: string[]; of: number } | null {
+export function outputPositions(
+  flags: Flags | null,
+  samples: number,
+): { counts: number[]; at: string[]; of: number } | null {
   if (!flags || (!flags.perPosition && !flags.perSample)) return null;
   const of = flags.perPosition ? flags.positions : 1;
   const at = Array.from({ length: samples }, (_, sample) => {
@@ -136,4 +143,3 @@ export function outputPositions(flags: Flags | null, samples: number): { counts:
   });
   return { counts, at, of };
 }
-

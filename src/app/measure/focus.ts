@@ -18,6 +18,7 @@ import type { EngineJob } from '../ports';
 import { cellParams } from './cellParams';
 import { encode, measuring } from './facts';
 import type { Measurement } from './measure';
+import { feedsOf } from './measure';
 
 /** Elements shown per birth, and how much may be held at once to look at them. */
 const shownElements = 3;
@@ -76,7 +77,12 @@ async function focusOn(job: EngineJob, measured: Measurement, births: readonly N
       const params = { ...cellParams(measured, axes), wanted: wantedCells(birth), limit: shownElements };
       values.add(birth.value);
       for (const input of inputs) values.add(input);
-      inspections.push({ id: `operands:${String(i)}`, inspector: 'operands', tensors: [birth.value, ...inputs], params });
+      inspections.push({
+        id: `operands:${String(i)}`,
+        inspector: 'operands',
+        tensors: [birth.value, ...inputs],
+        params,
+      });
     }
     const scores = node.inputs[0] ?? '';
     const scoreAxes = node.op === 'Softmax' ? measured.axes.of(scores) : null;
@@ -86,7 +92,11 @@ async function focusOn(job: EngineJob, measured: Measurement, births: readonly N
         id: `rows:${String(i)}`,
         inspector: 'softmaxRows',
         tensors: [scores],
-        params: { ...cellParams(measured, scoreAxes), axis: softmaxAxis(graph, node, scoreAxes), wanted: wantedCells(birth) },
+        params: {
+          ...cellParams(measured, scoreAxes),
+          axis: softmaxAxis(graph, node, scoreAxes),
+          wanted: wantedCells(birth),
+        },
       });
     }
     return inputs;
@@ -109,8 +119,7 @@ async function focusOn(job: EngineJob, measured: Measurement, births: readonly N
     onlyThese: true,
   });
   const session = await job.createSession(encode(model), measuring(measured.target));
-  const fed = new Set(session.inputs.map((input) => input.name));
-  const feeds = Object.fromEntries(Object.entries(measured.target.inputs).filter(([name]) => fed.has(name)));
+  const feeds = feedsOf(session, measured.target);
   const run = await job.run({ session: session.id, feeds, fetch: [...weightSums.values()], inspect: renamed });
   await job.release(session.id);
 
@@ -136,7 +145,8 @@ async function focusOn(job: EngineJob, measured: Measurement, births: readonly N
 function isShown(measured: Measurement, value: string): boolean {
   const { graph } = measured.target;
   const dtype = measured.facts.values.get(value)?.dtype;
-  if (!graph.isConstant(value)) return dtype !== undefined && (isFloat(dtype) || dtype.startsWith('int') || dtype === 'bool');
+  if (!graph.isConstant(value))
+    return dtype !== undefined && (isFloat(dtype) || dtype.startsWith('int') || dtype === 'bool');
   const constant = graph.constant(value);
   return constant !== null && isFloat(constant.dtype) && constant.data.length <= 4096;
 }
@@ -176,7 +186,8 @@ function maskedRows(measured: Measurement, birth: NewNaN): BirthContext['masks']
     const sample = Math.floor(cell / birth.cells.positions);
     const query = cell % birth.cells.positions;
     let open = false;
-    for (let key = 0; key < keys && !open; key += 1) open = !planes.some((plane) => isMasked(plane, sample, query, key));
+    for (let key = 0; key < keys && !open; key += 1)
+      open = !planes.some((plane) => isMasked(plane, sample, query, key));
     if (!open) fullyMasked += 1;
   }
   return { tensors: site.masks.map((step) => step.mask), fullyMasked, keys };

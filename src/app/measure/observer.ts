@@ -15,7 +15,12 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
     session: plain.id,
     feeds: target.inputs,
     fetch: [],
-    inspect: outputs.map(([name, handle]): AnyInspection => ({ id: name, inspector: 'bitEqual', tensors: [name, handle], params: null })),
+    inspect: outputs.map(([name, handle]): AnyInspection => ({
+      id: name,
+      inspector: 'bitEqual',
+      tensors: [name, handle],
+      params: null,
+    })),
   });
   await job.release(plain.id);
   const own = await job.createSession(model, { ...measuring(target), level: userLevel, prepack: true });
@@ -23,7 +28,12 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
     session: own.id,
     feeds: target.inputs,
     fetch: [],
-    inspect: outputs.map(([name, handle]): AnyInspection => ({ id: name, inspector: 'difference', tensors: [name, handle], params: null })),
+    inspect: outputs.map(([name, handle]): AnyInspection => ({
+      id: name,
+      inspector: 'difference',
+      tensors: [name, handle],
+      params: null,
+    })),
   });
   await job.release(own.id);
   const differences = outputs.map(([name]) => compared.inspected[name] as Inspections['difference']['result']);
@@ -33,7 +43,8 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
       level: userLevel,
       sameNanPositions: differences.every((difference) => difference.sameNaN),
       maxAbsDiff: differences.reduce<JsonNumber>((largest, { maxAbsDiff }) => {
-        if (typeof largest !== 'number' || typeof maxAbsDiff !== 'number') return typeof largest === 'number' ? maxAbsDiff : largest;
+        if (typeof largest !== 'number' || typeof maxAbsDiff !== 'number')
+          return typeof largest === 'number' ? maxAbsDiff : largest;
         return Math.max(largest, maxAbsDiff);
       }, 0),
     },

@@ -1,14 +1,7 @@
 /** Who is padding: asked of the graph, by flipping one key of the mask input and looking at what the scores see. */
 import type { MaskPlane } from '../../core/diagnose/maskPlane';
 import { kindOf, marksPadding } from '../../core/batch/layout';
-import {
-  allReal,
-  polarityFrom,
-  polarityTrials,
-  rolesFromMask,
-  seenBy,
-  trialMask,
-} from '../../core/batch/roles';
+import { allReal, polarityFrom, polarityTrials, rolesFromMask, seenBy, trialMask } from '../../core/batch/roles';
 import type { Batch, InputSpec } from '../../core/batch/types';
 import type { MaskStep } from '../../core/diagnose/attentionSites';
 import { NanoscopeError } from '../../core/errors';
@@ -19,7 +12,7 @@ import { extract } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
 import { encode, measuring } from './facts';
 import type { Prepared } from './measure';
-import { maskInspections } from './measure';
+import { feedsOf, maskInspections } from './measure';
 
 /** A mask input and which element of it marks a real token. */
 export interface MaskReading {
@@ -65,11 +58,16 @@ export async function readMasks(
   const { graph } = target;
   const sequenceOf = (name: string): number => positionPlace(inputAxes.get(name) ?? [])?.factor.sequence ?? 0;
   const readings: MaskReading[] = [];
-  if (asked) readings.push({ input: asked.input, sequence: sequenceOf(asked.input), real: asked.inverted ? 0 : 1, by: 'asked' });
+  if (asked)
+    readings.push({ input: asked.input, sequence: sequenceOf(asked.input), real: asked.inverted ? 0 : 1, by: 'asked' });
   const steps = prepared.sites.flatMap((site) => site.masks);
   const candidates = specs.filter((spec) => {
     const own = inputAxes.get(spec.name);
-    return own?.length === 2 && positionPlace(own) !== null && !readings.some((known) => known.sequence === sequenceOf(spec.name));
+    return (
+      own?.length === 2 &&
+      positionPlace(own) !== null &&
+      !readings.some((known) => known.sequence === sequenceOf(spec.name))
+    );
   });
   // Masks first: ids reach the scores too when the model makes its mask from them.
   const ordered = [...candidates].sort((a, b) => Number(kindOf(b) === 'mask') - Number(kindOf(a) === 'mask'));
@@ -79,7 +77,12 @@ export async function readMasks(
     const real = reached.length === 0 ? null : await tryPolarity(job, prepared, spec.name, reached);
     if (real !== null) readings.push({ input: spec.name, sequence: sequenceOf(spec.name), real, by: 'path' });
     else if (kindOf(spec) === 'mask') {
-      readings.push({ input: spec.name, sequence: sequenceOf(spec.name), real: marksPadding(spec.name) ? 0 : 1, by: 'name' });
+      readings.push({
+        input: spec.name,
+        sequence: sequenceOf(spec.name),
+        real: marksPadding(spec.name) ? 0 : 1,
+        by: 'name',
+      });
     }
   }
   return readings;
@@ -121,8 +124,7 @@ async function tryPolarity(
   if (values.length === 0) return null;
   const part = extract(graph, values);
   const session = await job.createSession(encode(part), measuring(target));
-  const fed = new Set(session.inputs.map((entry) => entry.name));
-  const feeds = Object.fromEntries(Object.entries(target.inputs).filter(([name]) => fed.has(name)));
+  const feeds = feedsOf(session, target);
   const seen: number[] = [];
   for (const trial of polarityTrials) {
     const run = await job.run({

@@ -44,7 +44,8 @@ export async function runReference(
 ): Promise<ReferenceRun> {
   const { target, inputAxes, grid } = measured;
   const outputs = comparable(measured);
-  if (outputs.length === 0) return none('no output has the shape (batch, position, …) that can be compared token by token');
+  if (outputs.length === 0)
+    return none('no output has the shape (batch, position, …) that can be compared token by token');
   const session = await job.createSession(encode(model), {
     level: 'disabled',
     prepack: true,
@@ -62,7 +63,12 @@ export async function runReference(
       const keep = (tag: string): Record<string, string> =>
         Object.fromEntries(outputs.map(({ output }) => [`${tag}:${String(sample)}:${output}`, output]));
       const copies = fit.copies;
-      await job.run({ session: session.id, feeds: sampleAlone(target.inputs, inputAxes, sample, real, copies), fetch: [], keep: keep('ref') });
+      await job.run({
+        session: session.id,
+        feeds: sampleAlone(target.inputs, inputAxes, sample, real, copies),
+        fetch: [],
+        keep: keep('ref'),
+      });
       const own = outputs.map(({ output, leading }): ComparedOutput => {
         const positions = real[outputSequence(measured, output)] ?? [];
         const width = grid.positions[outputSequence(measured, output)] ?? 1;

@@ -40,7 +40,10 @@ export async function tournament(
   const plain = await job.createSession(encode(target.graph.model), options);
   const results: FixResult[] = [];
   for (const [i, fix] of fixes.entries()) {
-    onProgress({ text: `Trying fix ${String(i + 1)} of ${String(fixes.length)}: ${fix.title}`, fraction: i / fixes.length });
+    onProgress({
+      text: `Trying fix ${String(i + 1)} of ${String(fixes.length)}: ${fix.title}`,
+      fraction: i / fixes.length,
+    });
     results.push(await tryFix(job, measured, context, reference, roles, fix, plain.id));
   }
   await job.release(plain.id);
@@ -85,7 +88,12 @@ async function tryFix(
     session = info.id;
   } catch (error) {
     if (error instanceof NanoscopeError && error.code !== 'cancelled' && error.code !== 'timeout') {
-      return declined(fix, `The engine does not accept the edited model: ${error.message}`, reference, plan.edits.length);
+      return declined(
+        fix,
+        `The engine does not accept the edited model: ${error.message}`,
+        reference,
+        plan.edits.length,
+      );
     }
     throw error;
   }
@@ -101,14 +109,12 @@ async function tryFix(
           ? [{ id: `health:${output}`, inspector: 'health', tensors: [output], params: cellParams(measured, axes) }]
           : [];
       }),
-      ...reference.compared.map(
-        ({ output, sample, handle, leading, pairs: rows }): AnyInspection => ({
-          id: `diff:${String(sample)}:${output}`,
-          inspector: 'rowsDifference',
-          tensors: [output, handle],
-          params: { leading, pairs: rows },
-        }),
-      ),
+      ...reference.compared.map(({ output, sample, handle, leading, pairs: rows }): AnyInspection => ({
+        id: `diff:${String(sample)}:${output}`,
+        inspector: 'rowsDifference',
+        tensors: [output, handle],
+        params: { leading, pairs: rows },
+      })),
     ],
   });
   let nanAfter = 0;
@@ -125,7 +131,8 @@ async function tryFix(
   let topTokenSame: boolean | null = null;
   for (const { output, sample } of reference.compared) {
     const found = run.inspected[`diff:${String(sample)}:${output}`] as Inspections['rowsDifference']['result'];
-    if (typeof largest === 'number') largest = typeof found.maxAbsDiff === 'number' ? Math.max(largest, found.maxAbsDiff) : found.maxAbsDiff;
+    if (typeof largest === 'number')
+      largest = typeof found.maxAbsDiff === 'number' ? Math.max(largest, found.maxAbsDiff) : found.maxAbsDiff;
     if (found.topSame !== null) topTokenSame = (topTokenSame ?? true) && found.topSame;
   }
   const ratios: number[] = [];
@@ -135,7 +142,13 @@ async function tryFix(
     ratios.push(after.runMs / before.runMs);
   }
   await job.release(session);
-  const outcome = { reference: reference.kind, nanAfter, realNanAfter, realMaxAbsDiff: largest, tolerance: reference.tolerance };
+  const outcome = {
+    reference: reference.kind,
+    nanAfter,
+    realNanAfter,
+    realMaxAbsDiff: largest,
+    tolerance: reference.tolerance,
+  };
   return {
     id: fix.id,
     title: fix.title,

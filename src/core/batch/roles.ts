@@ -110,4 +110,5 @@ export function paddingSide(roles: string): PaddingSide {
   return left && right ? 'both' : left ? 'left' : right ? 'right' : 'inside';
 }
 
-export const allReal = (samples: number, positions: number): string[] => Array.from({ length: samples }, () => 'r'.repeat(positions));
+export const allReal = (samples: number, positions: number): string[] =>
+  Array.from({ length: samples }, () => 'r'.repeat(positions));

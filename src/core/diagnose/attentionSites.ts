@@ -66,7 +66,16 @@ function siteOf(graph: Graph, axes: AxesOfGraph, softmax: GraphNode): AttentionS
   if (!hasKeys && !(scores && output)) return null;
   const left = scores?.inputs[0] ?? null;
   const right = scores?.inputs[1] ?? null;
-  return { softmax, scores, query: left, key: right, masks, path, output: output?.node ?? null, value: output?.other ?? null };
+  return {
+    softmax,
+    scores,
+    query: left,
+    key: right,
+    masks,
+    path,
+    output: output?.node ?? null,
+    value: output?.other ?? null,
+  };
 }
 
 /** From a node between Q·Kᵀ and Softmax to the value that carries the scores into it. */
@@ -82,7 +91,10 @@ function stepBack(graph: Graph, axes: AxesOfGraph, node: GraphNode): { scores: s
     const keepWhen = carriesScores(graph, axes, b);
     if (!keepWhen && !carriesScores(graph, axes, c)) return null;
     const carrier = keepWhen ? b : c;
-    return { scores: carrier, mask: { node, kind: 'where', mask: a, keepWhen, fill: keepWhen ? c : b, scores: carrier } };
+    return {
+      scores: carrier,
+      mask: { node, kind: 'where', mask: a, keepWhen, fill: keepWhen ? c : b, scores: carrier },
+    };
   }
   if (keepsElementOrder(node) || node.op === 'Transpose') return { scores: a, mask: null };
   if (isElementwise(node)) {

@@ -66,7 +66,8 @@ export function planeAxes(scores: TensorAxes, shape: readonly number[]): PlaneAx
 /** Inspector: runs beside the mask tensor. */
 export function maskPlane(mask: TensorData, params: PlaneParams): MaskPlane {
   const factors = params.axes.flatMap((axis) => axis.factors);
-  const sizeOf = (role: string): number => factors.filter((factor) => factor.role === role).reduce((size, factor) => size * factor.size, 1);
+  const sizeOf = (role: string): number =>
+    factors.filter((factor) => factor.role === role).reduce((size, factor) => size * factor.size, 1);
   const samples = sizeOf('sample');
   const queries = sizeOf('query');
   const keys = sizeOf('key');

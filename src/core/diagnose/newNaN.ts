@@ -43,7 +43,8 @@ export function findNewNaN(graph: Graph, axes: AxesOfGraph, flagsOf: FlagsOf): F
       }
       if (born.some(Boolean)) births.push({ node, value, cells: { ...flags, bits: born } });
       // Without a position axis there is no "other position" to cross from.
-      if (flags.perPosition && crossed.some(Boolean)) crossings.push({ node, value, cells: { ...flags, bits: crossed } });
+      if (flags.perPosition && crossed.some(Boolean))
+        crossings.push({ node, value, cells: { ...flags, bits: crossed } });
     }
   }
   return { births, crossings };
@@ -70,7 +71,12 @@ export function sickInputs(node: GraphNode, o: number, axes: AxesOfGraph, flagsO
 }
 
 /** What the node read of `inputs` for one position of an output with `out` axes. */
-export function howRead(inputs: readonly SickInput[], out: Flags, sample: number, position: number): 'clean' | 'here' | 'elsewhere' {
+export function howRead(
+  inputs: readonly SickInput[],
+  out: Flags,
+  sample: number,
+  position: number,
+): 'clean' | 'here' | 'elsewhere' {
   let elsewhere = false;
   for (const { flags, samePosition } of inputs) {
     if (samePosition && flags.perPosition && out.perPosition) {

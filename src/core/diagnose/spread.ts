@@ -56,7 +56,13 @@ export function crossings(
   return found.sort((a, b) => a.node.index - b.node.index);
 }
 
-function inAttention(site: AttentionSite, query: Flags, key: Flags, flagsOf: FlagsOf, planes: readonly MaskPlane[]): Crossed[] {
+function inAttention(
+  site: AttentionSite,
+  query: Flags,
+  key: Flags,
+  flagsOf: FlagsOf,
+  planes: readonly MaskPlane[],
+): Crossed[] {
   const scoresNode = site.scores;
   const masked = flagsOf(site.softmax.inputs[0] ?? '');
   const probabilities = flagsOf(site.softmax.outputs[0] ?? '');
@@ -64,8 +70,18 @@ function inAttention(site: AttentionSite, query: Flags, key: Flags, flagsOf: Fla
   const value = site.value === null ? null : flagsOf(site.value);
   const output = site.output ? flagsOf(site.output.outputs[0] ?? '') : null;
   const adding = site.masks.find((mask) => mask.kind === 'add');
-  const collected = new Map<string, { node: GraphNode; mechanism: CrossingMechanism; value: string; bits: Uint8Array; detail: CrossingDetail }>();
-  const note = (node: GraphNode, mechanism: CrossingMechanism, sample: number, position: number, read: readonly number[], open: readonly number[]): void => {
+  const collected = new Map<
+    string,
+    { node: GraphNode; mechanism: CrossingMechanism; value: string; bits: Uint8Array; detail: CrossingDetail }
+  >();
+  const note = (
+    node: GraphNode,
+    mechanism: CrossingMechanism,
+    sample: number,
+    position: number,
+    read: readonly number[],
+    open: readonly number[],
+  ): void => {
     const id = `${String(node.index)} ${mechanism}`;
     let entry = collected.get(id);
     if (!entry) {
@@ -94,9 +110,22 @@ function inAttention(site: AttentionSite, query: Flags, key: Flags, flagsOf: Fla
         else note(adding.node, 'nan-plus-minus-inf', sample, position, nanKeys, legitimate);
         continue;
       }
-      if (site.output && output && nanValues.length > 0 && !isNaNAt(probabilities, sample, position) && isNaNAt(output, sample, position)) {
+      if (
+        site.output &&
+        output &&
+        nanValues.length > 0 &&
+        !isNaNAt(probabilities, sample, position) &&
+        isNaNAt(output, sample, position)
+      ) {
         const legitimate = open(nanValues);
-        note(site.output, legitimate.length > 0 ? 'contraction' : 'zero-times-nan', sample, position, nanValues, legitimate);
+        note(
+          site.output,
+          legitimate.length > 0 ? 'contraction' : 'zero-times-nan',
+          sample,
+          position,
+          nanValues,
+          legitimate,
+        );
       }
     }
   }
@@ -118,7 +147,8 @@ const reductions = /^(Reduce|CumSum|.*Normalization|.*Pool|DynamicQuantizeLinear
 const gathers = /^(Gather|Scatter|Slice|Split|Concat|Tile|Expand|Pad|Transpose|Reshape|Squeeze|Unsqueeze)/;
 
 function byOperator(node: GraphNode): CrossingMechanism {
-  if (/^(MatMul|Gemm|Einsum|Conv|FusedMatMul|Attention|MultiHeadAttention|GroupQueryAttention)/.test(node.op)) return 'contraction';
+  if (/^(MatMul|Gemm|Einsum|Conv|FusedMatMul|Attention|MultiHeadAttention|GroupQueryAttention)/.test(node.op))
+    return 'contraction';
   if (node.op === 'Softmax' || node.op === 'LogSoftmax') return 'softmax-row';
   if (reductions.test(node.op)) return 'reduction';
   if (gathers.test(node.op)) return 'gather';
@@ -134,5 +164,10 @@ function detailOf(item: NewNaN, axes: AxesOfGraph, flagsOf: FlagsOf): CrossingDe
     if (!flags || axes.reads(item.node, i, 0) !== 'all-positions') continue;
     for (const position of nanPositions(flags, flags.perSample ? sample : 0)) read.add(position);
   }
-  return { sample, position: first % item.cells.positions, nanRead: ranges([...read].sort((a, b) => a - b)), allowed: null };
+  return {
+    sample,
+    position: first % item.cells.positions,
+    nanRead: ranges([...read].sort((a, b) => a - b)),
+    allowed: null,
+  };
 }

@@ -8,7 +8,10 @@ export function positionsOf(flags: Flags, samples: number): string[] | null {
   if (!flags.perPosition && !flags.perSample) return null;
   return Array.from({ length: samples }, (_, sample) => {
     const row = flags.perSample ? sample : 0;
-    return formatRanges(flags.positions, (position) => ((flags.bits[row * flags.positions + position] ?? 0) & NAN) !== 0);
+    return formatRanges(
+      flags.positions,
+      (position) => ((flags.bits[row * flags.positions + position] ?? 0) & NAN) !== 0,
+    );
   });
 }
 
@@ -22,7 +25,12 @@ export function whereText(positions: readonly string[] | null, roles: readonly s
       const [from = 0, to = from] = range.split('-').map(Number);
       return sum + to - from + 1;
     }, 0);
-    const kind = pads === total ? 'all padding' : pads === 0 ? 'all real tokens' : `${String(pads)} padding, ${String(total - pads)} real`;
+    const kind =
+      pads === total
+        ? 'all padding'
+        : pads === 0
+          ? 'all real tokens'
+          : `${String(pads)} padding, ${String(total - pads)} real`;
     const label = `${String(total)} ${noun}${total === 1 ? '' : 's'} of sample ${String(sample)}`;
     return [`${label} (position${total === 1 ? '' : 's'} ${ranges.replaceAll('-', '–')}, ${kind})`];
   });

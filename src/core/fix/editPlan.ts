@@ -53,7 +53,13 @@ export class EditPlan {
       opType: 'Constant',
       name: this.name('const'),
       output: [this.name('value')],
-      attribute: [create(AttributeProtoSchema, { name: 'value', type: AttributeProto_AttributeType.TENSOR, t: encodeTensor('', tensor) })],
+      attribute: [
+        create(AttributeProtoSchema, {
+          name: 'value',
+          type: AttributeProto_AttributeType.TENSOR,
+          t: encodeTensor('', tensor),
+        }),
+      ],
     });
   }
 
@@ -97,6 +103,8 @@ function scalarTensor(dtype: string, value: number): TensorData {
 /** Every (node, slot) that reads a value; nodes are named by their first output. */
 export function readersOf(graph: Graph, value: string): { node: string; slot: number }[] {
   return (graph.consumers.get(value) ?? []).flatMap((reader) =>
-    reader.inputs.flatMap((input, slot) => (input === value ? [{ node: reader.outputs.find((output) => output !== '') ?? '', slot }] : [])),
+    reader.inputs.flatMap((input, slot) =>
+      input === value ? [{ node: reader.outputs.find((output) => output !== '') ?? '', slot }] : [],
+    ),
   );
 }

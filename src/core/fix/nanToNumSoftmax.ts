@@ -8,7 +8,8 @@ import type { Fix } from './types';
 export const nanToNumSoftmax: Fix = {
   id: 'nan-to-num-softmax',
   title: 'Replace NaN by 0 after Softmax',
-  effect: 'Pad queries get attention output 0; real tokens are not touched as long as no NaN reaches their row by another way.',
+  effect:
+    'Pad queries get attention output 0; real tokens are not touched as long as no NaN reaches their row by another way.',
   plan(context) {
     const { graph } = context;
     const born = new Set(
@@ -17,7 +18,8 @@ export const nanToNumSoftmax: Fix = {
         .map((finding) => finding.node),
     );
     if (born.size === 0) return { applies: false, reason: 'No NaN is born in a Softmax.' };
-    if (graph.opset < 9) return { applies: false, reason: `IsNaN does not exist in opset ${String(graph.opset)}; it needs 9 or newer.` };
+    if (graph.opset < 9)
+      return { applies: false, reason: `IsNaN does not exist in opset ${String(graph.opset)}; it needs 9 or newer.` };
     const plan = new EditPlan(graph, 'nan-to-num-softmax');
     // All attention layers, not only the one where NaN was born first: later ones would give birth in turn.
     for (const site of context.sites) {
@@ -28,6 +30,10 @@ export const nanToNumSoftmax: Fix = {
       plan.insert(site.softmax.index + 1, [zero, test, clean]);
       plan.replace(probabilities, outputOf(clean), readersOf(graph, probabilities));
     }
-    return { applies: true, edits: plan.edits, note: `Adds a guard after ${String(context.sites.length)} Softmax nodes.` };
+    return {
+      applies: true,
+      edits: plan.edits,
+      note: `Adds a guard after ${String(context.sites.length)} Softmax nodes.`,
+    };
   },
 };

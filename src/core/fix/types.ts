@@ -16,7 +16,11 @@ export interface FixContext {
 }
 
 export type FixPlan =
-  | { readonly applies: true; readonly edits: readonly GraphEdit[]; /** What it does here, for the preview. */ readonly note: string }
+  | {
+      readonly applies: true;
+      readonly edits: readonly GraphEdit[];
+      /** What it does here, for the preview. */ readonly note: string;
+    }
   | { readonly applies: false; readonly reason: string };
 
 /** A graph edit with a precondition. The inverse is `invert(plan.edits)`. */

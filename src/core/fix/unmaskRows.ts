@@ -23,18 +23,29 @@ export const unmaskRows: Fix = {
       (finding) => finding.mechanism === 'fully-masked-row' || finding.evidence.bornAs === 'fully-masked-row',
     );
     if (!wanted) return { applies: false, reason: 'No row of any attention is fully masked in this batch.' };
-    if (graph.opset < 9) return { applies: false, reason: `Where does not exist in opset ${String(graph.opset)}; it needs 9 or newer.` };
-    if (masked.length === 0) return { applies: false, reason: 'The mask could not be followed from the scores to its source.' };
+    if (graph.opset < 9)
+      return { applies: false, reason: `Where does not exist in opset ${String(graph.opset)}; it needs 9 or newer.` };
+    if (masked.length === 0)
+      return { applies: false, reason: 'The mask could not be followed from the scores to its source.' };
     const plan = new EditPlan(graph, 'unmask-rows');
     const done = new Map<string, string>();
     for (const site of masked) {
       const step = site.masks[0];
       if (!step) continue;
       const axis = keyAxis(context, step);
-      const ok = axis !== null && (site.masks.length === 1 && spansKeys(context, step, axis) ? unmaskMask(context, plan, done, step, axis) : unmaskScores(context, plan, site, axis));
-      if (!ok) return { applies: false, reason: `The mask of ${site.softmax.name} has a form that this fix does not know.` };
+      const ok =
+        axis !== null &&
+        (site.masks.length === 1 && spansKeys(context, step, axis)
+          ? unmaskMask(context, plan, done, step, axis)
+          : unmaskScores(context, plan, site, axis));
+      if (!ok)
+        return { applies: false, reason: `The mask of ${site.softmax.name} has a form that this fix does not know.` };
     }
-    return { applies: true, edits: plan.edits, note: `Changes the mask of ${String(masked.length)} attention layers (${String(done.size)} distinct masks).` };
+    return {
+      applies: true,
+      edits: plan.edits,
+      note: `Changes the mask of ${String(masked.length)} attention layers (${String(done.size)} distinct masks).`,
+    };
   },
 };
 
@@ -51,7 +62,13 @@ function spansKeys(context: FixContext, step: MaskStep, axis: number): boolean {
   return (shape?.at(axis) ?? 1) > 1;
 }
 
-function unmaskMask(context: FixContext, plan: EditPlan, done: Map<string, string>, step: MaskStep, axis: number): boolean {
+function unmaskMask(
+  context: FixContext,
+  plan: EditPlan,
+  done: Map<string, string>,
+  step: MaskStep,
+  axis: number,
+): boolean {
   const { graph } = context;
   const reader = { node: step.node.outputs[0] ?? '', slot: step.node.inputs.indexOf(step.mask) };
   const known = done.get(step.mask);
@@ -98,6 +115,10 @@ function unmaskScores(context: FixContext, plan: EditPlan, site: AttentionSite, 
   const full = plan.op('Less', [row.output, outputOf(limit)]);
   const open = plan.op('Where', [outputOf(full), first.scores, masked]);
   plan.insert(site.softmax.index, [limit, ...row.nodes, full, open]);
-  plan.replace(masked, outputOf(open), readersOf(context.graph, masked).filter((reader) => reader.node === site.softmax.outputs[0]));
+  plan.replace(
+    masked,
+    outputOf(open),
+    readersOf(context.graph, masked).filter((reader) => reader.node === site.softmax.outputs[0]),
+  );
   return true;
 }

@@ -163,7 +163,8 @@ function capturedValues(proto: NodeProto): string[] {
       ...body.node.flatMap((node) => node.output),
     ]);
     for (const node of body.node) {
-      for (const name of [...node.input, ...capturedValues(node)]) if (name !== '' && !inner.has(name)) captured.add(name);
+      for (const name of [...node.input, ...capturedValues(node)])
+        if (name !== '' && !inner.has(name)) captured.add(name);
     }
     for (const output of body.output) if (!inner.has(output.name)) captured.add(output.name);
   }

@@ -95,8 +95,14 @@ export function encodeTensor(name: string, value: TensorData): TensorProto {
   });
 }
 
-export const int64Tensor = (name: string, values: readonly number[], dims: readonly number[] = [values.length]): TensorProto =>
-  encodeTensor(name, { dtype: 'int64', dims, data: BigInt64Array.from(values, BigInt) });
+export const int64Tensor = (
+  name: string,
+  values: readonly number[],
+  dims: readonly number[] = [values.length],
+): TensorProto => encodeTensor(name, { dtype: 'int64', dims, data: BigInt64Array.from(values, BigInt) });
 
-export const float32Tensor = (name: string, values: readonly number[], dims: readonly number[] = [values.length]): TensorProto =>
-  encodeTensor(name, { dtype: 'float32', dims, data: Float32Array.from(values) });
+export const float32Tensor = (
+  name: string,
+  values: readonly number[],
+  dims: readonly number[] = [values.length],
+): TensorProto => encodeTensor(name, { dtype: 'float32', dims, data: Float32Array.from(values) });

@@ -20,7 +20,12 @@ import type { AxesOfGraph } from '../onnx/axes/infer';
 import type { TensorAxes } from '../onnx/axes/types';
 import { keptAxes } from './fold';
 
-export const node = (op: string, inputs: readonly string[], outputs: readonly string[], attributes: Record<string, number | readonly number[]> = {}): NodeProto =>
+export const node = (
+  op: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Record<string, number | readonly number[]> = {},
+): NodeProto =>
   create(NodeProtoSchema, {
     opType: op,
     name: outputs[0] ?? '',
@@ -94,7 +99,9 @@ export function withDeclaredShapes(model: ModelProto, facts: ReadonlyMap<string,
 }
 
 function tensorType(elemType: number, shape: readonly number[]): TypeProto {
-  const dim = shape.map((size) => create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }));
+  const dim = shape.map((size) =>
+    create(TensorShapeProto_DimensionSchema, { value: { case: 'dimValue', value: BigInt(size) } }),
+  );
   return create(TypeProtoSchema, { value: { case: 'tensorType', value: { elemType, shape: { dim } } } });
 }
 
@@ -154,7 +161,12 @@ export const isFloat = (dtype: string): boolean => floats.has(dtype);
  * engine then runs each as soon as its value exists and frees the value, which keeps peak memory as plain
  * (FACTS: reverse 1.11 × the plain run, ordinary order 1.30 × and 2.8 × its memory).
  */
-export function probed(graph: Graph, values: readonly string[], axesOf: AxesOfGraph, facts: ReadonlyMap<string, ValueFacts>): ProbedModel {
+export function probed(
+  graph: Graph,
+  values: readonly string[],
+  axesOf: AxesOfGraph,
+  facts: ReadonlyMap<string, ValueFacts>,
+): ProbedModel {
   const prefix = freshPrefix(graph);
   const axesAsInput = graph.opset >= 13;
   const nodes: NodeProto[] = [];
@@ -204,7 +216,8 @@ export function probed(graph: Graph, values: readonly string[], axesOf: AxesOfGr
   };
 }
 
-const neighbours = (axes: readonly number[]): boolean => axes.every((axis, i) => i === 0 || axis === (axes[i - 1] ?? 0) + 1);
+const neighbours = (axes: readonly number[]): boolean =>
+  axes.every((axis, i) => i === 0 || axis === (axes[i - 1] ?? 0) + 1);
 
 /** A prefix that no name of the model starts with. */
 export function freshPrefix(graph: Graph, wish = '__nanoscope'): string {
@@ -216,7 +229,10 @@ export function freshPrefix(graph: Graph, wish = '__nanoscope'): string {
 }
 
 /** Every shape of the graph, as small outputs, for those values that inference left open. */
-export function withShapes(graph: Graph, values: readonly string[]): { readonly model: ModelProto; readonly outputs: ReadonlyMap<string, string> } {
+export function withShapes(
+  graph: Graph,
+  values: readonly string[],
+): { readonly model: ModelProto; readonly outputs: ReadonlyMap<string, string> } {
   const prefix = freshPrefix(graph);
   const outputs = new Map(values.map((value, i) => [value, `${prefix}shape_${String(i)}`]));
   const nodes = [...outputs].reverse().map(([value, output]) => node('Shape', [value], [output]));

@@ -43,7 +43,8 @@ export function isNaNAt(flags: Flags, sample: number, position: number): boolean
 /** Any NaN in the sample (in the whole tensor when it has no batch axis). */
 export function isNaNInSample(flags: Flags, sample: number): boolean {
   const row = flags.perSample ? sample : 0;
-  for (let p = 0; p < flags.positions; p += 1) if (((flags.bits[row * flags.positions + p] ?? 0) & NAN) !== 0) return true;
+  for (let p = 0; p < flags.positions; p += 1)
+    if (((flags.bits[row * flags.positions + p] ?? 0) & NAN) !== 0) return true;
   return false;
 }
 

@@ -12,7 +12,16 @@ export interface ModulePlace {
   readonly stage: Stage;
 }
 
-const layerWords = new Set(['layers', 'layer', 'h', 'blocks', 'block', 'decoder_layers', 'encoder_layers', 'transformer_blocks']);
+const layerWords = new Set([
+  'layers',
+  'layer',
+  'h',
+  'blocks',
+  'block',
+  'decoder_layers',
+  'encoder_layers',
+  'transformer_blocks',
+]);
 const attentionWords = /^(self_attn|self_attention|selfattention|attn|attention|mha|attn1|mixer)$/i;
 const crossWords = /^(multihead_attn|crossattention|cross_attn|cross_attention|encoder_attn|encdecattention|attn2)$/i;
 const attentionNorms =
@@ -20,7 +29,8 @@ const attentionNorms =
 const crossNorms = /^(encoder_attn_layer_norm|ln_cross_attn|cross_attn_layer_norm)$/i;
 const mlpNorms =
   /^(post_attention_layernorm|ln2|ln_2|norm2|norm3|ffn_norm|mlp_norm|layernorm_after|layer_norm2|ln_mlp|pre_feedforward_layernorm|final_layer_norm)$/i;
-const mlpWords = /^(mlp|ffn|feed_forward|feedforward|linear1|linear2|fc1|fc2|moe|block_sparse_moe|intermediate|output|densereludense|ff)$/i;
+const mlpWords =
+  /^(mlp|ffn|feed_forward|feedforward|linear1|linear2|fc1|fc2|moe|block_sparse_moe|intermediate|output|densereludense|ff)$/i;
 const embedWords = /^(emb|embed\w*|wte|word_embeddings|tok_embeddings|token_embedding|shared)$/i;
 const positionEmbedWords = /^(embed_positions|position_embeddings|wpe|pos\w*|token_type_embeddings)$/i;
 const finalNorms = /^(norm|ln_f|lnf|final_norm|final_layernorm|final_layer_norm|layer_norm|layernorm|ln_final)$/i;
@@ -59,7 +69,13 @@ function stageOf(path: readonly string[]): ModulePlace {
     // The innermost word decides: `embeddings.LayerNorm` is a norm of the embedding, not the embedding itself.
     for (let i = path.length - 1; i >= 0; i -= 1) {
       const word = path[i] ?? '';
-      const stage = embedWords.test(word) ? 'embed' : headWords.test(word) ? 'logits' : finalNorms.test(word) ? 'final-norm' : null;
+      const stage = embedWords.test(word)
+        ? 'embed'
+        : headWords.test(word)
+          ? 'logits'
+          : finalNorms.test(word)
+            ? 'final-norm'
+            : null;
       if (stage === 'final-norm' && path.slice(0, i).some((outer) => embedWords.test(outer))) {
         return { module: join(i + 1), layer: null, block: null, stage: 'other' };
       }
@@ -73,14 +89,21 @@ function stageOf(path: readonly string[]): ModulePlace {
   if (layerWords.has(path[from] ?? '') && /^\d+$/.test(path[from + 1] ?? '')) from += 2;
   for (let i = from; i < path.length; i += 1) {
     const word = path[i] ?? '';
-    const place = (stage: Stage, block: Block | null, end = i + 1): ModulePlace => ({ module: join(end), layer, block, stage });
+    const place = (stage: Stage, block: Block | null, end = i + 1): ModulePlace => ({
+      module: join(end),
+      layer,
+      block,
+      stage,
+    });
     if (crossWords.test(word)) return place('attention', 'cross');
     if (attentionWords.test(word)) {
       // BERT keeps its residual and norm in `attention.output`.
       const norm = path.findIndex((inner, k) => k > i && normWord.test(inner));
       if (norm !== -1 && /^output$/i.test(path[norm - 1] ?? '')) return place('attn-norm', 'self', norm + 1);
       if (/^output$/i.test(path[i + 1] ?? '')) {
-        return path.length > i + 2 ? place('attention', 'self') : { module: join(i + 2), layer, block: 'self', stage: 'other' };
+        return path.length > i + 2
+          ? place('attention', 'self')
+          : { module: join(i + 2), layer, block: 'self', stage: 'other' };
       }
       return place('attention', 'self');
     }
@@ -88,7 +111,8 @@ function stageOf(path: readonly string[]): ModulePlace {
     if (crossNorms.test(word)) return place('attn-norm', 'cross');
     if (mlpNorms.test(word)) return place('mlp-norm', null);
     if (/^output$/i.test(word) && normWord.test(path[i + 1] ?? '')) return place('mlp-norm', null, i + 2);
-    if (/^output$/i.test(word) && path.length === i + 1) return { module: join(i + 1), layer, block: null, stage: 'other' };
+    if (/^output$/i.test(word) && path.length === i + 1)
+      return { module: join(i + 1), layer, block: null, stage: 'other' };
     if (mlpWords.test(word)) return place('mlp', null);
   }
   return { module: join(at + 1), layer, block: null, stage: 'layer' };

@@ -54,7 +54,8 @@ export function tableSites(graph: Graph, axes: AxesOfGraph, isFloat: (value: str
   addEnds(graph, axes, isFloat, merged);
   const portOrder = { in: 0, out: 1 };
   return merged.sort(
-    (a, b) => a.order - b.order || stages.indexOf(a.stage) - stages.indexOf(b.stage) || portOrder[a.port] - portOrder[b.port],
+    (a, b) =>
+      a.order - b.order || stages.indexOf(a.stage) - stages.indexOf(b.stage) || portOrder[a.port] - portOrder[b.port],
   );
 }
 
@@ -82,7 +83,8 @@ function outOf(
       if (!leaves) continue;
       // A module may also hand on attention weights or a cache: the one with a token axis and no key axis is it.
       const rank = tokenRank(axes, value);
-      if (!best || rank > best.rank || (rank === best.rank && node.index >= best.node.index)) best = { value, node, rank };
+      if (!best || rank > best.rank || (rank === best.rank && node.index >= best.node.index))
+        best = { value, node, rank };
     }
   }
   return best;
@@ -95,7 +97,12 @@ function tokenRank(axes: AxesOfGraph, value: string): number {
 }
 
 /** The first activation that a module reads; masks and position tables come later in the order of nodes. */
-function intoOf(graph: Graph, axes: AxesOfGraph, nodes: readonly GraphNode[], isFloat: (value: string) => boolean): string | null {
+function intoOf(
+  graph: Graph,
+  axes: AxesOfGraph,
+  nodes: readonly GraphNode[],
+  isFloat: (value: string) => boolean,
+): string | null {
   const produced = new Set(nodes.flatMap((node) => node.outputs));
   for (const node of nodes) {
     if (node.op === 'Shape') continue;
@@ -111,7 +118,11 @@ function intoOf(graph: Graph, axes: AxesOfGraph, nodes: readonly GraphNode[], is
 function oneRowEach(sites: readonly Site[]): Site[] {
   const rows = new Map<string, Site>();
   for (const site of sites) {
-    const side = /(^|\.)decoder(\.|$)/.test(site.label) ? 'decoder' : /(^|\.)encoder(\.|$)/.test(site.label) ? 'encoder' : '';
+    const side = /(^|\.)decoder(\.|$)/.test(site.label)
+      ? 'decoder'
+      : /(^|\.)encoder(\.|$)/.test(site.label)
+        ? 'encoder'
+        : '';
     const id = [side, site.layer, site.block, site.stage, site.port].join(' ');
     const before = rows.get(id);
     const better = !before || (site.port === 'in' ? site.order < before.order : site.order > before.order);
@@ -136,7 +147,9 @@ const notable = new Set([
 
 function unnamed(graph: Graph, axes: AxesOfGraph, isFloat: (value: string) => boolean): Site[] {
   return graph.nodes
-    .filter((node) => notable.has(node.op) && !graph.isConstant(node.outputs[0] ?? '') && isFloat(node.outputs[0] ?? ''))
+    .filter(
+      (node) => notable.has(node.op) && !graph.isConstant(node.outputs[0] ?? '') && isFloat(node.outputs[0] ?? ''),
+    )
     .filter((node) => tokenRank(axes, node.outputs[0] ?? '') > 0)
     .slice(0, unnamedLimit)
     .map((node) => ({

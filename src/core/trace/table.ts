@@ -59,7 +59,12 @@ export function buildTable(input: TableInput): TableRow[] {
         ...common,
         axes: kind,
         samples: Array.from({ length: input.samples }, (_, sample) =>
-          sampleHealth(flags, sample, roles[sample] ?? '', input.figures.get(site.tensor)?.[flags.perSample ? sample : 0]),
+          sampleHealth(
+            flags,
+            sample,
+            roles[sample] ?? '',
+            input.figures.get(site.tensor)?.[flags.perSample ? sample : 0],
+          ),
         ),
       },
     ];

@@ -81,7 +81,9 @@ export function whyNotAlone(
       if (typeof size !== 'number' || !factor) continue;
       if (factor.kind === 'batch') copies = Math.max(copies, size);
       if (factor.kind === 'position' && (real[factor.sequence]?.length ?? 0) !== size) {
-        return { reason: `the model fixes ${spec.name} to ${String(size)} positions, so a sample without its padding does not fit` };
+        return {
+          reason: `the model fixes ${spec.name} to ${String(size)} positions, so a sample without its padding does not fit`,
+        };
       }
     }
   }

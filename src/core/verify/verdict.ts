@@ -19,13 +19,23 @@ export function verdictOf(outcome: Outcome): { readonly verdict: Verdict; readon
   }
   if (reference === 'none' || tolerance === null || diff === null) {
     const why = outcome.withoutReference ?? 'there is nothing to compare with';
-    return { verdict: 'unproven', reason: `No NaN is left at real tokens, but nothing says what the right numbers are: ${why}.` };
+    return {
+      verdict: 'unproven',
+      reason: `No NaN is left at real tokens, but nothing says what the right numbers are: ${why}.`,
+    };
   }
   const equal = typeof diff === 'number' && diff <= tolerance;
   const figures = `largest difference ${show(diff)}, tolerance ${show(tolerance)}`;
-  if (!equal) return { verdict: 'hides', reason: `Real tokens differ from the ${reference} run (${figures}): the NaN is gone, the error is not.` };
+  if (!equal)
+    return {
+      verdict: 'hides',
+      reason: `Real tokens differ from the ${reference} run (${figures}): the NaN is gone, the error is not.`,
+    };
   if (nanAfter > 0) {
-    return { verdict: 'partial', reason: `Real tokens equal the ${reference} run (${figures}); NaN is left at ${count(nanAfter, 'pad position')}.` };
+    return {
+      verdict: 'partial',
+      reason: `Real tokens equal the ${reference} run (${figures}); NaN is left at ${count(nanAfter, 'pad position')}.`,
+    };
   }
   return { verdict: 'heals', reason: `No NaN is left and real tokens equal the ${reference} run (${figures}).` };
 }

@@ -17,8 +17,16 @@ export const unknownBirth: BirthRule = {
             at: entry.at,
             values: entry.inputs,
           })) ?? [],
-        inputCounts: operands?.inputs.map(({ nan, posInf, negInf, elements }) => ({ nan, posInf, negInf, elements })) ?? [],
-        softmaxRow: rows?.example ? { length: rows.example.length, negInf: rows.example.negInf, posInf: rows.example.posInf, scores: rows.example.values } : null,
+        inputCounts:
+          operands?.inputs.map(({ nan, posInf, negInf, elements }) => ({ nan, posInf, negInf, elements })) ?? [],
+        softmaxRow: rows?.example
+          ? {
+              length: rows.example.length,
+              negInf: rows.example.negInf,
+              posInf: rows.example.posInf,
+              scores: rows.example.values,
+            }
+          : null,
       },
       explanation:
         `${where}: ${birth.node.op} gives NaN although nothing that it read was NaN` +

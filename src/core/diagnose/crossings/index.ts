@@ -22,8 +22,10 @@ const rules: Readonly<Record<CrossingMechanism, Explain>> = {
     `${where}: ${crossed.node.op} reduces over positions, and those at ${crossed.detail.nanRead} are NaN; the result is shared by all.`,
   elementwise: (crossed, where) =>
     `${where}: ${crossed.node.op} combines these positions with a value that is NaN (from positions ${crossed.detail.nanRead}).`,
-  residual: (crossed, where) => `${where}: clean + NaN = NaN where the residual is added (positions ${crossed.detail.nanRead}).`,
-  gather: (crossed, where) => `${where}: ${crossed.node.op} copies rows from positions ${crossed.detail.nanRead}, which are NaN.`,
+  residual: (crossed, where) =>
+    `${where}: clean + NaN = NaN where the residual is added (positions ${crossed.detail.nanRead}).`,
+  gather: (crossed, where) =>
+    `${where}: ${crossed.node.op} copies rows from positions ${crossed.detail.nanRead}, which are NaN.`,
 };
 
 export function explainCrossing(crossed: Crossed, where: string): { evidence: Evidence; explanation: string } {

@@ -3,7 +3,16 @@ import { reshapeAxes } from './reshape';
 import type { AxisMap, RuleContext } from './rules';
 import { isElementwise, keepsElementOrder, ruleFor } from './rules';
 import type { Axis, TensorAxes } from './types';
-import { axisLabelled, axisSize, mergeAxis, otherAxes, positionPlace, sameAxes, unknownAxes, withoutKey } from './types';
+import {
+  axisLabelled,
+  axisSize,
+  mergeAxis,
+  otherAxes,
+  positionPlace,
+  sameAxes,
+  unknownAxes,
+  withoutKey,
+} from './types';
 
 /** Facts about a run that axes are followed with: concrete shapes, and integer tensors that choose rows. */
 export interface RunFacts {
@@ -129,7 +138,8 @@ function pullBack(node: GraphNode, out: TensorAxes, shape: readonly number[], ma
     const place = map[axis];
     const own = place === undefined || place < 0 ? undefined : out[place];
     if (!own || axisSize(own) !== size) return unknownAxes([size])[0] ?? [];
-    if (wholeOnly && own.some((factor) => factor.samples !== null || factor.positions !== null)) return unknownAxes([size])[0] ?? [];
+    if (wholeOnly && own.some((factor) => factor.samples !== null || factor.positions !== null))
+      return unknownAxes([size])[0] ?? [];
     return own;
   });
 }

@@ -6,7 +6,18 @@ import type { GraphNode } from '../graph';
 import { intAttribute, intsAttribute, stringAttribute } from '../graph';
 import { reshapeAxes } from './reshape';
 import type { Axis, Factor, TensorAxes } from './types';
-import { asKey, axisLabelled, isLabelled, mergeAxis, mergeOperands, other, otherAxes, positionPlace, unknown, unknownAxes } from './types';
+import {
+  asKey,
+  axisLabelled,
+  isLabelled,
+  mergeAxis,
+  mergeOperands,
+  other,
+  otherAxes,
+  positionPlace,
+  unknown,
+  unknownAxes,
+} from './types';
 
 /**
  * Where an input's axes go: a number per axis (−1 = consumed), or `layout` when the same elements come out in
@@ -155,7 +166,12 @@ const einsum: Rule = (context) => {
   const [left = '', given] = equation.split('->');
   const terms = left.split(',');
   const letters = terms.join('');
-  const right = given ?? [...new Set(letters)].filter((letter) => letters.split(letter).length === 2).sort().join('');
+  const right =
+    given ??
+    [...new Set(letters)]
+      .filter((letter) => letters.split(letter).length === 2)
+      .sort()
+      .join('');
   if (right.length !== shape.length || terms.length !== context.inputCount) return nothing(context);
   const out: Axis[] = [];
   let queryTerm = -1;
@@ -252,8 +268,12 @@ const slice: Rule = (context) => {
     const start = at === -1 ? undefined : starts?.[at];
     if (start === undefined) return [unknown(size)];
     const dim = inShape[i] ?? 0;
-    const first = step > 0 ? Math.min(start < 0 ? start + dim : start, dim) : Math.min(start < 0 ? start + dim : start, dim - 1);
-    return pick(axis, Array.from({ length: size }, (_, k) => Math.max(first, 0) + k * step));
+    const first =
+      step > 0 ? Math.min(start < 0 ? start + dim : start, dim) : Math.min(start < 0 ? start + dim : start, dim - 1);
+    return pick(
+      axis,
+      Array.from({ length: size }, (_, k) => Math.max(first, 0) + k * step),
+    );
   });
   return { outputs: [out], maps: context.node.inputs.map((_, i) => (i === 0 ? identityMap(axes) : [])) };
 };
@@ -268,7 +288,14 @@ const split: Rule = (context) => {
     const size = shape[axis] ?? 0;
     const begin = offset;
     offset += size;
-    return axes.map((own, k) => (k === axis ? pick(own, Array.from({ length: size }, (_, row) => begin + row)) : own));
+    return axes.map((own, k) =>
+      k === axis
+        ? pick(
+            own,
+            Array.from({ length: size }, (_, row) => begin + row),
+          )
+        : own,
+    );
   });
   return { outputs, maps: context.node.inputs.map((_, i) => (i === 0 ? identityMap(axes) : [])) };
 };
@@ -291,7 +318,8 @@ function joinAxes(parts: readonly Axis[]): Axis | null {
   const size = parts.reduce((sum, axis) => sum + axis.reduce((product, factor) => product * factor.size, 1), 0);
   const filled = parts.filter((axis) => axis.every((factor) => factor.size > 0));
   const labelled = filled.filter(axisLabelled);
-  if (labelled.length === 0) return filled.some((axis) => axis.some((factor) => factor.kind === 'unknown')) ? null : [other(size)];
+  if (labelled.length === 0)
+    return filled.some((axis) => axis.some((factor) => factor.kind === 'unknown')) ? null : [other(size)];
   const lead = labelled[0]?.[0];
   if (!lead || labelled.some((axis) => axis.length !== 1 || axis[0]?.kind !== lead.kind)) return null;
   const collect = (wanted: 'samples' | 'positions'): Int32Array =>
@@ -333,7 +361,8 @@ const gather: Rule = (context) => {
   const values = context.ints(1)?.map((value) => (value < 0 ? value + dim : value));
   const tracked = axisLabelled(gathered);
   let middle: TensorAxes = indices;
-  if (tracked && indices.length === 1) middle = [values ? pick(gathered, values) : [unknown(context.shape(1)?.[0] ?? 0)]];
+  if (tracked && indices.length === 1)
+    middle = [values ? pick(gathered, values) : [unknown(context.shape(1)?.[0] ?? 0)]];
   else if (tracked && indices.length > 1 && !indices.some(axisLabelled)) middle = unknownAxes(context.shape(1) ?? []);
   const dataMap = data.map((_, i) => {
     if (i < axis) return i;
@@ -404,7 +433,9 @@ const reduce: Rule = (context) => {
   const shape = context.outShape(0);
   if (!shape) return nothing(context);
   const given = context.inputCount > 1 ? context.ints(1) : intsAttribute(context.node, 'axes');
-  const reduced = new Set((given && given.length > 0 ? given : axes.map((_, i) => i)).map((axis) => normalise(axis, axes.length)));
+  const reduced = new Set(
+    (given && given.length > 0 ? given : axes.map((_, i) => i)).map((axis) => normalise(axis, axes.length)),
+  );
   if (!given && context.inputCount > 1 && context.node.inputs[1] !== '') return nothing(context);
   return reduceOver(context, axes, reduced, shape);
 };
@@ -561,7 +592,10 @@ const table: Record<string, Rule> = {
     const axes = context.axes(0);
     if (!shape) return nothing(context);
     const out = shape.map((size, i): Axis => (i < shape.length - 1 ? (axes[i] ?? [unknown(size)]) : [other(size)]));
-    return { outputs: [out], maps: context.node.inputs.map((_, i) => (i === 0 ? axes.map((_a, k) => (k < axes.length - 1 ? k : -1)) : [])) };
+    return {
+      outputs: [out],
+      maps: context.node.inputs.map((_, i) => (i === 0 ? axes.map((_a, k) => (k < axes.length - 1 ? k : -1)) : [])),
+    };
   },
   Gemm: gemm,
   Einsum: einsum,
@@ -587,7 +621,10 @@ const table: Record<string, Rule> = {
   SkipSimplifiedLayerNormalization: skipNorm,
   CumSum: (context) => {
     const axes = context.axes(0);
-    return { outputs: [axes], maps: [axes.map((axis, i) => (axisLabelled(axis) && i === (context.ints(1)?.[0] ?? -1) ? -1 : i)), []] };
+    return {
+      outputs: [axes],
+      maps: [axes.map((axis, i) => (axisLabelled(axis) && i === (context.ints(1)?.[0] ?? -1) ? -1 : i)), []],
+    };
   },
   Trilu: sameAsFirst,
   RotaryEmbedding: sameAsFirst,
@@ -601,7 +638,9 @@ const table: Record<string, Rule> = {
   OneHot: oneHot,
 };
 for (const op of elementwiseOps.split(' ')) table[op] = elementwise;
-for (const op of 'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp'.split(' ')) {
+for (const op of 'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp'.split(
+  ' ',
+)) {
   table[op] = reduce;
 }
 

@@ -26,7 +26,12 @@ export interface Operands {
     readonly inputs: readonly (JsonNumber | null)[];
   }[];
   /** Per input: how many of its elements are NaN, +Inf, −Inf. */
-  readonly inputs: readonly { readonly nan: number; readonly posInf: number; readonly negInf: number; readonly elements: number }[];
+  readonly inputs: readonly {
+    readonly nan: number;
+    readonly posInf: number;
+    readonly negInf: number;
+    readonly elements: number;
+  }[];
 }
 
 /** @param tensors the output first, then the inputs. */

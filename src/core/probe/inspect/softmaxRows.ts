@@ -80,7 +80,9 @@ export function softmaxRows(tensor: TensorData, params: SoftmaxRowsParams): Soft
         negInf,
         posInf,
         nan,
-        values: Array.from({ length: Math.min(length, shownValues) }, (_, k) => jsonNumber(values[start + k * stride] ?? 0)),
+        values: Array.from({ length: Math.min(length, shownValues) }, (_, k) =>
+          jsonNumber(values[start + k * stride] ?? 0),
+        ),
       };
     }
   }
@@ -108,4 +110,3 @@ export function cellTable(params: Pick<SoftmaxRowsParams, 'cell' | 'axes'>): (in
     return params.cell[at] ?? -1;
   };
 }
-
