@@ -44,7 +44,7 @@ async function chooseMask(
   const file = { label: `$(file) ${vscode.l10n.t('Use an inputs file…')}`, name: null };
   const line = { label: '', kind: vscode.QuickPickItemKind.Separator, name: null };
   const chosen = await vscode.window.showQuickPick(
-    [...inputs.map((name) => ({ label: plainText(name, 200), name })), line, file],
+    [...likelyFirst(inputs).map((name) => ({ label: plainText(name, 200), name })), line, file],
     {
       title: plainText(problem.message),
       placeHolder: vscode.l10n.t('Which input says what is padding?'),
@@ -74,6 +74,11 @@ async function chooseMask(
     { title: chosen.label, placeHolder: vscode.l10n.t('What does this mask say?'), ignoreFocusOut: true },
   );
   return polarity ? { mask: `${chosen.name}${polarity.suffix}` } : undefined;
+}
+
+/** Names only order the list; what is chosen is up to the person. */
+function likelyFirst(inputs: readonly string[]): readonly string[] {
+  return [...inputs].sort((a, b) => Number(/mask/i.test(b)) - Number(/mask/i.test(a)));
 }
 
 function startFolder(subject: Subject): vscode.Uri | undefined {
