@@ -51,7 +51,7 @@ function emptyView(page: PanelPage, state: PanelState): TemplateResult {
           </p>`
     }
     <p class="quiet">
-      Or right-click an <code>.onnx</code> file in the Explorer and choose <em>NaNoscope: Diagnose</em>.
+      Or right-click an <code>.onnx</code> file in the Explorer and choose <em>Diagnose with NaNoscope</em>.
     </p>
   </section>`;
 }
