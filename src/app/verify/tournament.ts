@@ -17,8 +17,11 @@ import { encode } from '../measure/facts';
 import type { Measurement } from '../measure/measure';
 import type { ReferenceRun } from './reference';
 
-/** Runs per model for the cost; the median of ratios of neighbouring runs. */
-const pairs = 3;
+/**
+ * Pairs of runs for the cost: plain and fixed in turn, so that the machine's own ups and downs meet both. Slow models
+ * scatter less and get fewer.
+ */
+const pairsFor = (runMs: number): number => (runMs > 1000 ? 1 : runMs > 100 ? 3 : 9);
 
 /** An edited copy of the model; the original is not changed. */
 export function edited(proto: ModelProto, edits: Parameters<typeof applyEdits>[1]): ModelProto {
@@ -136,7 +139,7 @@ async function tryFix(
     if (found.topSame !== null) topTokenSame = (topTokenSame ?? true) && found.topSame;
   }
   const ratios: number[] = [];
-  for (let i = 0; i < pairs; i += 1) {
+  for (let i = 0; i < pairsFor(run.runMs); i += 1) {
     const before = await job.run({ session: plain, feeds, fetch: [] });
     const after = await job.run({ session, feeds, fetch: [] });
     ratios.push(after.runMs / before.runMs);
@@ -155,7 +158,7 @@ async function tryFix(
     ...verdictOf({ ...outcome, withoutReference: reference.reason }),
     ...outcome,
     topTokenSame,
-    costRatio: Math.round((ratios.sort((a, b) => a - b)[Math.floor(pairs / 2)] ?? 1) * 100) / 100,
+    costRatio: Math.round((ratios.sort((a, b) => a - b)[Math.floor(ratios.length / 2)] ?? 1) * 100) / 100,
     edits: plan.edits.length,
   };
 }

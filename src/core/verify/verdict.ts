@@ -42,6 +42,10 @@ export function verdictOf(outcome: Outcome): { readonly verdict: Verdict; readon
 
 const rank: Readonly<Record<Verdict, number>> = { heals: 0, partial: 1, unproven: 2, hides: 3, fails: 4, declines: 5 };
 
+/** Run times of small models scatter: only a cost that is half as much again counts as higher. */
+const costStep = (ratio: number | null): number =>
+  ratio === null ? Infinity : Math.max(0, Math.floor(Math.log(ratio) / Math.log(1.5)));
+
 /** Best first: verdict, difference of real tokens, NaN left, cost. */
 export function rankFixes(results: readonly FixResult[]): FixResult[] {
   const number = (value: JsonNumber | null): number => (typeof value === 'number' ? value : Infinity);
@@ -50,7 +54,7 @@ export function rankFixes(results: readonly FixResult[]): FixResult[] {
       rank[a.verdict] - rank[b.verdict] ||
       number(a.realMaxAbsDiff) - number(b.realMaxAbsDiff) ||
       (a.nanAfter ?? Infinity) - (b.nanAfter ?? Infinity) ||
-      (a.costRatio ?? Infinity) - (b.costRatio ?? Infinity),
+      costStep(a.costRatio) - costStep(b.costRatio),
   );
 }
 

@@ -196,7 +196,7 @@ const einsum: Rule = (context) => {
     }
     out.push(best);
   }
-  return { outputs: [out], maps: terms.map((term) => [...term].map((letter) => right.indexOf(letter))) };
+  return { outputs: [out], maps: terms.map((term) => Array.from(term, (letter) => right.indexOf(letter))) };
 };
 
 /** Rows of `axis` chosen by number: batch and position remember which they were. */

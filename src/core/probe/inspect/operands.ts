@@ -55,7 +55,7 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
       at,
       inputs: inputs.map((input, k) => {
         const index = broadcastIndex(at, input.dims);
-        return index === null ? null : jsonNumber(Number(inputValues[k]?.[index] ?? NaN));
+        return index === null ? null : jsonNumber(inputValues[k]?.[index] ?? NaN);
       }),
     });
   }
