@@ -6,9 +6,8 @@ import type { Site } from '../../core/trace/sites';
 import { elementCount } from '../../core/tensor';
 import type { EngineJob } from '../ports';
 import { cellParams } from './cellParams';
-import { encode, measuring } from './facts';
+import { encode, feedsOf, measuring } from './facts';
 import type { Measurement } from './measure';
-import { feedsOf } from './measure';
 
 /** Tensors held at once for inspection; more sites than fit are measured in several runs. */
 const bytesPerRun = 256 * 1024 * 1024;

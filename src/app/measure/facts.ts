@@ -1,13 +1,12 @@
 /** Step one: what the engine knows of every value (type, shape) once the batch's shapes are fixed. */
-import { toBinary } from '@bufbuild/protobuf';
-import { ModelProtoSchema } from 'onnx-buf';
 import type { ModelProto } from 'onnx-buf';
 import { Graph } from '../../core/onnx/graph';
+import { modelBytes } from '../../core/onnx/modelBytes';
 import type { RunFacts } from '../../core/onnx/axes/infer';
 import type { ValueFacts } from '../../core/probe/instrument';
-import { extended, withDeclaredShapes, withInputShapes, withShapes } from '../../core/probe/instrument';
+import { extended, extract, withDeclaredShapes, withInputShapes, withShapes } from '../../core/probe/instrument';
 import type { TensorData } from '../../core/tensor';
-import type { EngineJob, SessionOptions } from '../ports';
+import type { EngineJob, SessionInfo, SessionOptions } from '../ports';
 
 export interface Facts extends RunFacts {
   readonly values: ReadonlyMap<string, ValueFacts>;
@@ -28,7 +27,13 @@ export const measuring = (target: Pick<Target, 'externalDataFolder'>): SessionOp
   externalDataFolder: target.externalDataFolder,
 });
 
-export const encode = (model: ModelProto): Uint8Array => toBinary(ModelProtoSchema, model);
+export const encode = modelBytes;
+
+/** A part of a graph may not read every input of it. */
+export function feedsOf(session: SessionInfo, target: Pick<Target, 'inputs'>): Record<string, TensorData> {
+  const read = new Set(session.inputs.map((input) => input.name));
+  return Object.fromEntries(Object.entries(target.inputs).filter(([name]) => read.has(name)));
+}
 
 /** Integer tensors larger than this are not read back to follow rows by; their axes then stay unknown. */
 const largestIndexTensor = 1 << 20;
@@ -68,12 +73,13 @@ export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts
     );
   });
   if (open.length > 0 || readable.length > 0) {
-    const shaped = withShapes(new Graph(withDeclaredShapes(fixed, values)), open);
+    const part = extract(new Graph(withDeclaredShapes(fixed, values)), [...open, ...readable]);
+    const shaped = withShapes(new Graph(part), open);
     const model = extended(shaped.model, { outputs: readable });
     const survey = await job.createSession(encode(model), measuring(target));
     const { tensors } = await job.run({
       session: survey.id,
-      feeds: target.inputs,
+      feeds: feedsOf(survey, target),
       fetch: [...shaped.outputs.values(), ...readable],
     });
     await job.release(survey.id);

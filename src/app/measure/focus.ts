@@ -16,9 +16,8 @@ import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
 import { NAN } from '../../core/trace/health';
 import type { EngineJob } from '../ports';
 import { cellParams } from './cellParams';
-import { encode, measuring } from './facts';
+import { encode, feedsOf, measuring } from './facts';
 import type { Measurement } from './measure';
-import { feedsOf } from './measure';
 
 /** Elements shown per birth, and how much may be held at once to look at them. */
 const shownElements = 3;

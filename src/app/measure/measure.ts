@@ -21,9 +21,9 @@ import { extended, extract, isFloat, probed } from '../../core/probe/instrument'
 import type { AnyInspection } from '../../core/probe/inspectors';
 import type { TensorData } from '../../core/tensor';
 import type { Flags } from '../../core/trace/health';
-import type { EngineJob, SessionInfo } from '../ports';
+import type { EngineJob } from '../ports';
 import type { Facts, Target } from './facts';
-import { encode, gatherFacts, measuring } from './facts';
+import { encode, feedsOf, gatherFacts, measuring } from './facts';
 
 /** What is known before the screening run. */
 export interface Prepared {
@@ -146,12 +146,6 @@ function inGroups(values: readonly string[]): string[][] {
   const groups: string[][] = [];
   for (let i = 0; i < values.length; i += probesPerSession) groups.push(values.slice(i, i + probesPerSession));
   return groups;
-}
-
-/** A part of a graph may not read every input of it. */
-export function feedsOf(session: SessionInfo, target: Target): Record<string, TensorData> {
-  const read = new Set(session.inputs.map((input) => input.name));
-  return Object.fromEntries(Object.entries(target.inputs).filter(([name]) => read.has(name)));
 }
 
 function inputFlags(axes: TensorAxes, values: ArrayLike<number>, grid: Grid): Flags {

@@ -10,9 +10,9 @@ import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
 import type { Graph } from '../../core/onnx/graph';
 import { extract } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
-import { encode, measuring } from './facts';
+import { encode, feedsOf, measuring } from './facts';
 import type { Prepared } from './measure';
-import { feedsOf, maskInspections } from './measure';
+import { maskInspections } from './measure';
 
 /** A mask input and which element of it marks a real token. */
 export interface MaskReading {

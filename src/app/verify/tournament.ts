@@ -1,8 +1,9 @@
 /** Every fix that applies is run on the same padded batch and compared with the reference. */
 import { clone } from '@bufbuild/protobuf';
-import { ModelProtoSchema } from 'onnx-buf';
+import { NodeProtoSchema } from 'onnx-buf';
 import type { ModelProto } from 'onnx-buf';
 import { applyEdits } from '../../core/onnx/edit';
+import { graphOf } from '../../core/onnx/graph';
 import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
 import type { FixResult, JsonNumber } from '../../core/report';
 import { fixes } from '../../core/fix/index';
@@ -23,9 +24,30 @@ import type { ReferenceRun } from './reference';
  */
 const pairsFor = (runMs: number): number => (runMs > 1000 ? 1 : runMs > 100 ? 3 : 9);
 
-/** An edited copy of the model; the original is not changed. */
+/** An edited copy of the model; the original is not changed. What no edit names is shared with it. */
 export function edited(proto: ModelProto, edits: Parameters<typeof applyEdits>[1]): ModelProto {
-  const copy = clone(ModelProtoSchema, proto);
+  const graph = graphOf(proto);
+  const named = new Set(
+    edits.flatMap((edit) =>
+      edit.kind === 'replaceInput' || edit.kind === 'setAttribute'
+        ? [edit.node]
+        : edit.kind === 'replaceOutput'
+          ? [edit.from]
+          : [],
+    ),
+  );
+  const copy: ModelProto = {
+    ...proto,
+    metadataProps: [...proto.metadataProps],
+    graph: {
+      ...graph,
+      // Lists are changed in place, and so are nodes that an edit names; weights and all other nodes are shared.
+      node: graph.node.map((node) => (node.output.some((name) => named.has(name)) ? clone(NodeProtoSchema, node) : node)),
+      initializer: [...graph.initializer],
+      input: [...graph.input],
+      output: [...graph.output],
+    },
+  };
   applyEdits(copy, edits);
   return copy;
 }
