@@ -165,12 +165,7 @@ export interface SampleHealth {
 /** What the mechanism was proved with. Plain JSON; keys are stable per mechanism. */
 export type Evidence = Readonly<Record<string, EvidenceValue>>;
 export type EvidenceValue =
-  | JsonNumber
-  | string
-  | boolean
-  | null
-  | readonly EvidenceValue[]
-  | { readonly [key: string]: EvidenceValue };
+  JsonNumber | string | boolean | null | readonly EvidenceValue[] | { readonly [key: string]: EvidenceValue };
 
 export interface Finding {
   readonly tensor: string;
