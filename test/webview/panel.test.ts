@@ -342,7 +342,8 @@ describe('what is posted', () => {
     await page.locator('#lengths input').press('Enter');
     expect(await panel.posted()).toEqual([{ type: 'ready' }]);
     await type(page, 'lengths', '0 12,7');
-    expect(await page.locator('#lengths-problem').count()).toBe(0);
+    // The field takes its text in before the page is drawn again.
+    await expect.poll(() => page.locator('#lengths-problem').count()).toBe(0);
     await page.locator('#padding').click();
     await page.locator('#padding vscode-option', { hasText: 'right' }).click();
     await page.locator('#mask').click();
