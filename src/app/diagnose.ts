@@ -1,5 +1,5 @@
 /** The main job: model and batch in, report out. */
-import { paddingSide } from '../core/batch/roles';
+import { allReal, paddingSide } from '../core/batch/roles';
 import type { Batch } from '../core/batch/types';
 import { marksPadding } from '../core/batch/layout';
 import type { FixContext } from '../core/fix/types';
@@ -53,10 +53,11 @@ export async function runDiagnosis(
   const subject = await openSubject(deps.files, request.model);
   const { batch, prepared, masks } = await prepareBatch(job, deps, subject, request, progress);
   progress('Measuring every tensor', 0.3);
-  const measured = await screen(job, prepared);
-  const roles = rolesOf(batch, masks, prepared.inputAxes, measured.grid.samples, measured.grid.positions);
+  const screened = await screen(job, prepared);
+  const { grid } = screened;
+  const roles = rolesOf(batch, masks, prepared.inputAxes, grid.samples, grid.positions);
   progress('Looking closer at where NaN is born', 0.45);
-  const found = await findings(job, measured, roles.roles);
+  const { measured, ...found } = await findings(job, screened, roles.roles);
   const sites = tableSites(
     subject.graph,
     measured.axes,
@@ -173,7 +174,8 @@ function header(
 ): Pick<Report, 'model' | 'engine' | 'batch' | 'outputs'> {
   const { graph } = subject;
   const { grid } = measured;
-  const own = roles.roles[0] ?? [];
+  // A model without a position axis has one place per sample, and it is real.
+  const own = roles.roles[0] ?? allReal(grid.samples, 1);
   const memory = roles.roles[1];
   const layers = new Set(graph.nodes.map((node) => placeOfNode(node.name).layer).filter((layer) => layer !== null));
   return {
@@ -193,7 +195,7 @@ function header(
       inputs: Object.fromEntries(
         Object.entries(batch.inputs).map(([name, tensor]) => [name, { dtype: tensor.dtype, shape: tensor.dims }]),
       ),
-      rolesFrom: roles.from,
+      rolesFrom: roles.from === '' ? 'the model has no position axis' : roles.from,
       ...(memory ? { memory: { positions: grid.positions[1] ?? 0, roles: memory } } : {}),
     },
     outputs: graph.outputs.map((name) => {

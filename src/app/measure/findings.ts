@@ -4,6 +4,7 @@ import type { Contamination } from '../../core/diagnose/contamination';
 import { contaminate } from '../../core/diagnose/contamination';
 import { explainCrossing } from '../../core/diagnose/crossings/index';
 import { guardOf } from '../../core/diagnose/guarded';
+import type { Found } from '../../core/diagnose/newNaN';
 import { findNewNaN } from '../../core/diagnose/newNaN';
 import { crossings } from '../../core/diagnose/spread';
 import { positionsOf, whereText } from '../../core/diagnose/wording';
@@ -16,6 +17,7 @@ import { formatRanges } from '../../core/trace/ranges';
 import type { EngineJob } from '../ports';
 import { focus } from './focus';
 import type { Measurement } from './measure';
+import { confirmed } from './measure';
 
 export interface Findings {
   readonly origins: readonly Origin[];
@@ -23,15 +25,19 @@ export interface Findings {
   readonly silent: readonly SilentFinding[];
 }
 
-/** @param roles by sequence. */
+/**
+ * @param roles by sequence.
+ * @returns the findings and the measurement that they rest on: the one given, or a confirmed one where it spoke of
+ * NaN that is none.
+ */
 export async function findings(
   job: EngineJob,
-  measured: Measurement,
+  screened: Measurement,
   roles: readonly (readonly string[])[],
-): Promise<Findings> {
+): Promise<Findings & { readonly measured: Measurement }> {
+  const { measured, found, looks } = await confirmedBirths(job, screened);
   const { target, axes, flagsOf, grid } = measured;
   const { graph } = target;
-  const found = findNewNaN(graph, axes, flagsOf);
   const rolesFor = (flags: Flags): readonly string[] => roles[flags.sequence] ?? [];
   const place = (node: GraphNode | null, value: string, flags: Flags): Omit<Finding, 'evidence' | 'explanation'> => {
     const at = node ? placeOfNode(node.name) : null;
@@ -69,7 +75,6 @@ export async function findings(
       guard: null,
     });
   }
-  const looks = await focus(job, measured, found.births);
   for (const look of looks) {
     const { birth } = look;
     const positions = positionsOf(birth.cells, grid.samples);
@@ -111,6 +116,7 @@ export async function findings(
 
   const crossed = crossings(found.crossings, measured.sites, axes, flagsOf, (site) => measured.planesOf(site));
   return {
+    measured,
     origins: [...(leading ? [leading] : []), ...rest].map((candidate) => candidate.origin),
     spread: crossed.map((item): Crossing => {
       const where = whereText(positionsOf(item.cells, grid.samples), rolesFor(item.cells), 'position');
@@ -122,6 +128,22 @@ export async function findings(
     }),
     silent,
   };
+}
+
+/** Births, and the second look at each. A screen that a second look refutes is repeated with exact sums. */
+async function confirmedBirths(
+  job: EngineJob,
+  screened: Measurement,
+): Promise<{ measured: Measurement; found: Found; looks: Awaited<ReturnType<typeof focus>> }> {
+  const of = (measured: Measurement): Found => findNewNaN(measured.target.graph, measured.axes, measured.flagsOf);
+  const found = of(screened);
+  if (!screened.sawPosInf) {
+    const looks = await focus(job, screened, found.births);
+    if (looks.every((look) => (look.operands?.refutedCells ?? 0) === 0)) return { measured: screened, found, looks };
+  }
+  const measured = await confirmed(job, screened);
+  const exact = of(measured);
+  return { measured, found: exact, looks: await focus(job, measured, exact.births) };
 }
 
 /** NaN cells of a value per sample, for the outputs of the report. */

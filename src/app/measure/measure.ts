@@ -21,6 +21,7 @@ import { extended, extract, isFloat, probed } from '../../core/probe/instrument'
 import type { AnyInspection } from '../../core/probe/inspectors';
 import type { TensorData } from '../../core/tensor';
 import type { Flags } from '../../core/trace/health';
+import { hasNaN } from '../../core/trace/health';
 import type { EngineJob } from '../ports';
 import type { Facts, Target } from './facts';
 import { encode, feedsOf, gatherFacts, measuring } from './facts';
@@ -44,6 +45,10 @@ export interface Measurement extends Prepared {
   readonly keptOutputs: ReadonlyMap<string, string>;
   readonly runMs: number;
   readonly probes: number;
+  /** Every NaN flag stands for a NaN element; see `confirmed`. */
+  readonly exact: boolean;
+  /** The screen saw a row-sum of +Inf: beside −Inf, it would have looked like NaN. */
+  readonly sawPosInf: boolean;
 }
 
 export async function prepare(
@@ -82,20 +87,13 @@ export async function screen(job: EngineJob, prepared: Prepared): Promise<Measur
     if (own && isFloat(tensor.dtype)) flags.set(name, inputFlags(own, floatsOf(tensor), grid));
   }
   let probes = 0;
+  let sawPosInf = false;
   // All but the last group are run on the part of the graph that leads to them.
   const groups = inGroups(looked);
   for (const group of groups.slice(0, -1)) {
-    const part = new Graph(extract(graph, group));
-    const { model, probes: own } = probed(part, group, axes, facts.values);
-    const session = await job.createSession(encode(model), measuring(target));
-    const run = await job.run({
-      session: session.id,
-      feeds: feedsOf(session, target),
-      fetch: [...new Set(own.map((probe) => probe.output))],
-    });
-    await job.release(session.id);
-    collect(own, run.tensors);
-    probes += own.length;
+    const part = await sumsOf(job, prepared, group, false);
+    collect(part.probes, part.tensors);
+    probes += part.probes.length;
   }
   const measured = probed(graph, groups.at(-1) ?? [], axes, facts.values);
   const masks = maskInspections(sites, axes, facts, (value) => graph.constant(value)?.data[0]);
@@ -118,7 +116,10 @@ export async function screen(job: EngineJob, prepared: Prepared): Promise<Measur
   function collect(own: readonly Probe[], tensors: Readonly<Record<string, TensorData>>): void {
     for (const probe of own) {
       const tensor = tensors[probe.output];
-      if (tensor) flags.set(probe.value, foldFlags(prepared.cellsOf(probe.axes), floatsOf(tensor)));
+      if (!tensor) continue;
+      const sums = floatsOf(tensor);
+      flags.set(probe.value, foldFlags(prepared.cellsOf(probe.axes), sums));
+      for (let i = 0; i < sums.length && !sawPosInf; i += 1) sawPosInf = sums[i] === Infinity;
     }
   }
   const planes = new Map<MaskStep, MaskPlane>();
@@ -128,12 +129,64 @@ export async function screen(job: EngineJob, prepared: Prepared): Promise<Measur
   }
   return {
     ...prepared,
-    flagsOf: (value) => flags.get(value) ?? flags.get(probedAs(graph, axes, value)) ?? null,
+    flagsOf: flagsFrom(prepared, flags),
+    exact: false,
+    sawPosInf,
     planesOf: (site) => site.masks.flatMap((step) => planes.get(step) ?? []),
     keptOutputs: outputs,
     runMs: run.runMs,
     probes,
   };
+}
+
+const flagsFrom =
+  ({ target, axes }: Prepared, flags: ReadonlyMap<string, Flags>): FlagsOf =>
+  (value) =>
+    flags.get(value) ?? flags.get(probedAs(target.graph, axes, value)) ?? null;
+
+/** Runs the part of the graph that leads to `values` with a probe on each. */
+async function sumsOf(
+  job: EngineJob,
+  { target, axes, facts }: Prepared,
+  values: readonly string[],
+  exact: boolean,
+): Promise<{ readonly probes: readonly Probe[]; readonly tensors: Readonly<Record<string, TensorData>> }> {
+  const part = new Graph(extract(target.graph, values));
+  const { model, probes } = probed(part, values, axes, facts.values, { exact });
+  if (probes.length === 0) return { probes, tensors: {} };
+  const session = await job.createSession(encode(model), measuring(target));
+  const { tensors } = await job.run({
+    session: session.id,
+    feeds: feedsOf(session, target),
+    fetch: [...new Set(probes.map((probe) => probe.output))],
+  });
+  await job.release(session.id);
+  return { probes, tensors };
+}
+
+/**
+ * The screen again for every value that it suspects, with sums that cannot cancel. Costs a run; asked for when
+ * something speaks against the screen: a birth without a NaN element, or +Inf in a row.
+ */
+export async function confirmed(job: EngineJob, measured: Measurement): Promise<Measurement> {
+  const { graph } = measured.target;
+  const exact = new Map<string, Flags>();
+  const suspects = new Set<string>();
+  for (const node of graph.nodes) {
+    for (const value of node.outputs) {
+      const flags = value === '' ? null : measured.flagsOf(value);
+      if (flags && hasNaN(flags)) suspects.add(probedAs(graph, measured.axes, value));
+    }
+  }
+  for (const group of inGroups([...suspects])) {
+    const { probes, tensors } = await sumsOf(job, measured, group, true);
+    for (const probe of probes) {
+      const tensor = tensors[probe.output];
+      if (tensor) exact.set(probe.value, foldFlags(measured.cellsOf(probe.axes), floatsOf(tensor)));
+    }
+  }
+  const own = flagsFrom(measured, exact);
+  return { ...measured, flagsOf: (value) => own(value) ?? measured.flagsOf(value), exact: true };
 }
 
 /**

@@ -19,6 +19,8 @@ export interface OperandsParams {
 export interface Operands {
   /** NaN elements in the wanted cells. */
   readonly nanElements: number;
+  /** Wanted cells without any NaN element: a row-sum was NaN there, its elements are not. */
+  readonly refutedCells: number;
   readonly examples: readonly {
     readonly cell: number;
     readonly at: readonly number[];
@@ -37,17 +39,21 @@ export interface Operands {
 /** @param tensors the output first, then the inputs. */
 export function operands(tensors: readonly TensorData[], params: OperandsParams): Operands {
   const [output, ...inputs] = tensors;
-  if (!output) return { nanElements: 0, examples: [], inputs: [] };
+  if (!output) return { nanElements: 0, refutedCells: 0, examples: [], inputs: [] };
   const values = floatsOf(output);
   const inputValues = inputs.map(floatsOf);
   const cellOf = cellTable(params);
   const examples: Operands['examples'][number][] = [];
+  const unseen = params.wanted.slice();
   let nanElements = 0;
   for (let i = 0; i < values.length; i += 1) {
     if (!Number.isNaN(values[i])) continue;
     const cell = cellOf(i);
     if (cell >= 0 && params.wanted[cell] !== 1) continue;
     nanElements += 1;
+    // An element that belongs to no sample or position counts for all of them.
+    if (cell >= 0) unseen[cell] = 0;
+    else unseen.fill(0);
     if (examples.length >= params.limit) continue;
     const at = coordinates(i, output.dims);
     examples.push({
@@ -61,6 +67,7 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
   }
   return {
     nanElements,
+    refutedCells: unseen.reduce((count, wanted) => count + wanted, 0),
     examples,
     inputs: inputValues.map((data) => {
       let nan = 0;
