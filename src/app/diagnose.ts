@@ -55,7 +55,7 @@ export async function runDiagnosis(
   progress('Measuring every tensor', 0.3);
   const screened = await screen(job, prepared);
   const { grid } = screened;
-  const roles = rolesOf(batch, masks, prepared.inputAxes, grid.samples, grid.positions);
+  const roles = rolesOf(batch, masks, grid.samples, grid.positions);
   progress('Looking closer at where NaN is born', 0.45);
   const { measured, ...found } = await findings(job, screened, roles.roles);
   const sites = tableSites(

@@ -1,24 +1,35 @@
 /** Who is padding: asked of the graph, by flipping one key of the mask input and looking at what the scores see. */
+import { maskedBelow } from '../../core/diagnose/maskPlane';
 import type { MaskPlane } from '../../core/diagnose/maskPlane';
 import { kindOf, marksPadding } from '../../core/batch/layout';
 import { allReal, polarityFrom, polarityTrials, rolesFromMask, seenBy, trialMask } from '../../core/batch/roles';
 import type { Batch, InputSpec } from '../../core/batch/types';
 import type { MaskStep } from '../../core/diagnose/attentionSites';
 import { NanoscopeError } from '../../core/errors';
-import type { TensorAxes } from '../../core/onnx/axes/types';
-import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
+import { axisLabelled, batchPlace, keyPlace, positionPlace } from '../../core/onnx/axes/types';
+import { keepsElementOrder } from '../../core/onnx/axes/rules';
 import type { Graph } from '../../core/onnx/graph';
-import { extract } from '../../core/probe/instrument';
+import { floatsOf } from '../../core/probe/floats';
+import { extract, isFloat } from '../../core/probe/instrument';
+import type { TensorData } from '../../core/tensor';
 import type { EngineJob } from '../ports';
 import { encode, feedsOf, measuring } from './facts';
 import type { Prepared } from './measure';
 import { maskInspections } from './measure';
 
-/** A mask input and which element of it marks a real token. */
+/** A mask input and which of its elements mark real tokens. */
 export interface MaskReading {
   readonly input: string;
   readonly sequence: number;
   readonly real: 0 | 1;
+  /**
+   * `flag`: `real` against the other of 0 and 1. `additive`: 0 is real, very low values are not. `ids`: every id is
+   * real but `padId`.
+   */
+  readonly form: 'flag' | 'additive' | 'ids';
+  readonly padId?: number;
+  /** Places of batch and key in the input; −1 for no batch. */
+  readonly axes: { readonly batch: number; readonly position: number };
   /** `path`: seen in what the scores do; `name`: by convention only; `asked`: the person said so. */
   readonly by: 'path' | 'name' | 'asked';
 }
@@ -45,8 +56,9 @@ export function parseMaskOption(option: string, inputs: readonly InputSpec[]): {
 }
 
 /**
- * Mask inputs of the graph and their polarity.
+ * Mask inputs of the graph and what their elements mean.
  * @param asked what the person said; wins over everything.
+ * @throws NanoscopeError `mask-missing` when what was asked for cannot say who is padding.
  */
 export async function readMasks(
   job: EngineJob,
@@ -54,38 +66,110 @@ export async function readMasks(
   specs: readonly InputSpec[],
   asked: { input: string; inverted: boolean } | null,
 ): Promise<MaskReading[]> {
-  const { target, inputAxes } = prepared;
-  const { graph } = target;
-  const sequenceOf = (name: string): number => positionPlace(inputAxes.get(name) ?? [])?.factor.sequence ?? 0;
+  const { graph, inputs } = prepared.target;
   const readings: MaskReading[] = [];
-  if (asked)
-    readings.push({ input: asked.input, sequence: sequenceOf(asked.input), real: asked.inverted ? 0 : 1, by: 'asked' });
+  if (asked) {
+    const candidate = candidateOf(prepared, asked.input);
+    if (!candidate) {
+      throw new NanoscopeError(
+        'mask-missing',
+        `The input "${asked.input}" cannot be the mask: it has no axis of positions for every sample.`,
+        'Name an input with one element per sample and position, such as attention_mask.',
+      );
+    }
+    const form = looksAdditive(inputs[asked.input]) ? 'additive' : 'flag';
+    readings.push({ ...candidate, real: (form === 'additive') !== asked.inverted ? 0 : 1, form, by: 'asked' });
+  }
   const steps = prepared.sites.flatMap((site) => site.masks);
-  const candidates = specs.filter((spec) => {
-    const own = inputAxes.get(spec.name);
-    return (
-      own?.length === 2 &&
-      positionPlace(own) !== null &&
-      !readings.some((known) => known.sequence === sequenceOf(spec.name))
-    );
-  });
-  // Masks first: ids reach the scores too when the model makes its mask from them.
-  const ordered = [...candidates].sort((a, b) => Number(kindOf(b) === 'mask') - Number(kindOf(a) === 'mask'));
-  for (const spec of ordered) {
-    if (readings.some((known) => known.sequence === sequenceOf(spec.name))) continue;
+  const kindRank = (spec: InputSpec): number => ['mask', 'ids'].indexOf(kindOf(spec)) + 1 || 3;
+  // Masks first: ids reach the scores too when the model makes its mask from them. Those of keys alone before those
+  // that hold a query axis beside.
+  const ordered = specs
+    .flatMap((spec) => {
+      const candidate = candidateOf(prepared, spec.name);
+      return candidate && !['cache', 'cache-flag', 'positions'].includes(kindOf(spec)) ? [{ spec, candidate }] : [];
+    })
+    .sort((a, b) => kindRank(a.spec) - kindRank(b.spec) || (a.spec.dims?.length ?? 0) - (b.spec.dims?.length ?? 0));
+  for (const { spec, candidate } of ordered) {
+    if (readings.some((known) => known.sequence === candidate.sequence)) continue;
     const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
-    const real = reached.length === 0 ? null : await tryPolarity(job, prepared, spec.name, reached);
-    if (real !== null) readings.push({ input: spec.name, sequence: sequenceOf(spec.name), real, by: 'path' });
+    const found = reached.length === 0 ? null : await tryForms(job, prepared, candidate, spec, reached);
+    if (found) readings.push({ ...candidate, ...found, by: 'path' });
     else if (kindOf(spec) === 'mask') {
-      readings.push({
-        input: spec.name,
-        sequence: sequenceOf(spec.name),
-        real: marksPadding(spec.name) ? 0 : 1,
-        by: 'name',
-      });
+      const form = looksAdditive(inputs[spec.name]) ? 'additive' : 'flag';
+      const real = form === 'additive' || marksPadding(spec.name) ? 0 : 1;
+      readings.push({ ...candidate, real, form, by: 'name' });
     }
   }
   return readings;
+}
+
+type Candidate = Pick<MaskReading, 'input' | 'sequence' | 'axes'>;
+
+/** An input that says something about every key of every sample: as its names say, or as the graph reads it. */
+function candidateOf({ inputAxes, axes, grid }: Prepared, input: string): Candidate | null {
+  const own = axes.of(input) ?? inputAxes.get(input);
+  const position = own ? (keyPlace(own) ?? positionPlace(own)) : null;
+  if (!own || !position || own[position.axis]?.length !== 1) return null;
+  const batch = batchPlace(own);
+  // A causal mask is the same for all samples and says nothing of any.
+  if (!batch && (grid.samples > 1 || own.filter(axisLabelled).length > 1)) return null;
+  return {
+    input,
+    sequence: position.factor.sequence,
+    axes: { batch: batch?.axis ?? -1, position: position.axis },
+  };
+}
+
+/** Whether a float input holds what only an additive mask does. */
+const looksAdditive = (tensor: TensorData | undefined): boolean =>
+  tensor !== undefined && isFloat(tensor.dtype) && Array.from(floatsOf(tensor)).some((value) => value < maskedBelow);
+
+/** 0 and 1 first; then what else an input of this type may hold. */
+async function tryForms(
+  job: EngineJob,
+  prepared: Prepared,
+  candidate: Candidate,
+  spec: InputSpec,
+  steps: readonly MaskStep[],
+): Promise<Pick<MaskReading, 'form' | 'real' | 'padId'> | null> {
+  const attempt = (values: readonly [number, number]): Promise<0 | 1 | null> =>
+    tryPolarity(job, prepared, candidate, steps, values);
+  if (kindOf(spec) === 'ids') {
+    const compared = comparedWith(prepared.target.graph, spec.name);
+    for (const padId of compared.length > 0 ? compared : [0]) {
+      // An id that the model compares with nothing.
+      let token = 1;
+      while (token === padId || compared.includes(token)) token += 1;
+      if ((await attempt([padId, token])) === 1) return { form: 'ids', real: 1, padId };
+    }
+  }
+  const flag = await attempt([0, 1]);
+  if (flag !== null) return { form: 'flag', real: flag };
+  if (isFloat(spec.dtype) && (await attempt([0, -Infinity])) === 0) return { form: 'additive', real: 0 };
+  return null;
+}
+
+/** Constants that ids are compared with before anything else happens to them: the pad's id, mostly. */
+function comparedWith(graph: Graph, input: string): number[] {
+  const found = new Set<number>();
+  const queue = [input];
+  const seen = new Set(queue);
+  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
+    for (const node of graph.consumers.get(value) ?? []) {
+      if (node.op === 'Equal') {
+        const other = node.inputs.find((name) => name !== value) ?? '';
+        const constant = graph.constantInts(other);
+        if (constant?.length === 1) found.add(constant[0] ?? 0);
+      } else if (node.op === 'Cast' || node.op === 'Identity' || keepsElementOrder(node)) {
+        const next = node.inputs[0] === value ? node.outputs[0] : undefined;
+        if (next === undefined || seen.has(next)) continue;
+        seen.add(next);
+        queue.push(next);
+      }
+    }
+  }
+  return [...found];
 }
 
 /** Graph inputs whose *elements* a value depends on; a shape that was taken of one does not count. */
@@ -109,15 +193,15 @@ function dependsOn(graph: Graph, value: string): Set<string> {
 
 async function tryPolarity(
   job: EngineJob,
-  { target, inputAxes, axes, facts, sites }: Prepared,
-  input: string,
+  { target, axes, facts, sites }: Prepared,
+  { input, axes: place }: Candidate,
   steps: readonly MaskStep[],
+  meaning: readonly [number, number],
 ): Promise<0 | 1 | null> {
   const { graph } = target;
   const mask = target.inputs[input];
-  const place = positionPlace(inputAxes.get(input) ?? []);
   const step = steps[0];
-  if (!mask || !place || !step) return null;
+  if (!mask || !step) return null;
   const site = sites.find((entry) => entry.masks.includes(step));
   const wanted = maskInspections(site ? [site] : [], axes, facts, (value) => graph.constant(value)?.data[0]);
   const values = [...new Set(wanted.map((entry) => entry.inspection.tensors[0] ?? ''))];
@@ -129,7 +213,7 @@ async function tryPolarity(
   for (const trial of polarityTrials) {
     const run = await job.run({
       session: session.id,
-      feeds: { ...feeds, [input]: trialMask(mask, trial, place.axis) },
+      feeds: { ...feeds, [input]: trialMask(mask, trial, place.position, meaning) },
       fetch: [],
       inspect: wanted.map((entry) => entry.inspection),
     });
@@ -143,7 +227,6 @@ async function tryPolarity(
 export function rolesOf(
   batch: Batch,
   readings: readonly MaskReading[],
-  inputAxes: ReadonlyMap<string, TensorAxes>,
   samples: number,
   positions: readonly number[],
 ): RolesFound {
@@ -151,12 +234,10 @@ export function rolesOf(
   const roles = positions.map((size, sequence) => {
     const reading = readings.find((entry) => entry.sequence === sequence);
     const mask = reading ? batch.inputs[reading.input] : undefined;
-    const axes = reading ? inputAxes.get(reading.input) : undefined;
-    const place = axes ? positionPlace(axes) : null;
-    if (reading && mask && axes && place && mask.dims[place.axis] === size) {
+    if (reading && mask && mask.dims[reading.axes.position] === size) {
       const how = { path: 'by its effect on the scores', name: 'by its name', asked: 'as asked' }[reading.by];
-      said.push(`${reading.input} (${String(reading.real)} = real, ${how})`);
-      return rolesFromMask(mask, reading.real, { batch: batchPlace(axes)?.axis ?? -1, position: place.axis }, samples);
+      said.push(`${reading.input} (${meaningOf(reading)}, ${how})`);
+      return rolesFromMask(mask, realIn(reading), reading.axes, samples);
     }
     if (batch.lengths?.lengths.length === samples) {
       said.push('the given lengths');
@@ -171,4 +252,20 @@ export function rolesOf(
     return allReal(samples, size);
   });
   return { roles, from: [...new Set(said)].join('; ') };
+}
+
+function realIn({ form, real, padId }: MaskReading): (value: number) => boolean {
+  switch (form) {
+    case 'additive':
+      return (value) => !(value < maskedBelow);
+    case 'ids':
+      return (value) => value !== padId;
+    case 'flag':
+      return (value) => (value !== 0 ? 1 : 0) === real;
+  }
+}
+
+function meaningOf({ form, real, padId }: MaskReading): string {
+  if (form === 'additive') return '0 = real, −∞ = pad';
+  return form === 'ids' ? `id ${String(padId ?? 0)} = pad` : `${String(real)} = real`;
 }

@@ -4,7 +4,9 @@
  */
 import type { MaskPlane } from '../diagnose/maskPlane';
 import { isMasked } from '../diagnose/maskPlane';
+import { floatsOf } from '../probe/floats';
 import type { TensorData } from '../tensor';
+import { isFloat } from './numbers';
 import { allocate, elementCount } from '../tensor';
 
 /** `p` or `r` per position, one string per sample. */
@@ -34,21 +36,31 @@ export const polarityTrials: readonly PolarityTrial[] = [
 /** The key that is flipped: seen by every later query of a causal model. */
 export const flippedKey = 0;
 
-/** A mask of the same type and shape with uniform elements, but for key 0 of every sample. */
-export function trialMask(mask: TensorData, trial: PolarityTrial, positionAxis: number): TensorData {
+/**
+ * A mask of the same type and shape with uniform elements, but for key 0 of every sample.
+ *
+ * @param values what a trial's 0 and 1 stand for: 0 and −∞ in an additive mask, the pad's id and another in ids.
+ */
+export function trialMask(
+  mask: TensorData,
+  trial: PolarityTrial,
+  keyAxis: number,
+  values: readonly [number, number] = [0, 1],
+): TensorData {
   const data = allocate(mask.dtype, elementCount(mask.dims));
-  // The bits of 1.0 in float16, for masks of that type.
-  const one = mask.dtype === 'float16' ? 0x3c00 : 1;
-  const stride = elementCount(mask.dims.slice(positionAxis + 1));
-  const size = mask.dims[positionAxis] ?? 1;
+  const stride = elementCount(mask.dims.slice(keyAxis + 1));
+  const size = mask.dims[keyAxis] ?? 1;
   for (let i = 0; i < data.length; i += 1) {
     const key = Math.floor(i / stride) % size;
-    const value = trial.flipped && key === flippedKey ? 1 - trial.fill : trial.fill;
+    const value = values[trial.flipped && key === flippedKey ? (trial.fill === 1 ? 0 : 1) : trial.fill];
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(value);
-    else data[i] = value * one;
+    else data[i] = mask.dtype === 'float16' ? float16Bits(value) : value;
   }
   return { dtype: mask.dtype, dims: mask.dims, data };
 }
+
+/** The float16 values that trials use, as bits. */
+const float16Bits = (value: number): number => (value === 1 ? 0x3c00 : value === -Infinity ? 0xfc00 : 0);
 
 /** How many queries other than the key's own position see the flipped key. */
 export function seenBy(planes: readonly MaskPlane[]): number {
@@ -82,21 +94,29 @@ export function polarityFrom(seen: readonly number[]): 0 | 1 | null {
   return oneIsReal ? 1 : 0;
 }
 
-/** @param axes places of batch and position in the mask, −1 for no batch axis. */
+/**
+ * A key is real where some query (in some head) may see it.
+ *
+ * @param isReal of one element.
+ * @param axes places of batch and key in the mask, −1 for no batch axis.
+ */
 export function rolesFromMask(
   mask: TensorData,
-  real: 0 | 1,
+  isReal: (value: number) => boolean,
   axes: { readonly batch: number; readonly position: number },
   samples: number,
 ): string[] {
   const positions = mask.dims[axes.position] ?? 0;
+  const real = Array.from({ length: samples }, () => new Uint8Array(positions));
   const stride = (axis: number): number => elementCount(mask.dims.slice(axis + 1));
-  return Array.from({ length: samples }, (_, sample) =>
-    Array.from({ length: positions }, (_unused, position) => {
-      const at = (axes.batch >= 0 ? sample * stride(axes.batch) : 0) + position * stride(axes.position);
-      return (Number(mask.data[at] ?? 0) !== 0 ? 1 : 0) === real ? 'r' : 'p';
-    }).join(''),
-  );
+  const at = (i: number, axis: number): number => Math.floor(i / stride(axis)) % (mask.dims[axis] ?? 1);
+  const values = isFloat(mask.dtype) ? floatsOf(mask) : mask.data;
+  for (let i = 0; i < values.length; i += 1) {
+    if (!isReal(Number(values[i]))) continue;
+    const position = at(i, axes.position);
+    for (const row of axes.batch >= 0 ? [real[at(i, axes.batch)]] : real) if (row) row[position] = 1;
+  }
+  return real.map((row) => Array.from(row, (bit) => (bit === 1 ? 'r' : 'p')).join(''));
 }
 
 export type PaddingSide = 'left' | 'right' | 'none' | 'both' | 'inside';

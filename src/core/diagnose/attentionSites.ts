@@ -64,13 +64,12 @@ function siteOf(graph: Graph, axes: AxesOfGraph, softmax: GraphNode): AttentionS
   }
   const output = productReading(graph, probabilities);
   if (!hasKeys && !(scores && output)) return null;
-  const left = scores?.inputs[0] ?? null;
-  const right = scores?.inputs[1] ?? null;
+  const keyAt = (scores && axes.keyOperand(scores)) ?? 1;
   return {
     softmax,
     scores,
-    query: left,
-    key: right,
+    query: scores?.inputs[1 - keyAt] ?? null,
+    key: scores?.inputs[keyAt] ?? null,
     masks,
     path,
     output: output?.node ?? null,

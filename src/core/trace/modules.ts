@@ -51,6 +51,50 @@ export function placeOfNode(nodeName: string): ModulePlace {
   return stageOf(modulePath(nodeName));
 }
 
+/**
+ * Places that only the whole model tells: in a layer with cross-attention, `norm2` stands before (or after) that and
+ * not the mlp; T5's sublayers all call their norm `layer_norm`, and what else a sublayer holds says whose it is.
+ */
+export function modulePlaces(nodeNames: Iterable<string>): (nodeName: string) => ModulePlace {
+  const crossLayers = new Set<string>();
+  const sublayers = new Map<string, ModulePlace>();
+  const own = new Map<string, ModulePlace>();
+  for (const name of nodeNames) {
+    if (own.has(name)) continue;
+    const place = placeOfNode(name);
+    own.set(name, place);
+    if (place.block === 'cross') crossLayers.add(layerModule(name));
+    const sublayer = sublayerOf(modulePath(name));
+    if (sublayer !== null && (place.stage === 'attention' || place.stage === 'mlp')) sublayers.set(sublayer, place);
+  }
+  return (name) => {
+    const place = own.get(name) ?? placeOfNode(name);
+    if (place.stage === 'mlp-norm' && /\.norm2$/.test(place.module) && crossLayers.has(layerModule(name)))
+      return { ...place, stage: 'attn-norm', block: 'cross' };
+    const path = modulePath(name);
+    const sublayer = sublayerOf(path);
+    const holder = sublayer === null ? undefined : sublayers.get(sublayer);
+    if (!holder || place.stage !== 'layer') return place;
+    const depth = sublayer?.split('.').length ?? 0;
+    if (!normWord.test(path[depth] ?? '')) return place;
+    const stage = holder.stage === 'attention' ? 'attn-norm' : 'mlp-norm';
+    return { module: path.slice(0, depth + 1).join('.'), layer: place.layer, block: holder.block, stage };
+  };
+}
+
+/** Module path of the layer that holds a node, `decoder.layers.0`; empty outside of layers. */
+export function layerModule(nodeName: string): string {
+  const path = modulePath(nodeName);
+  return path.slice(0, layerIndex(path) + 1).join('.');
+}
+
+/** `block.0.layer.1` of a path that goes through one, else null. */
+function sublayerOf(path: readonly string[]): string | null {
+  const at = layerIndex(path);
+  if (at === -1 || !layerWords.has(path[at + 1] ?? '') || !/^\d+$/.test(path[at + 2] ?? '')) return null;
+  return path.slice(0, at + 3).join('.');
+}
+
 /** Where in `path` the layer's number stands, −1 for none. The first list of layers counts. */
 function layerIndex(path: readonly string[]): number {
   for (let i = 0; i + 1 < path.length; i += 1) {

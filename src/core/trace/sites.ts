@@ -4,7 +4,8 @@ import { keyPlace, positionPlace } from '../onnx/axes/types';
 import type { Graph, GraphNode } from '../onnx/graph';
 import type { Block, Port, Stage } from '../report';
 import { stages } from '../report';
-import { modulePath, placeOfNode } from './modules';
+import type { ModulePlace } from './modules';
+import { layerModule, modulePlaces } from './modules';
 
 export interface Site {
   readonly layer: number | null;
@@ -23,14 +24,15 @@ export interface Site {
 const unnamedLimit = 400;
 
 export function tableSites(graph: Graph, axes: AxesOfGraph, isFloat: (value: string) => boolean): Site[] {
-  const modules = new Map<string, { place: ReturnType<typeof placeOfNode>; nodes: GraphNode[] }>();
-  const add = (module: string, place: ReturnType<typeof placeOfNode>, node: GraphNode): void => {
+  const modules = new Map<string, { place: ModulePlace; nodes: GraphNode[] }>();
+  const add = (module: string, place: ModulePlace, node: GraphNode): void => {
     const entry = modules.get(module);
     if (entry) entry.nodes.push(node);
     else modules.set(module, { place, nodes: [node] });
   };
+  const placeOf = modulePlaces(graph.nodes.map((node) => node.name));
   for (const node of graph.nodes) {
-    const place = placeOfNode(node.name);
+    const place = placeOf(node.name);
     if (place.module === '') continue;
     if (place.stage !== 'other') add(place.module, place, node);
     if (place.layer === null) continue;
@@ -57,13 +59,6 @@ export function tableSites(graph: Graph, axes: AxesOfGraph, isFloat: (value: str
     (a, b) =>
       a.order - b.order || stages.indexOf(a.stage) - stages.indexOf(b.stage) || portOrder[a.port] - portOrder[b.port],
   );
-}
-
-function layerModule(nodeName: string): string {
-  const path = modulePath(nodeName);
-  const whole = placeOfNode(nodeName);
-  const at = path.findIndex((word, i) => /^\d+$/.test(word) && Number(word) === whole.layer && i > 0);
-  return path.slice(0, at + 1).join('.');
 }
 
 /** The value that a module hands on: read outside of it (or by nobody: an output), the last one of those. */

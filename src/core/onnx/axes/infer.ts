@@ -1,4 +1,5 @@
 import type { Graph, GraphNode } from '../graph';
+import { keyOperands } from './keys';
 import { reshapeAxes } from './reshape';
 import type { AxisMap, RuleContext } from './rules';
 import { isElementwise, keepsElementOrder, ruleFor } from './rules';
@@ -34,6 +35,8 @@ export interface AxesOfGraph {
   of(value: string): TensorAxes | null;
   /** How node reads input `i` for output `o`. */
   reads(node: GraphNode, i: number, o: number): Reads;
+  /** Which operand of a score product brings the keys, as the softmax over them says; null where none does. */
+  keyOperand(node: GraphNode): number | null;
 }
 
 const rounds = 4;
@@ -59,12 +62,14 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
     const initializer = graph.initializers.get(value);
     return initializer ? initializer.dims.map(Number) : facts.shape(value);
   };
+  const keys = keyOperands(graph, shapeOf);
   const contextOf = (node: GraphNode): RuleContext => ({
     node,
     axes: (i) => axesOf(node.inputs[i] ?? ''),
     shape: (i) => shapeOf(node.inputs[i] ?? ''),
     outShape: (i) => shapeOf(node.outputs[i] ?? ''),
     ints: (i) => graph.constantInts(node.inputs[i]) ?? facts.ints(node.inputs[i] ?? ''),
+    keyOperand: keys.get(node) ?? null,
     inputCount: node.inputs.length,
     opset: graph.opset,
   });
@@ -112,6 +117,7 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
   for (let round = 0; round < rounds && backward(); round += 1) forward();
 
   return {
+    keyOperand: (node) => keys.get(node) ?? null,
     of: (value) => known.get(value) ?? (shapeOf(value) ? axesOf(value) : null),
     reads(node, i, o) {
       const input = node.inputs[i] ?? '';

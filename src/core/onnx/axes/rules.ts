@@ -17,6 +17,7 @@ import {
   positionPlace,
   unknown,
   unknownAxes,
+  withoutKey,
 } from './types';
 
 /**
@@ -40,6 +41,8 @@ export interface RuleContext {
   outShape(i: number): readonly number[] | null;
   /** Integer values of input `i` when constant or read from the run. */
   ints(i: number): readonly number[] | null;
+  /** For a score product: which operand brings the keys, where a softmax tells; else null. */
+  readonly keyOperand: number | null;
   readonly inputCount: number;
   readonly opset: number;
 }
@@ -125,9 +128,10 @@ function product(context: RuleContext, a: TensorAxes, b: TensorAxes, shape: read
   const out: Axis[] = [...broadcast([aBatch, bBatch], shape.slice(0, batchRank))];
   const m = hasM ? a.at(-2) : undefined;
   const n = hasN ? b.at(-1) : undefined;
-  if (m) out.push(m);
+  const swapped = context.keyOperand === 0 && m !== undefined && n !== undefined && axisLabelled(m) && axisLabelled(n);
+  if (m) out.push(swapped ? asKey(m) : m);
   if (n) {
-    const queryKnown = positionPlace(out) !== null;
+    const queryKnown = !swapped && positionPlace(out) !== null;
     out.push(queryKnown && axisLabelled(n) ? asKey(n) : n);
   }
   const mapOf = (axes: TensorAxes, batch: TensorAxes, own: 'm' | 'n'): number[] => {
@@ -186,7 +190,8 @@ const einsum: Rule = (context) => {
     }
     if (!best) return nothing(context);
     if (best.some((factor) => factor.kind === 'position')) {
-      if (queryTerm === -1) queryTerm = from;
+      if (context.keyOperand !== null) best = from === context.keyOperand ? asKey(best) : withoutKey(best);
+      else if (queryTerm === -1) queryTerm = from;
       // The second operand of a score product brings the keys, wherever its letter stands in the result.
       else if (from > queryTerm) best = asKey(best);
       else if (from < queryTerm) {
