@@ -163,13 +163,14 @@ export const isFloat = (dtype: string): boolean => floats.has(dtype);
  *
  * @param options `exact`: sums magnitudes, which cannot cancel: the sum is NaN if and only if an element is. The
  * plain sum is NaN too where +Inf meets −Inf, or where partial sums leave the type's range in both directions.
+ * `onlyThese`: the probes are the only outputs, so that nothing else is kept until the end.
  */
 export function probed(
   graph: Graph,
   values: readonly string[],
   axesOf: AxesOfGraph,
   facts: ReadonlyMap<string, ValueFacts>,
-  { exact = false }: { readonly exact?: boolean } = {},
+  { exact = false, onlyThese = false }: { readonly exact?: boolean; readonly onlyThese?: boolean } = {},
 ): ProbedModel {
   const prefix = freshPrefix(graph);
   const axesAsInput = graph.opset >= 13;
@@ -220,6 +221,7 @@ export function probed(
       nodes,
       initializers: [...initializers.values()],
       outputs: probes.map((probe) => probe.output),
+      onlyThese,
     }),
     probes,
   };
