@@ -50,7 +50,7 @@ export async function runDiagnosis(
 ): Promise<Diagnosis> {
   const progress = (text: string, fraction: number | null): void => events.onProgress?.({ text, fraction });
   progress('Reading the model', null);
-  const subject = await openSubject(deps.files, request.model);
+  const subject = await openSubject(deps.files, request.model, request.cast);
   const { batch, prepared, masks } = await prepareBatch(job, deps, subject, request, progress);
   progress('Measuring every tensor', 0.3);
   const screened = await screen(job, prepared);
@@ -81,7 +81,7 @@ export async function runDiagnosis(
     }),
     ...found,
     ...rest,
-    notes: notesOf(subject.graph),
+    notes: [...subject.notes, ...notesOf(subject.graph)],
   });
   // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
   events.onReport?.(assemble(new Map(), {}));

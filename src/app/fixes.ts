@@ -17,6 +17,13 @@ export const applyFix: ApplyFix = async (deps, request, events, signal) => {
       `Known fixes: ${fixes.map((entry) => entry.id).join(', ')}.`,
     );
   }
+  if (request.cast !== undefined) {
+    throw new NanoscopeError(
+      'fix-declined',
+      'A fix is written into the model as it is, not into one that was cast for the diagnosis.',
+      'Export the model in float32 and apply the fix to that.',
+    );
+  }
   const job = deps.engine.start(signal);
   try {
     const { subject, context } = await runDiagnosis(job, deps, { ...request, fixes: false }, events);

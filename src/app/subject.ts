@@ -11,6 +11,7 @@ import type { LoadedModel } from '../core/onnx/load';
 import { fromProto, loadModel, usesBfloat16 } from '../core/onnx/load';
 import type { TensorAxes } from '../core/onnx/axes/types';
 import { dtypeOf } from '../core/onnx/tensors';
+import { widenBfloat16 } from '../core/onnx/widen';
 import type { DiagnoseRequest, FileAccess } from './useCases';
 
 export interface Subject {
@@ -19,23 +20,41 @@ export interface Subject {
   readonly inputs: readonly InputSpec[];
   readonly name: string;
   readonly source: 'file' | 'built-in';
+  /** What a reader of the report must know of how the model was run. */
+  readonly notes: readonly string[];
 }
 
-/** @throws NanoscopeError as `loadModel`; `unsupported-type` for a bfloat16 model. */
-export async function openSubject(files: FileAccess, model: string): Promise<Subject> {
+/**
+ * @param cast run a bfloat16 model in float32.
+ * @throws NanoscopeError as `loadModel`; `unsupported-type` for a bfloat16 model without `cast`.
+ */
+export async function openSubject(files: FileAccess, model: string, cast?: DiagnoseRequest['cast']): Promise<Subject> {
   const builtin = isBuiltin(model);
   const built = builtin ? buildModel(model) : null;
-  const loaded = built ? fromProto(built.uri, built.proto) : await loadModel(model, { files });
-  if (usesBfloat16(loaded.proto)) {
+  const read = built ? fromProto(built.uri, built.proto) : await loadModel(model, { files });
+  const isBfloat16 = usesBfloat16(read.proto);
+  if (isBfloat16 && cast === undefined) {
     throw new NanoscopeError(
       'unsupported-type',
-      `${loaded.name} computes in bfloat16, which the CPU engine cannot run as it is.`,
-      'Run it cast to float32 (NaN of float32 range are found; those that only bfloat16 rounding makes are not).',
+      `${read.name} computes in bfloat16, which the CPU engine cannot run as it is.`,
+      'Run it cast to float32: nanoscope diagnose MODEL --cast float32. NaN that only rounding to bfloat16 makes are then not seen.',
     );
   }
+  const loaded = isBfloat16 ? { ...read, proto: widenBfloat16(read.proto) } : read;
   const graph = new Graph(loaded.proto);
-  return { loaded, graph, inputs: inputSpecs(graph), name: loaded.name, source: builtin ? 'built-in' : 'file' };
+  return {
+    loaded,
+    graph,
+    inputs: inputSpecs(graph),
+    name: loaded.name,
+    source: builtin ? 'built-in' : 'file',
+    notes: isBfloat16 ? [castNote] : [],
+  };
 }
+
+const castNote =
+  'The model computes in bfloat16 and was run cast to float32 (--cast float32): weights have their exact values, ' +
+  'rounding of intermediate results to bfloat16 is not reproduced.';
 
 export function inputSpecs(graph: Graph): InputSpec[] {
   const values = new Map(graphOf(graph.model).input.map((value) => [value.name, value]));

@@ -42,6 +42,8 @@ export interface DiagnoseRequest {
   /** The level that `observer.userLevel` compares with; the measuring run is always `disabled`. */
   readonly userLevel: EngineLevel;
   readonly fixes: boolean;
+  /** Run a bfloat16 model in float32; other models are run as they are. */
+  readonly cast?: 'float32' | undefined;
 }
 
 export interface Progress {

@@ -15,6 +15,7 @@ import { jsonText } from './output';
 export interface DiagnoseOptions extends BatchOptions {
   readonly mask?: string | undefined;
   readonly level: EngineLevel;
+  readonly cast?: 'float32' | undefined;
   readonly json?: true | undefined;
   readonly markdown?: true | undefined;
   readonly fixes: boolean;
@@ -143,6 +144,7 @@ function requestOf(context: Context, model: string, options: DiagnoseOptions): D
     lengths: lengthSpec(options),
     mask: options.mask,
     userLevel: options.level,
+    cast: options.cast,
     fixes: options.fixes,
   };
 }
@@ -156,6 +158,12 @@ function checkTogether(options: DiagnoseOptions): void {
   }
   if (options.rows !== undefined && options.allRows === true) {
     clash('--rows and --all-rows cannot be given together.', 'Choose one of them.');
+  }
+  if (options.apply !== undefined && options.cast !== undefined) {
+    clash(
+      '--cast and --apply cannot be given together: a fix is written into the model as it is.',
+      'Diagnose with --cast, or export the model in float32 and apply the fix to that.',
+    );
   }
   if (options.apply === undefined && options.out !== undefined) {
     clash(

@@ -48,6 +48,11 @@ export function createProgram(context: Context, args: readonly string[], done: (
         .choices(engineLevels)
         .default('all'),
     )
+    .addOption(
+      new Option('--cast <type>', 'run a bfloat16 model in this type, which the CPU can compute in').choices([
+        'float32',
+      ]),
+    )
     .option('--json', 'print the report as one JSON document, failures included')
     .option('--markdown', 'print the report as Markdown')
     .option('--no-fixes', 'do not try fixes')

@@ -42,7 +42,9 @@ export function edited(proto: ModelProto, edits: Parameters<typeof applyEdits>[1
     graph: {
       ...graph,
       // Lists are changed in place, and so are nodes that an edit names; weights and all other nodes are shared.
-      node: graph.node.map((node) => (node.output.some((name) => named.has(name)) ? clone(NodeProtoSchema, node) : node)),
+      node: graph.node.map((node) =>
+        node.output.some((name) => named.has(name)) ? clone(NodeProtoSchema, node) : node,
+      ),
       initializer: [...graph.initializer],
       input: [...graph.input],
       output: [...graph.output],
