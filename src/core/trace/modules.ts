@@ -69,7 +69,7 @@ export function modulePlaces(nodeNames: Iterable<string>): (nodeName: string) =>
   }
   return (name) => {
     const place = own.get(name) ?? placeOfNode(name);
-    if (place.stage === 'mlp-norm' && /\.norm2$/.test(place.module) && crossLayers.has(layerModule(name)))
+    if (place.stage === 'mlp-norm' && place.module.endsWith('.norm2') && crossLayers.has(layerModule(name)))
       return { ...place, stage: 'attn-norm', block: 'cross' };
     const path = modulePath(name);
     const sublayer = sublayerOf(path);

@@ -9,6 +9,7 @@ import type { Axis, Factor, TensorAxes } from './types';
 import {
   asKey,
   axisLabelled,
+  axisSize,
   isLabelled,
   mergeAxis,
   mergeOperands,
@@ -102,6 +103,24 @@ const layoutOf =
 
 const reshape = layoutOf((context, shape) => reshapeAxes(context.axes(0), shape));
 
+/** Squeeze and Unsqueeze name the axes that go or come: nothing is left to sizes, also where several are 1. */
+const squeezing =
+  (grows: boolean): Rule =>
+  (context) => {
+    const shape = context.outShape(0);
+    const axes = context.axes(0);
+    const given = context.inputCount > 1 ? context.ints(1) : intsAttribute(context.node, 'axes');
+    const wide = Math.max(shape?.length ?? 0, axes.length);
+    if (!shape || (!given && grows)) return reshape(context);
+    const ones = axes.flatMap((axis, i) => (axisSize(axis) === 1 ? [i] : []));
+    const chosen = new Set((given ?? ones).map((axis) => normalise(axis, wide)));
+    const kept = Array.from({ length: wide }, (_, i) => i).filter((i) => !chosen.has(i));
+    const out = grows ? otherAxes(shape).map((own, i) => axes[kept.indexOf(i)] ?? own) : kept.map((i) => axes[i] ?? []);
+    if (kept.length !== (grows ? axes.length : shape.length)) return reshape(context);
+    const map = axes.map((_, i) => (grows ? (kept[i] ?? -1) : kept.indexOf(i)));
+    return { outputs: [out], maps: context.node.inputs.map((_, i) => (i === 0 ? map : [])) };
+  };
+
 const transpose: Rule = (context) => {
   const axes = context.axes(0);
   const perm = intsAttribute(context.node, 'perm') ?? axes.map((_, i) => axes.length - 1 - i);
@@ -163,11 +182,28 @@ const gemm: Rule = (context) => {
   return { outputs: result.outputs, maps };
 };
 
+/** `...` replaced by letters that the equation does not use, right-aligned as broadcasting has them. */
+function writtenOut(equation: string, context: RuleContext): string {
+  if (!equation.includes('...')) return equation;
+  const spare = [...'ZYXWVUTSRQPONMLKJIHGFEDCBA'].filter((letter) => !equation.includes(letter));
+  const [left = '', right] = equation.split('->');
+  if (right === undefined) return equation;
+  let longest = 0;
+  const terms = left.split(',').map((term, i) => {
+    if (!term.includes('...')) return term;
+    const length = context.axes(i).length - (term.length - 3);
+    longest = Math.max(longest, length);
+    return term.replace('...', spare.slice(0, Math.max(0, length)).reverse().join(''));
+  });
+  return `${terms.join(',')}->${right.replace('...', spare.slice(0, longest).reverse().join(''))}`;
+}
+
 const einsum: Rule = (context) => {
   const shape = context.outShape(0);
   const equation = stringAttribute(context.node, 'equation')?.replaceAll(' ', '');
-  if (!shape || !equation || equation.includes('.')) return nothing(context);
-  const [left = '', given] = equation.split('->');
+  if (!shape || !equation) return nothing(context);
+  const [left = '', given] = writtenOut(equation, context).split('->');
+  if (left.includes('.') || given?.includes('.') === true) return nothing(context);
   const terms = left.split(',');
   const letters = terms.join('');
   const right =
@@ -353,6 +389,29 @@ const expand: Rule = (context) => {
   return {
     outputs: [broadcast([axes], shape)],
     maps: context.node.inputs.map((_, i) => (i === 0 ? broadcastMap(axes.length, shape.length) : [])),
+  };
+};
+
+/** An axis that is laid once stays itself; a repeated one is not followed. */
+const tile: Rule = (context) => {
+  const shape = context.outShape(0);
+  const axes = context.axes(0);
+  if (!shape || shape.length !== axes.length) return nothing(context);
+  const same = axes.map((axis, i) => axisSize(axis) === shape[i]);
+  return {
+    outputs: [axes.map((axis, i) => (same[i] === true ? axis : [unknown(shape[i] ?? 1)]))],
+    maps: [axes.map((_, i) => (same[i] === true ? i : -1)), []],
+  };
+};
+
+/** Samples stay apart; channels are new and places are mixed with their neighbours. */
+const convolution: Rule = (context) => {
+  const shape = context.outShape(0);
+  const first = context.axes(0)[0];
+  if (!shape || !first) return nothing(context);
+  return {
+    outputs: [shape.map((size, i) => (i === 0 && axisSize(first) === size ? first : [unknown(size)]))],
+    maps: context.node.inputs.map((_, i) => (i === 0 ? context.axes(0).map((_axis, k) => (k === 0 ? 0 : -1)) : [])),
   };
 };
 
@@ -586,8 +645,8 @@ const elementwiseOps =
 const table: Record<string, Rule> = {
   Reshape: reshape,
   Flatten: reshape,
-  Squeeze: reshape,
-  Unsqueeze: reshape,
+  Squeeze: squeezing(false),
+  Unsqueeze: squeezing(true),
   Transpose: transpose,
   MatMul: matmul,
   FusedMatMul: nothing,
@@ -608,6 +667,11 @@ const table: Record<string, Rule> = {
   Split: split,
   Concat: concat,
   Expand: expand,
+  Tile: tile,
+  Conv: convolution,
+  ConvTranspose: convolution,
+  MaxPool: convolution,
+  AveragePool: convolution,
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherNd,
@@ -654,4 +718,5 @@ export function ruleFor(node: GraphNode): Rule {
 }
 
 export const isElementwise = (node: GraphNode): boolean => table[node.op] === elementwise;
-export const keepsElementOrder = (node: GraphNode): boolean => table[node.op] === reshape;
+const orderKeepers = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
+export const keepsElementOrder = (node: GraphNode): boolean => orderKeepers.has(node.op);
