@@ -65,7 +65,8 @@ function asRanges(positions: readonly number[]): string {
 
 describe.each(names)('%s', (name) => {
   let report: Report;
-  const truth = truths[name] as Truth;
+  const truth = truths[name];
+  if (truth === undefined) throw new Error(`no truth for ${name}`);
   beforeAll(async () => {
     report = await diagnosed(requestFor(name));
   }, 120_000);

@@ -95,7 +95,8 @@ export const sqrtOfNegative = rule(
 export const powOfNegative = rule(
   'pow-of-negative',
   ['Pow'],
-  (_, a, b) => a < 0 && !Number.isInteger(b),
+  // IEEE 754: infinite bases and exponents have a defined power.
+  (_, a, b) => a < 0 && Number.isFinite(a) && Number.isFinite(b) && !Number.isInteger(b),
   (a, b) => `(${a}) ^ ${b}`,
   'A negative number has no fractional power.',
 );
