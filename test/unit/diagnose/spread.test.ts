@@ -33,6 +33,7 @@ const withoutPositions = (...rows: readonly string[]): Flags => ({ ...flags(...r
 
 /** Operators called `Mix` read every position of their sample, all others only their own. */
 const axes: AxesOfGraph = {
+  keyOperand: () => null,
   of: () => null,
   reads: (reader) =>
     ['Mix', 'MatMul'].includes(reader.op) ? 'all-positions' : reader.op === 'Shape' ? 'nothing' : 'same-position',

@@ -77,7 +77,7 @@ function contextOf(proto: ModelProto, change: Partial<FixContext> = {}): FixCont
   };
   return {
     graph,
-    axes: { of: () => own, reads: () => 'same-position' },
+    axes: { of: () => own, reads: () => 'same-position', keyOperand: () => null },
     sites,
     origins: [origin],
     silent: [],
