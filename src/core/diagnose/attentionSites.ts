@@ -64,7 +64,7 @@ function siteOf(graph: Graph, axes: AxesOfGraph, softmax: GraphNode): AttentionS
   }
   const output = productReading(graph, probabilities);
   if (!hasKeys && !(scores && output)) return null;
-  const keyAt = (scores && axes.keyOperand(scores)) ?? 1;
+  const keyAt = (scores && axes.keyOperand?.(scores)) ?? 1;
   return {
     softmax,
     scores,

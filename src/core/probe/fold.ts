@@ -21,7 +21,10 @@ export function keptAxes(axes: TensorAxes): number[] {
   return [...keep].sort((a, b) => a - b);
 }
 
-/** Where each element of a row-major tensor falls in the grid: sample × positions + position, −1 for nowhere. */
+/**
+ * Where each element of a row-major tensor falls in the grid: sample × positions + position, −1 for nowhere,
+ * −2 − sample for what is a sample's but none of its positions.
+ */
 export interface Cells {
   readonly samples: number;
   readonly positions: number;
@@ -52,18 +55,20 @@ export function cellsOf(axes: TensorAxes, kept: readonly number[], grid: Grid): 
     let sample = 0;
     let place = 0;
     let nowhere = false;
+    let nobody = false;
     for (const [k, { factor, primary }] of factors.entries()) {
       const at = coordinate[k] ?? 0;
       if (factor.kind === 'batch' || factor.kind === 'routed') {
         sample = factor.samples ? (factor.samples[at] ?? -1) : at;
-        if (sample < 0 || sample >= samples) nowhere = true;
+        if (sample < 0 || sample >= samples) nobody = true;
       }
       if (primary) {
         place = factor.positions ? (factor.positions[at] ?? -1) : at;
         if (place < 0 || place >= positions) nowhere = true;
       }
     }
-    cell[i] = nowhere ? -1 : sample * positions + place;
+    if (nobody || (nowhere && batch === null)) cell[i] = -1;
+    else cell[i] = nowhere ? -2 - sample : sample * positions + place;
     for (let k = factors.length - 1; k >= 0; k -= 1) {
       const next = (coordinate[k] ?? 0) + 1;
       if (next < (factors[k]?.factor.size ?? 1)) {
@@ -93,8 +98,13 @@ export function foldFlags(cells: Cells, values: ArrayLike<number>): Flags {
     const at = cells.cell[i] ?? -1;
     const bit = Number.isNaN(value) ? NAN | NOT_FINITE : NOT_FINITE;
     if (at >= 0) bits[at] = (bits[at] ?? 0) | bit;
-    // An element that belongs to no sample or position (a class token) is not lost: it counts for all of them.
-    else for (let k = 0; k < bits.length; k += 1) bits[k] = (bits[k] ?? 0) | bit;
+    // An element that belongs to no position (a class token) is not lost: it counts for all of its own sample's, and
+    // one that belongs to no sample either for all of them.
+    else {
+      const from = at === -1 ? 0 : (-2 - at) * cells.positions;
+      const to = at === -1 ? bits.length : from + cells.positions;
+      for (let k = from; k < to; k += 1) bits[k] = (bits[k] ?? 0) | bit;
+    }
   }
   const { samples, positions, perSample, perPosition, sequence, key } = cells;
   return { samples, positions, perSample, perPosition, sequence, key, bits };

@@ -141,3 +141,21 @@ describe.each(Object.keys(births))('%s', (name) => {
     if (name !== 'nameless') expect(report.origins.map((origin) => origin.layer)).toEqual([0, 1].slice(0, layers));
   });
 });
+
+describe('what the person says about the mask', () => {
+  const asking = (name: string, mask: string): Promise<Report> =>
+    diagnoseFile(join(folder, `${name}.onnx`), { inputsFile: join(folder, `${name}.npz`), mask });
+
+  it('wins over what the graph does', async () => {
+    const { batch } = await asking('plain', 'attention_mask:inverted');
+    expect(batch.roles).toEqual(['rrrpp', 'ppppp']);
+    expect(batch.rolesFrom).toContain('as asked');
+    expect((await asking('inverted_m', 'm:inverted')).batch.roles).toEqual(truths.inverted_m?.roles);
+    expect((await asking('additive_input', 'attention_bias')).batch.roles).toEqual(truths.additive_input?.roles);
+  });
+
+  it('an input that is not there, or that says nothing of any sample, is refused', async () => {
+    await expect(asking('plain', 'mask')).rejects.toMatchObject({ code: 'mask-missing' });
+    await expect(asking('causal_input', 'causal_mask')).rejects.toMatchObject({ code: 'mask-missing' });
+  });
+});

@@ -36,7 +36,7 @@ export interface AxesOfGraph {
   /** How node reads input `i` for output `o`. */
   reads(node: GraphNode, i: number, o: number): Reads;
   /** Which operand of a score product brings the keys, as the softmax over them says; null where none does. */
-  keyOperand(node: GraphNode): number | null;
+  keyOperand?(node: GraphNode): number | null;
 }
 
 const rounds = 4;
