@@ -45,7 +45,7 @@ describe('kept axes and their cells', () => {
 
   it('positions picked out, some of none (a class token)', () => {
     const picked: Factor = { ...positionFactor(2), positions: Int32Array.of(-1, 1) };
-    expect(cells([[B], [picked]])).toEqual([-1, 1, -1, 4]);
+    expect(cells([[B], [picked]])).toEqual([-2, 1, -3, 4]);
   });
 
   it('without a position axis there is one place per sample, without a batch one for all', () => {
