@@ -91,7 +91,10 @@ function checkTensor(name: string, tensor: TensorProto): void {
   }
   const actual = place ? place.length : tensor.rawData.length > 0 ? tensor.rawData.length : null;
   if (actual !== null && actual !== expected) {
-    throw corrupt(name, `${what} needs ${Number.isFinite(expected) ? String(expected) : 'more than any number of'} bytes, but its data has ${String(actual)}`);
+    throw corrupt(
+      name,
+      `${what} needs ${Number.isFinite(expected) ? String(expected) : 'more than any number of'} bytes, but its data has ${String(actual)}`,
+    );
   }
   if (isExternalTensor(tensor) && tensor.rawData.length > 0) {
     throw corrupt(name, `${what} has its data both inside and outside the file`);
