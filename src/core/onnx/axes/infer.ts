@@ -1,7 +1,7 @@
 import type { Graph, GraphNode } from '../graph';
 import { keyOperands } from './keys';
 import { reshapeAxes } from './reshape';
-import type { AxisMap, RuleContext } from './rules';
+import type { AxisMap, RuleContext } from './rule';
 import { isElementwise, keepsElementOrder, ruleFor } from './rules';
 import type { Axis, TensorAxes } from './types';
 import {

@@ -1,0 +1,84 @@
+/** Rows taken or put by number. */
+import { intAttribute } from '../../graph';
+import type { Rule } from '../rule';
+import { identityMap, normalise, nothing } from '../rule';
+import { pick } from '../rows';
+import type { Axis, TensorAxes } from '../types';
+import { axisLabelled, mergeAxis, unknown, unknownAxes } from '../types';
+
+export const gather: Rule = (context) => {
+  const data = context.axes(0);
+  const indices = context.axes(1);
+  const axis = normalise(intAttribute(context.node, 'axis', 0), data.length);
+  const gathered = data[axis];
+  if (!gathered) return nothing(context);
+  const dim = context.shape(0)?.[axis] ?? 0;
+  const values = context.ints(1)?.map((value) => (value < 0 ? value + dim : value));
+  const tracked = axisLabelled(gathered);
+  let middle: TensorAxes = indices;
+  if (tracked && indices.length === 1)
+    middle = [values ? pick(gathered, values) : [unknown(context.shape(1)?.[0] ?? 0)]];
+  else if (tracked && indices.length > 1 && !indices.some(axisLabelled)) middle = unknownAxes(context.shape(1) ?? []);
+  const dataMap = data.map((_, i) => {
+    if (i < axis) return i;
+    if (i > axis) return i + indices.length - 1;
+    // The rows keep their numbers only where they were followed.
+    return tracked && indices.length === 1 && values ? axis : -1;
+  });
+  return {
+    outputs: [[...data.slice(0, axis), ...middle, ...data.slice(axis + 1)]],
+    maps: [dataMap, indices.map((_, i) => axis + i)],
+  };
+};
+
+export const gatherElements: Rule = (context) => {
+  const data = context.axes(0);
+  const indices = context.axes(1);
+  const axis = normalise(intAttribute(context.node, 'axis', 0), data.length);
+  const shape = context.outShape(0);
+  if (!shape) return nothing(context);
+  const out = shape.map((size, i): Axis => {
+    const own = indices[i] ?? [unknown(size)];
+    return i === axis ? own : mergeAxis(own, data[i] ?? own);
+  });
+  return { outputs: [out], maps: [data.map((_, i) => (i === axis ? -1 : i)), identityMap(indices)] };
+};
+
+export const gatherNd: Rule = (context) => {
+  const data = context.axes(0);
+  const indexShape = context.shape(1);
+  const values = context.ints(1);
+  const shape = context.outShape(0);
+  const depth = indexShape?.at(-1);
+  if (!shape || !indexShape || !values || depth === undefined || indexShape.length !== 2) return nothing(context);
+  if (intAttribute(context.node, 'batch_dims', 0) !== 0) return nothing(context);
+  const lead = data.slice(0, depth).flat();
+  const sizes = data.slice(0, depth).map((axis) => axis.reduce((product, factor) => product * factor.size, 1));
+  const rows = Array.from({ length: indexShape[0] ?? 0 }, (_, row) =>
+    sizes.reduce((flat, size, k) => flat * size + (values[row * depth + k] ?? 0), 0),
+  );
+  return {
+    outputs: [[pick(lead, rows), ...data.slice(depth)]],
+    maps: ['layout', []],
+  };
+};
+
+/** Output has the data's axes; updates land where an index says, so positions of updates are followed by label. */
+export const scatter: Rule = (context) => {
+  const data = context.axes(0);
+  const updates = context.axes(2);
+  const shape = context.outShape(0);
+  if (!shape) return nothing(context);
+  const out = data.map((axis, i) => {
+    const twin = updates[i];
+    return twin && updates.length === data.length ? mergeAxis(axis, twin) : axis;
+  });
+  return { outputs: [out], maps: [identityMap(data), [], 'layout'] };
+};
+
+export const scatterElements: Rule = (context) => {
+  const result = scatter(context);
+  const axis = normalise(intAttribute(context.node, 'axis', 0), context.axes(0).length);
+  const map = context.axes(2).map((_, i) => (i === axis ? -1 : i));
+  return { outputs: result.outputs, maps: [identityMap(context.axes(0)), map, map] };
+};

@@ -1,0 +1,103 @@
+/** Rows cut out, laid end to end, repeated or slid over. */
+import { intAttribute, intsAttribute } from '../../graph';
+import type { Rule } from '../rule';
+import { broadcast, broadcastMap, identityMap, normalise, nothing } from '../rule';
+import { joinAxes, pick } from '../rows';
+import type { Axis, TensorAxes } from '../types';
+import { axisLabelled, axisSize, mergeAxis, other, unknown } from '../types';
+
+export const slice: Rule = (context) => {
+  const shape = context.outShape(0);
+  const inShape = context.shape(0);
+  if (!shape || !inShape) return nothing(context);
+  const axes = context.axes(0);
+  const legacy = context.opset < 10;
+  const starts = legacy ? intsAttribute(context.node, 'starts') : context.ints(1);
+  const named = legacy ? intsAttribute(context.node, 'axes') : context.ints(3);
+  const steps = legacy ? null : context.ints(4);
+  const out = axes.map((axis, i): Axis => {
+    const size = shape[i] ?? 0;
+    const at = (named ?? starts?.map((_, k) => k) ?? []).findIndex((entry) => normalise(entry, axes.length) === i);
+    const step = steps?.[at] ?? 1;
+    if (size === inShape[i] && step > 0) return axis;
+    if (!axisLabelled(axis)) return [axis[0]?.kind === 'unknown' ? unknown(size) : other(size)];
+    const start = at === -1 ? undefined : starts?.[at];
+    if (start === undefined) return [unknown(size)];
+    const dim = inShape[i] ?? 0;
+    const first =
+      step > 0 ? Math.min(start < 0 ? start + dim : start, dim) : Math.min(start < 0 ? start + dim : start, dim - 1);
+    return pick(
+      axis,
+      Array.from({ length: size }, (_, k) => Math.max(first, 0) + k * step),
+    );
+  });
+  return { outputs: [out], maps: context.node.inputs.map((_, i) => (i === 0 ? identityMap(axes) : [])) };
+};
+
+export const split: Rule = (context) => {
+  const axes = context.axes(0);
+  const axis = normalise(intAttribute(context.node, 'axis', 0), axes.length);
+  let offset = 0;
+  const outputs = context.node.outputs.map((_, i): TensorAxes | null => {
+    const shape = context.outShape(i);
+    if (!shape) return null;
+    const size = shape[axis] ?? 0;
+    const begin = offset;
+    offset += size;
+    return axes.map((own, k) =>
+      k === axis
+        ? pick(
+            own,
+            Array.from({ length: size }, (_, row) => begin + row),
+          )
+        : own,
+    );
+  });
+  return { outputs, maps: context.node.inputs.map((_, i) => (i === 0 ? identityMap(axes) : [])) };
+};
+
+export const concat: Rule = (context) => {
+  const shape = context.outShape(0);
+  if (!shape) return nothing(context);
+  const inputs = context.node.inputs.map((_, i) => context.axes(i));
+  const axis = normalise(intAttribute(context.node, 'axis', 0), shape.length);
+  const out = shape.map((size, place): Axis => {
+    const own = inputs.map((axes) => axes[place]).filter((entry) => entry !== undefined);
+    if (place !== axis) return own.reduce((best, next) => mergeAxis(best, next));
+    return joinAxes(own) ?? [unknown(size)];
+  });
+  return { outputs: [out], maps: inputs.map((axes) => identityMap(axes)) };
+};
+
+export const expand: Rule = (context) => {
+  const shape = context.outShape(0);
+  if (!shape) return nothing(context);
+  const axes = context.axes(0);
+  return {
+    outputs: [broadcast([axes], shape)],
+    maps: context.node.inputs.map((_, i) => (i === 0 ? broadcastMap(axes.length, shape.length) : [])),
+  };
+};
+
+/** An axis that is laid once stays itself; a repeated one is not followed. */
+export const tile: Rule = (context) => {
+  const shape = context.outShape(0);
+  const axes = context.axes(0);
+  if (!shape || shape.length !== axes.length) return nothing(context);
+  const same = axes.map((axis, i) => axisSize(axis) === shape[i]);
+  return {
+    outputs: [axes.map((axis, i) => (same[i] === true ? axis : [unknown(shape[i] ?? 1)]))],
+    maps: [axes.map((_, i) => (same[i] === true ? i : -1)), []],
+  };
+};
+
+/** Samples stay apart; channels are new and places are mixed with their neighbours. */
+export const convolution: Rule = (context) => {
+  const shape = context.outShape(0);
+  const first = context.axes(0)[0];
+  if (!shape || !first) return nothing(context);
+  return {
+    outputs: [shape.map((size, i) => (i === 0 && axisSize(first) === size ? first : [unknown(size)]))],
+    maps: context.node.inputs.map((_, i) => (i === 0 ? context.axes(0).map((_axis, k) => (k === 0 ? 0 : -1)) : [])),
+  };
+};
