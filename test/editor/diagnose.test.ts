@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Workbench } from '../support/workbench';
 import { ambiguousModel } from './support/ambiguousModel';
-import { choose, chooseInMenu, enter, nameFile } from './support/dialogs';
+import { choose, enter, nameFile } from './support/dialogs';
 import { PanelView } from './support/panel';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 
@@ -120,7 +120,7 @@ describe('a sick model', () => {
     await panel.afterRun(() => lengths.press('Enter'));
     expect(await counts('layer 0 attention')).toEqual(['0/9', '5/9', '0/9']);
     await workbench.runCommand('View: Close Editor');
-    await chooseInMenu(workbench, 'sick.onnx', 'Diagnose with NaNoscope');
+    await workbench.contextMenu('sick.onnx', 'Diagnose with NaNoscope');
     panel = await PanelView.of(workbench, 'sick.onnx');
     await panel.done();
     expect(await counts('logits')).toEqual(['0/9', '9/9', '0/9']);
@@ -162,7 +162,7 @@ describe('a sick model', () => {
 
 describe('a healthy model', () => {
   it('is diagnosed from the Explorer and found clean', async () => {
-    await chooseInMenu(workbench, 'healthy.onnx', 'Diagnose with NaNoscope');
+    await workbench.contextMenu('healthy.onnx', 'Diagnose with NaNoscope');
     panel = await PanelView.of(workbench, 'healthy.onnx');
     await panel.done();
     expect((await panel.rows()).flatMap(({ cells }) => cells).filter((cell) => !cell.startsWith('0/'))).toEqual([]);
@@ -174,7 +174,7 @@ describe('a healthy model', () => {
 describe('a file that is no model', () => {
   it('gives one sentence and a hint', async () => {
     workspace.write('cut.onnx', readFileSync(workspace.path('sick.onnx')).subarray(0, 20_000));
-    await chooseInMenu(workbench, 'cut.onnx', 'Diagnose with NaNoscope');
+    await workbench.contextMenu('cut.onnx', 'Diagnose with NaNoscope');
     panel = await PanelView.of(workbench, 'cut.onnx');
     await panel.error.waitFor();
     expect(await panel.error.locator('h1').textContent()).toContain('cut.onnx');
@@ -247,7 +247,7 @@ describe('a built-in model', () => {
 describe('a mask that could mean several things', () => {
   it('is asked about, not guessed', async () => {
     workspace.write('unclear.onnx', ambiguousModel());
-    await chooseInMenu(workbench, 'unclear.onnx', 'Diagnose with NaNoscope');
+    await workbench.contextMenu('unclear.onnx', 'Diagnose with NaNoscope');
     await workbench.quickInput.getByText('What the mask "key_padding_mask"').waitFor();
     await workbench.screenshot('editor-mask-question');
     await workbench.pick('key_padding_mask');

@@ -179,11 +179,16 @@ export class Workbench {
   async contextMenu(relativePath: string, item: string): Promise<void> {
     const row = await this.revealInExplorer(relativePath);
     await row.click({ button: 'right' });
-    await this.page
-      .locator('.context-view .action-item, .monaco-menu .action-item')
-      .filter({ hasText: item })
-      .first()
-      .click();
+    const chosen = this.page.locator('.context-view .action-item, .monaco-menu .action-item').filter({ hasText: item });
+    await chosen.first().click();
+    // A menu ignores a click that comes too soon after it opened, and then stays.
+    for (let tries = 0; tries < 10 && (await chosen.count()) > 0; tries++) {
+      await sleep(300);
+      await chosen
+        .first()
+        .click({ timeout: 1000 })
+        .catch(() => undefined);
+    }
   }
 
   /**

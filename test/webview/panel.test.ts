@@ -44,21 +44,23 @@ const settle = (page: Page): Promise<unknown> =>
 describe('the table', () => {
   it('shows the padded Kimi batch, cell by cell', async () => {
     const page = await show(done());
-    expect(await tableText(page)).toEqual([
-      ['embed_tokens', '0/35', '0/35', ''],
-      ['layer 0 input_layernorm', '0/35', '0/35', ''],
-      ['layer 0 attention', '30/35 pad only', '0/35', '← NaN born here: Softmax, 30 fully masked rows'],
-      ['layer 0 post_attention_layernorm', '30/35 pad only', '0/35', ''],
-      ['layer 0 mlp', '30/35 pad only', '0/35', ''],
-      ['layer 0 output', '30/35 pad only', '0/35', ''],
-      ['layer 1 input_layernorm', '30/35 pad only', '0/35', ''],
-      ['layer 1 attention', '35/35 reaches real', '0/35', '← NaN + (−inf) = NaN'],
-      ['layer 1 post_attention_layernorm', '35/35', '0/35', ''],
-      ['layer 1 mlp', '35/35', '0/35', ''],
-      ['layer 1 output', '35/35', '0/35', ''],
-      ['norm', '35/35', '0/35', ''],
-      ['logits', '35/35', '0/35', ''],
-    ]);
+    await expect
+      .poll(() => tableText(page))
+      .toEqual([
+        ['embed_tokens', '0/35', '0/35', ''],
+        ['layer 0 input_layernorm', '0/35', '0/35', ''],
+        ['layer 0 attention', '30/35 pad only', '0/35', '← NaN born here: Softmax, 30 fully masked rows'],
+        ['layer 0 post_attention_layernorm', '30/35 pad only', '0/35', ''],
+        ['layer 0 mlp', '30/35 pad only', '0/35', ''],
+        ['layer 0 output', '30/35 pad only', '0/35', ''],
+        ['layer 1 input_layernorm', '30/35 pad only', '0/35', ''],
+        ['layer 1 attention', '35/35 reaches real', '0/35', '← NaN + (−inf) = NaN'],
+        ['layer 1 post_attention_layernorm', '35/35', '0/35', ''],
+        ['layer 1 mlp', '35/35', '0/35', ''],
+        ['layer 1 output', '35/35', '0/35', ''],
+        ['norm', '35/35', '0/35', ''],
+        ['logits', '35/35', '0/35', ''],
+      ]);
     expect(
       await page.$$eval('#table-scroller thead th', (heads) => heads.map((head) => head.textContent.trim())),
     ).toEqual(['stage', 'sample 0 (30 pad)', 'sample 1', 'what happens here']);
@@ -86,17 +88,17 @@ describe('the table', () => {
     await page.locator('#ports vscode-option', { hasText: 'inputs and outputs' }).click();
     await settle(page);
     const table = page.locator('#table-scroller table');
-    expect(await table.getAttribute('aria-rowcount')).toBe(String(61 * 8 + 3 + 1));
-    expect(await page.locator('#table-scroller tbody tr').count()).toBeLessThan(70);
+    await expect.poll(() => table.getAttribute('aria-rowcount')).toBe(String(61 * 8 + 3 + 1));
+    await expect.poll(() => page.locator('#table-scroller tbody tr').count()).toBeLessThan(70);
     const scroller = page.locator('#table-scroller');
     await scroller.evaluate((box) => {
       box.scrollTop = box.scrollHeight;
     });
     await settle(page);
     await expect.poll(async () => (await tableText(page)).at(-1)?.slice(0, 3)).toEqual(['logits', '35/35', '0/35']);
-    expect(await page.locator('#table-scroller tbody tr').count()).toBeLessThan(70);
+    await expect.poll(() => page.locator('#table-scroller tbody tr').count()).toBeLessThan(70);
     const last = page.locator('#table-scroller tbody tr:not(.filler)').last();
-    expect(await last.getAttribute('aria-rowindex')).toBe(String(61 * 8 + 3 + 1));
+    await expect.poll(() => last.getAttribute('aria-rowindex')).toBe(String(61 * 8 + 3 + 1));
     // The head stays in sight.
     const [head, box] = await Promise.all([
       page.locator('#table-scroller thead th').first().boundingBox(),
@@ -107,12 +109,12 @@ describe('the table', () => {
 
   it('draws only the sample columns that are near', async () => {
     const page = await show(done({ report: kimi({ layers: 2, repeat: 100 }) }), { width: 1000 });
-    expect(await page.locator('#table-scroller table').getAttribute('aria-colcount')).toBe('201');
-    expect(await page.locator('#table-scroller tbody td[data-cell]').count()).toBeLessThan(300);
+    await expect.poll(() => page.locator('#table-scroller table').getAttribute('aria-colcount')).toBe('201');
+    await expect.poll(() => page.locator('#table-scroller tbody td[data-cell]').count()).toBeLessThan(300);
     await page.locator('[data-cell="0:0"]').focus();
     await page.keyboard.press('Control+ArrowRight');
-    expect(await focusedCell(page)).toBe('0:199');
-    expect(await page.locator('#table-scroller thead').innerText()).toContain('sample 199');
+    await expect.poll(() => focusedCell(page)).toBe('0:199');
+    await expect.poll(() => page.locator('#table-scroller thead').innerText()).toContain('sample 199');
   });
 
   it('gives notes lines of their own where there is no room for a column', async () => {
@@ -133,23 +135,25 @@ describe('the table', () => {
       return (await tableText(page)).map((cells) => cells[0]);
     };
     await type(page, 'layers', '0,60');
-    expect(await stages()).toEqual(
-      [0, 60].flatMap((layer) =>
-        ['input_layernorm', 'attention', 'post_attention_layernorm', 'mlp', 'output'].map(
-          (name) => `layer ${String(layer)} ${name}`,
+    await expect
+      .poll(() => stages())
+      .toEqual(
+        [0, 60].flatMap((layer) =>
+          ['input_layernorm', 'attention', 'post_attention_layernorm', 'mlp', 'output'].map(
+            (name) => `layer ${String(layer)} ${name}`,
+          ),
         ),
-      ),
-    );
+      );
     // A layer that the NaN had reached long before is not where it reaches real tokens.
     expect((await tableText(page)).filter((cells) => cells[1]?.includes('reaches real'))).toEqual([]);
     await page.locator('#only-nan').click();
-    expect(await stages()).not.toContain('layer 0 input_layernorm');
-    expect(await page.locator('.shown').innerText()).toBe('9 of 491 rows');
+    await expect.poll(() => stages()).not.toContain('layer 0 input_layernorm');
+    await expect.poll(() => page.locator('.shown').innerText()).toBe('9 of 491 rows');
     await type(page, 'layers', 'embed');
-    expect(await stages()).toEqual([]);
-    expect(await page.locator('.none').innerText()).toBe('No row passes the filter.');
+    await expect.poll(() => stages()).toEqual([]);
+    await expect.poll(() => page.locator('.none').innerText()).toBe('No row passes the filter.');
     await page.locator('#only-nan').click();
-    expect(await stages()).toEqual(['embed_tokens']);
+    await expect.poll(() => stages()).toEqual(['embed_tokens']);
   });
 });
 
@@ -157,39 +161,39 @@ describe('keyboard', () => {
   it('starts at the birth, moves by arrows, opens details with Enter, comes back with Escape', async () => {
     const page = await show(done());
     const start = page.locator('#table-scroller [data-cell][tabindex="0"]');
-    expect(await start.count()).toBe(1);
+    await expect.poll(() => start.count()).toBe(1);
     await start.focus();
-    expect(await focusedCell(page)).toBe('3:0');
+    await expect.poll(() => focusedCell(page)).toBe('3:0');
     await page.keyboard.press('ArrowRight');
-    expect(await focusedCell(page)).toBe('3:1');
+    await expect.poll(() => focusedCell(page)).toBe('3:1');
     await page.keyboard.press('ArrowRight');
-    expect(await focusedCell(page)).toBe('3:1');
+    await expect.poll(() => focusedCell(page)).toBe('3:1');
     await page.keyboard.press('Home');
-    expect(await focusedCell(page)).toBe('3:-1');
+    await expect.poll(() => focusedCell(page)).toBe('3:-1');
     await page.keyboard.press('ArrowRight');
     await page.keyboard.press('ArrowUp');
-    expect(await focusedCell(page)).toBe('2:0');
+    await expect.poll(() => focusedCell(page)).toBe('2:0');
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
-    expect(await page.locator('#details-title').innerText()).toBe('layer 0 attention, sample 0');
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('details-title');
-    expect(await page.locator('.details').innerText()).toContain('fully-masked-row');
+    await expect.poll(() => page.locator('#details-title').innerText()).toBe('layer 0 attention, sample 0');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('details-title');
+    await expect.poll(() => page.locator('.details').innerText()).toContain('fully-masked-row');
     await page.keyboard.press('Escape');
-    expect(await page.locator('.details').count()).toBe(0);
-    expect(await focusedCell(page)).toBe('3:0');
+    await expect.poll(() => page.locator('.details').count()).toBe(0);
+    await expect.poll(() => focusedCell(page)).toBe('3:0');
   });
 
   it('reaches the last of 308 rows and keeps the focus on a drawn cell', async () => {
     const page = await show(done({ report: kimi({ layers: 61 }) }));
     await page.locator('[data-cell="3:0"]').focus();
     await page.keyboard.press('Control+End');
-    expect(await focusedCell(page)).toBe('490:1');
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe(
-      'logits, sample 1: no NaN in 35 positions',
-    );
+    await expect.poll(() => focusedCell(page)).toBe('490:1');
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
+      .toBe('logits, sample 1: no NaN in 35 positions');
     await page.keyboard.press('PageUp');
     await page.keyboard.press('Control+Home');
-    expect(await focusedCell(page)).toBe('0:-1');
+    await expect.poll(() => focusedCell(page)).toBe('0:-1');
   });
 
   it('can be used again after the focused row was scrolled away', async () => {
@@ -200,7 +204,7 @@ describe('keyboard', () => {
     });
     await settle(page);
     await page.keyboard.press('ArrowDown');
-    expect(await focusedCell(page)).toBe('5:0');
+    await expect.poll(() => focusedCell(page)).toBe('5:0');
   });
 });
 
@@ -222,14 +226,14 @@ describe('the card', () => {
   ];
   it('shows tensor, type, range and the three counts on hover', async () => {
     const page = await show(done());
-    expect(await page.locator('#card').isVisible()).toBe(false);
+    await expect.poll(() => page.locator('#card').isVisible()).toBe(false);
     await page.locator('[data-cell="3:0"]').hover();
     const text = await page.locator('#card').innerText();
     for (const piece of expected) {
       expect(text).toContain(piece);
     }
     await page.locator('h2').first().hover();
-    expect(await page.locator('#card').isVisible()).toBe(false);
+    await expect.poll(() => page.locator('#card').isVisible()).toBe(false);
   });
   it('shows the same on keyboard focus, stays inside the window and is described by', async () => {
     const page = await show(done(), { width: 400, height: 500 });
@@ -239,9 +243,9 @@ describe('the card', () => {
     expect(box).not.toBeNull();
     expect((box?.x ?? -1) >= 0 && (box?.x ?? 0) + (box?.width ?? 0) <= 400).toBe(true);
     expect((box?.y ?? -1) >= 0 && (box?.y ?? 0) + (box?.height ?? 0) <= 500).toBe(true);
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-describedby'))).toBe('card');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-describedby'))).toBe('card');
     await page.keyboard.press('Escape');
-    expect(await page.locator('#card').isVisible()).toBe(false);
+    await expect.poll(() => page.locator('#card').isVisible()).toBe(false);
   });
 });
 
@@ -265,7 +269,7 @@ describe('text from a file', () => {
     await page.locator('[data-cell="3:0"]').click();
     await page.locator('#fold-map-text summary').click();
     await settle(page);
-    expect(await page.locator('img, script[src=""], body script:not([src])').count()).toBe(0);
+    await expect.poll(() => page.locator('img, script[src=""], body script:not([src])').count()).toBe(0);
     expect(await page.evaluate(() => 'hostile' in window)).toBe(false);
     const text = await page.locator('body').innerText();
     expect(text).toContain('<img src=x onerror="window.hostile=1">');
@@ -293,7 +297,7 @@ describe('text from a file', () => {
         expect(text).toContain('NaN (tolerance 1e−5)');
       }
       if (state.applied === null) {
-        expect(await page.locator('.details').innerText()).toContain('no finite element');
+        await expect.poll(() => page.locator('.details').innerText()).toContain('no finite element');
       }
       await panel.close();
     }
@@ -310,34 +314,34 @@ describe('what is posted', () => {
     const page = await show(done());
     const lastPost = async (): Promise<unknown> => (await panel.posted()).at(-1);
     await page.locator('[data-fix="nan-to-num-softmax"] vscode-button').click();
-    expect(await lastPost()).toEqual({ type: 'apply', fixId: 'nan-to-num-softmax' });
+    await expect.poll(() => lastPost()).toEqual({ type: 'apply', fixId: 'nan-to-num-softmax' });
     await page.getByText('Copy as Markdown').click();
-    expect(await lastPost()).toEqual({ type: 'copyMarkdown' });
+    await expect.poll(() => lastPost()).toEqual({ type: 'copyMarkdown' });
     await panel.send(applied());
     await page.locator('#undo').click();
-    expect(await lastPost()).toEqual({ type: 'undo' });
+    await expect.poll(() => lastPost()).toEqual({ type: 'undo' });
     await panel.send(done({ phase: 'running', report: null, progress: { text: 'Loading', fraction: null } }));
     await page.locator('vscode-button', { hasText: 'Cancel' }).click();
-    expect(await lastPost()).toEqual({ type: 'cancel' });
+    await expect.poll(() => lastPost()).toEqual({ type: 'cancel' });
     await panel.send(
       done({ phase: 'error', report: null, error: { code: 'timeout', message: 'Too long.', hint: 'Raise it.' } }),
     );
     await page.getByText('Open log').click();
-    expect(await lastPost()).toEqual({ type: 'openLog' });
+    await expect.poll(() => lastPost()).toEqual({ type: 'openLog' });
     await panel.send(done({ report: kimi({ layers: 2, fixes: false }) }));
     await page.locator('#try-fixes').click();
-    expect(await lastPost()).toEqual({ type: 'tryFixes' });
+    await expect.poll(() => lastPost()).toEqual({ type: 'tryFixes' });
     await panel.send(done({ phase: 'empty', report: null }));
     await page.getByText('Try a built-in model…').click();
-    expect(await lastPost()).toEqual({ type: 'start', what: 'built-in' });
+    await expect.poll(() => lastPost()).toEqual({ type: 'start', what: 'built-in' });
   });
 
   it('Run again with the batch as typed, and not while a field is wrong', async () => {
     const page = await show(done());
     await type(page, 'lengths', '5, x');
-    expect(await page.locator('#lengths-problem').innerText()).toBe(
-      '“x” is not a whole number: give lengths such as 5, 35.',
-    );
+    await expect
+      .poll(() => page.locator('#lengths-problem').innerText())
+      .toBe('“x” is not a whole number: give lengths such as 5, 35.');
     await page.locator('#run').click({ force: true });
     await page.locator('#lengths input').press('Enter');
     expect(await panel.posted()).toEqual([{ type: 'ready' }]);
@@ -371,8 +375,8 @@ describe('what is posted', () => {
     await page.getByText('Choose…').click();
     expect((await panel.posted()).at(-1)).toEqual({ type: 'chooseInputs' });
     await panel.send(done({ batch: { ...done().batch, kind: 'file', file: '/some/where/batch.npz' } }));
-    expect(await page.locator('.field.file').innerText()).toContain('batch.npz');
-    expect(await page.locator('.field.file').innerText()).not.toContain('where');
+    await expect.poll(() => page.locator('.field.file').innerText()).toContain('batch.npz');
+    await expect.poll(() => page.locator('.field.file').innerText()).not.toContain('where');
   });
 
   it('offers no Apply for fixes that do not help, nor when nothing may run', async () => {
@@ -382,8 +386,8 @@ describe('what is posted', () => {
     );
     expect(offered).toEqual(['unmask-rows', 'nan-to-num-softmax', 'zero-pad-hidden']);
     await panel.send(done({ readOnly: true, source: 'report' }));
-    expect(await page.locator('[data-fix] vscode-button').count()).toBe(0);
-    expect(await page.locator('#run').count()).toBe(0);
+    await expect.poll(() => page.locator('[data-fix] vscode-button').count()).toBe(0);
+    await expect.poll(() => page.locator('#run').count()).toBe(0);
   });
 });
 
@@ -395,14 +399,14 @@ describe('states', () => {
         .locator(`[data-fix="${id}"]`)
         .innerText()
         .then((text) => text.replace(/\s+/g, ' '));
-    expect(await card('unmask-rows')).toMatch(
-      /^heals Attend everywhere in fully masked rows.*2\.7e−6 ≤ 1e−5.*each sample alone.*same.*×1\.02/,
-    );
-    expect(await card('nan-to-num-logits')).toMatch(/hides.*3\.7 > 1e−5.*different/);
-    expect(await card('zero-pad-hidden')).toMatch(/partial.*30 \(0 at real tokens\)/);
-    expect(await card('right-pad')).toBe(
-      'declines Pad on the right The batch was read from a file, so its padding cannot be moved.',
-    );
+    await expect
+      .poll(() => card('unmask-rows'))
+      .toMatch(/^heals Attend everywhere in fully masked rows.*2\.7e−6 ≤ 1e−5.*each sample alone.*same.*×1\.02/);
+    await expect.poll(() => card('nan-to-num-logits')).toMatch(/hides.*3\.7 > 1e−5.*different/);
+    await expect.poll(() => card('zero-pad-hidden')).toMatch(/partial.*30 \(0 at real tokens\)/);
+    await expect
+      .poll(() => card('right-pad'))
+      .toBe('declines Pad on the right The batch was read from a file, so its padding cannot be moved.');
   });
 
   it('running: the table may be there already, fixes are being measured', async () => {
@@ -413,10 +417,10 @@ describe('states', () => {
         report: kimi({ layers: 2, fixes: false }),
       }),
     );
-    expect(await page.locator('[role=progressbar]').getAttribute('aria-valuenow')).toBe('50');
-    expect(await page.locator('.fixes').innerText()).toContain('Fixes are being measured');
+    await expect.poll(() => page.locator('[role=progressbar]').getAttribute('aria-valuenow')).toBe('50');
+    await expect.poll(() => page.locator('.fixes').innerText()).toContain('Fixes are being measured');
     expect((await tableText(page)).length).toBe(13);
-    expect(await page.locator('#run').evaluate((button) => button.hasAttribute('disabled'))).toBe(true);
+    await expect.poll(() => page.locator('#run').evaluate((button) => button.hasAttribute('disabled'))).toBe(true);
   });
 
   it('applied: what was written, before and after', async () => {
@@ -433,15 +437,15 @@ describe('states', () => {
       ['births', '1', '0'],
       ['real tokens with NaN, at most', '5 of 40', '0 of 40'],
     ]);
-    expect(await page.locator('h1').innerText()).toMatch(/^No NaN anywhere/);
+    await expect.poll(() => page.locator('h1').innerText()).toMatch(/^No NaN anywhere/);
   });
 
   it('healthy', async () => {
     const page = await show(done({ report: healed(2) }));
-    expect(await page.locator('h1').innerText()).toBe(
-      'No NaN anywhere: 19 measured stages clean for 2 samples, 70 positions, 30 of them padding.',
-    );
-    expect(await page.locator('.fixes').innerText()).toContain('Nothing to fix.');
+    await expect
+      .poll(() => page.locator('h1').innerText())
+      .toBe('No NaN anywhere: 19 measured stages clean for 2 samples, 70 positions, 30 of them padding.');
+    await expect.poll(() => page.locator('.fixes').innerText()).toContain('Nothing to fix.');
   });
 
   it('error, stale, cancelled', async () => {
@@ -452,21 +456,21 @@ describe('states', () => {
         error: { code: 'mask-ambiguous', message: 'Two inputs look like masks.', hint: 'Choose one.' },
       }),
     );
-    expect(await page.locator('[role=alert]').first().innerText()).toContain('Two inputs look like masks.');
-    expect(await page.locator('.batch').innerText()).toContain('Say which input is the mask.');
+    await expect.poll(() => page.locator('[role=alert]').first().innerText()).toContain('Two inputs look like masks.');
+    await expect.poll(() => page.locator('.batch').innerText()).toContain('Say which input is the mask.');
     await panel.send(done({ stale: true }));
     await page.locator('.warn vscode-button').click();
     expect((await panel.posted()).at(-1)).toMatchObject({ type: 'run' });
     await panel.send(done({ phase: 'cancelled', report: null }));
-    expect(await page.locator('.status').innerText()).toContain('Cancelled. Nothing was measured.');
+    await expect.poll(() => page.locator('.status').innerText()).toContain('Cancelled. Nothing was measured.');
   });
 
   it('says so when a message cannot be read', async () => {
     const page = await show(done());
     await panel.sendRaw({ type: 'state', state: { ...done(), report: { schemaVersion: 2 } } });
-    expect(await page.locator('[role=alert]').innerText()).toContain('cannot read');
+    await expect.poll(() => page.locator('[role=alert]').innerText()).toContain('cannot read');
     await panel.send(done());
-    expect(await page.locator('[role=alert]').count()).toBe(0);
+    await expect.poll(() => page.locator('[role=alert]').count()).toBe(0);
   });
 });
 
@@ -487,12 +491,12 @@ describe('what survives a reload', () => {
     await page.reload();
     await page.waitForFunction(() => document.querySelector('#table-scroller') !== null);
     await settle(page);
-    expect(await page.locator('#table-scroller').evaluate((box) => box.scrollTop)).toBe(2400);
-    expect(await page.evaluate(() => window.scrollY)).toBe(90);
-    expect(await page.locator('#only-nan').evaluate((box) => 'checked' in box && box.checked)).toBe(true);
-    expect(await page.locator('#lengths input').inputValue()).toBe('7, 9');
-    expect(await page.locator('#details-title').innerText()).toBe('layer 0 attention, sample 0');
-    expect(await page.locator('#fold-map-text').getAttribute('open')).not.toBeNull();
+    await expect.poll(() => page.locator('#table-scroller').evaluate((box) => box.scrollTop)).toBe(2400);
+    await expect.poll(() => page.evaluate(() => window.scrollY)).toBe(90);
+    await expect.poll(() => page.locator('#only-nan').evaluate((box) => 'checked' in box && box.checked)).toBe(true);
+    await expect.poll(() => page.locator('#lengths input').inputValue()).toBe('7, 9');
+    await expect.poll(() => page.locator('#details-title').innerText()).toBe('layer 0 attention, sample 0');
+    await expect.poll(() => page.locator('#fold-map-text').getAttribute('open')).not.toBeNull();
     expect((await tableText(page)).length).toBeGreaterThan(20);
     const kept = await page.evaluate(
       () => JSON.parse(sessionStorage.getItem('state') ?? '{}') as { state?: { key?: string } },
@@ -500,8 +504,8 @@ describe('what survives a reload', () => {
     expect(kept.state?.key).toBe('k1');
     // The host answers "ready" with the same state: nothing moves.
     await panel.send(done({ report: kimi({ layers: 61 }) }));
-    expect(await page.locator('#table-scroller').evaluate((box) => box.scrollTop)).toBe(2400);
-    expect(await page.locator('#lengths input').inputValue()).toBe('7, 9');
+    await expect.poll(() => page.locator('#table-scroller').evaluate((box) => box.scrollTop)).toBe(2400);
+    await expect.poll(() => page.locator('#lengths input').inputValue()).toBe('7, 9');
   });
 
   it('starts clean when what was kept cannot be read', async () => {
@@ -526,22 +530,22 @@ describe('chain and map', () => {
     );
     expect(titles).toEqual(['Born in layer 0 attention', 'NaN + (−inf) = NaN in layer 1 attention', 'Output logits']);
     await page.locator('.chain button', { hasText: 'Output' }).click();
-    expect(await focusedCell(page)).toBe('490:0');
+    await expect.poll(() => focusedCell(page)).toBe('490:0');
     await type(page, 'layers', '5');
     await settle(page);
     await page.locator('.chain button', { hasText: 'Born' }).click();
-    expect(await focusedCell(page)).toBe('3:0');
-    expect(await page.locator('#layers input').inputValue()).toBe('');
+    await expect.poll(() => focusedCell(page)).toBe('3:0');
+    await expect.poll(() => page.locator('#layers input').inputValue()).toBe('');
   });
 
   it('lists further births, silent findings and notes', async () => {
     const page = await show(done({ report: manyBirths(61) }));
     await page.locator('#fold-births summary').click();
-    expect(await page.locator('#fold-births li').count()).toBe(60);
-    expect(await page.locator('#fold-silent').getAttribute('open')).toBeNull();
+    await expect.poll(() => page.locator('#fold-births li').count()).toBe(60);
+    await expect.poll(() => page.locator('#fold-silent').getAttribute('open')).toBeNull();
     await page.locator('#fold-silent summary').click();
-    expect(await page.locator('#fold-silent').innerText()).toContain('swallowed');
-    expect(await page.locator('.chain ul.notes').innerText()).toContain('measured at its boundary only');
+    await expect.poll(() => page.locator('#fold-silent').innerText()).toContain('swallowed');
+    await expect.poll(() => page.locator('.chain ul.notes').innerText()).toContain('measured at its boundary only');
   });
 
   it('paints NaN at padding and at real tokens differently and reads cells out', async () => {
@@ -569,17 +573,21 @@ describe('chain and map', () => {
       await colour(32, 12),
     ];
     expect(new Set([padClean, realClean, padNan, realNan]).size).toBe(4);
-    expect(await colour(32, 2), 'layer 0 attention is clean at real tokens').toBe(realClean);
-    expect(await colour(29, 2)).toBe(padNan);
+    await expect.poll(() => colour(32, 2), { message: 'layer 0 attention is clean at real tokens' }).toBe(realClean);
+    await expect.poll(() => colour(29, 2)).toBe(padNan);
     await map.focus();
     for (const key of ['ArrowDown', 'ArrowDown', 'ArrowRight']) {
       await page.keyboard.press(key);
     }
-    expect(await page.locator('#map-readout').innerText()).toBe('layer 0 attention · position 1 (padding) · NaN');
+    await expect
+      .poll(() => page.locator('#map-readout').innerText())
+      .toBe('layer 0 attention · position 1 (padding) · NaN');
     await page.keyboard.press('Enter');
-    expect(await focusedCell(page)).toBe('3:0');
+    await expect.poll(() => focusedCell(page)).toBe('3:0');
     await page.locator('#fold-map-text summary').click();
-    expect(await page.locator('.maptext').innerText()).toContain('layer 0 attention: NaN at 0–29');
-    expect(await map.getAttribute('aria-label')).toContain('NaN in 11 of 13 stages, first in layer 0 attention');
+    await expect.poll(() => page.locator('.maptext').innerText()).toContain('layer 0 attention: NaN at 0–29');
+    await expect
+      .poll(() => map.getAttribute('aria-label'))
+      .toContain('NaN in 11 of 13 stages, first in layer 0 attention');
   });
 });

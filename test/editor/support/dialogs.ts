@@ -15,19 +15,6 @@ export async function choose(workbench: Workbench, title: string, row: string, e
   }
 }
 
-/** An item of a file's menu in the Explorer. A menu ignores a click that comes too soon after it opened. */
-export async function chooseInMenu(workbench: Workbench, file: string, item: string): Promise<void> {
-  await workbench.contextMenu(file, item);
-  const chosen = workbench.page.locator('.monaco-menu .action-item').filter({ hasText: item });
-  for (let tries = 0; tries < 10 && (await chosen.count()) > 0; tries++) {
-    await sleep(300);
-    await chosen
-      .first()
-      .click({ timeout: 1000 })
-      .catch(() => undefined);
-  }
-}
-
 /** Fills the input box with exactly that title. */
 export async function enter(workbench: Workbench, title: string, text: string): Promise<void> {
   await titled(workbench, title);
