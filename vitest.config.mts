@@ -1,12 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
 /** One project per suite; `npm test -- --only unit,cli` and `npx vitest run --project unit` choose among them. */
-const suite = (name: string, settings: { timeout?: number; serial?: boolean } = {}) => ({
+const suite = (name: string, settings: { timeout?: number; serial?: boolean; retry?: number } = {}) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: settings.timeout ?? 60_000,
     hookTimeout: settings.timeout ?? 60_000,
+    // A whole browser and editor on a busy machine may miss a click; what is wrong fails twice.
+    retry: settings.retry ?? 0,
     // An editor takes a gigabyte and both cores: one at a time.
     fileParallelism: settings.serial !== true,
   },
@@ -20,8 +22,8 @@ export default defineConfig({
       suite('unit'),
       suite('runtime'),
       suite('cli', { timeout: 120_000 }),
-      suite('webview', { timeout: 90_000, serial: true }),
-      suite('editor', { timeout: 240_000, serial: true }),
+      suite('webview', { timeout: 90_000, serial: true, retry: 1 }),
+      suite('editor', { timeout: 240_000, serial: true, retry: 1 }),
       suite('package', { timeout: 240_000, serial: true }),
     ],
   },
