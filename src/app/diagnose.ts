@@ -1,11 +1,12 @@
 /** The main job: model and batch in, report out. */
 import { allReal, paddingSide } from '../core/batch/roles';
-import type { Batch } from '../core/batch/types';
+import type { Batch, LengthSpec } from '../core/batch/types';
+import { NanoscopeError } from '../core/errors';
 import { marksPadding } from '../core/batch/layout';
 import type { FixContext } from '../core/fix/types';
 import type { Graph } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
-import type { AttentionInfo, FixResult, Observer, Report } from '../core/report';
+import type { AttentionInfo, BatchInfo, FixResult, Observer, Report } from '../core/report';
 import { placeOfNode } from '../core/trace/modules';
 import { tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
@@ -55,6 +56,7 @@ export async function runDiagnosis(
   progress('Measuring every tensor', 0.3);
   const screened = await screen(job, prepared);
   const { grid } = screened;
+  if (request.inputsFile !== undefined && request.lengths) checkGivenLengths(request.lengths, grid);
   const roles = rolesOf(batch, masks, grid.samples, grid.positions);
   progress('Looking closer at where NaN is born', 0.45);
   const { measured, ...found } = await findings(job, screened, roles.roles);
@@ -64,12 +66,13 @@ export async function runDiagnosis(
     (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value),
   );
   const version = await job.version();
+  const asked = askedFor(deps, request, batch);
   const assemble = (
     figures: Awaited<ReturnType<typeof siteFigures>>,
     rest: { observer?: Observer; fixes?: readonly FixResult[] },
   ): Report => ({
     schemaVersion: 1,
-    ...header(subject, measured, batch, roles, version),
+    ...header(subject, measured, batch, roles, version, asked),
     table: buildTable({
       sites,
       axes: measured.axes,
@@ -141,13 +144,43 @@ async function prepareBatch(
     return { batch, prepared, masks: await readMasks(job, prepared, subject.inputs, asked) };
   };
   const first = await attempt(told);
-  if (!first.batch.lengths) return first;
+  if (request.inputsFile !== undefined) return first;
   // A made-up batch marks pads by the convention of the mask's name; if the graph says otherwise, it is made again.
   const wrong = first.masks.filter(
     (mask) => mask.by === 'path' && mask.real !== (told[mask.input] ?? (marksPadding(mask.input) ? 0 : 1)),
   );
   if (wrong.length === 0) return first;
   return attempt({ ...told, ...Object.fromEntries(wrong.map((mask) => [mask.input, mask.real])) });
+}
+
+/** Lengths beside an inputs file say which of its positions are real, so they have to fit what the file holds. */
+function checkGivenLengths({ lengths }: LengthSpec, grid: Measurement['grid']): void {
+  const size = Math.max(...grid.positions, 1);
+  if (lengths.length !== grid.samples || lengths.some((length) => length > size)) {
+    throw new NanoscopeError(
+      'bad-input',
+      `The inputs file holds ${String(grid.samples)} × ${String(size)} positions; the lengths ${lengths.join(', ')} do not fit.`,
+      'Give one length per sample of the file, none longer than its positions, or leave the lengths out.',
+    );
+  }
+}
+
+/** What somebody has to say to feed the same batch again. */
+function askedFor(deps: DiagnoseDeps, request: DiagnoseRequest, batch: Batch): Pick<BatchInfo, 'source' | 'mask'> {
+  const { inputsFile, mask } = request;
+  const { lengths } = batch;
+  return {
+    ...(inputsFile === undefined
+      ? lengths && { source: { kind: 'lengths', ...lengths } }
+      : {
+          source: {
+            kind: 'file',
+            name: deps.files.basename(inputsFile),
+            ...(lengths && { lengths: lengths.lengths, pad: lengths.pad }),
+          },
+        }),
+    ...(mask === undefined ? {} : { mask }),
+  };
 }
 
 export function fixContext(graph: Graph, measured: Measurement, found: Findings): FixContext {
@@ -171,6 +204,7 @@ function header(
   batch: Batch,
   roles: RolesFound,
   version: string,
+  asked: Pick<BatchInfo, 'source' | 'mask'>,
 ): Pick<Report, 'model' | 'engine' | 'batch' | 'outputs'> {
   const { graph } = subject;
   const { grid } = measured;
@@ -182,6 +216,7 @@ function header(
     model: {
       name: subject.name,
       source: subject.source,
+      ...(subject.cast === null ? {} : { cast: subject.cast }),
       opset: subject.loaded.opset,
       layers: layers.size,
       attention: attentionInfo(graph, measured),
@@ -197,6 +232,7 @@ function header(
       ),
       rolesFrom: roles.from === '' ? 'the model has no position axis' : roles.from,
       ...(memory ? { memory: { positions: grid.positions[1] ?? 0, roles: memory } } : {}),
+      ...asked,
     },
     outputs: graph.outputs.map((name) => {
       const found = outputPositions(measured.flagsOf(name), grid.samples);

@@ -20,6 +20,8 @@ export interface Subject {
   readonly inputs: readonly InputSpec[];
   readonly name: string;
   readonly source: 'file' | 'built-in';
+  /** The type that the model was widened to; `null` for a model that runs as it is. */
+  readonly cast: 'float32' | null;
   /** What a reader of the report must know of how the model was run. */
   readonly notes: readonly string[];
 }
@@ -48,6 +50,7 @@ export async function openSubject(files: FileAccess, model: string, cast?: Diagn
     inputs: inputSpecs(graph),
     name: loaded.name,
     source: builtin ? 'built-in' : 'file',
+    cast: isBfloat16 ? 'float32' : null,
     notes: isBfloat16 ? [castNote] : [],
   };
 }
@@ -84,7 +87,8 @@ export async function makeFeeds(
 ): Promise<Batch> {
   if (request.inputsFile !== undefined) {
     const bytes = await files.readFile(request.inputsFile);
-    return checkBatch(readBatchFile(files.basename(request.inputsFile), bytes, subject.inputs), subject.inputs);
+    const batch = checkBatch(readBatchFile(files.basename(request.inputsFile), bytes, subject.inputs), subject.inputs);
+    return request.lengths ? { ...batch, lengths: request.lengths } : batch;
   }
   const lengths = request.lengths ?? defaultLengths(subject.inputs);
   return makeBatch(subject.inputs, lengths, { idBounds: idBounds(subject.graph), maskReal });

@@ -91,6 +91,8 @@ export type EngineLevel = (typeof engineLevels)[number];
 export interface ModelInfo {
   readonly name: string;
   readonly source: 'file' | 'built-in';
+  /** The type that a model which the engine cannot run as it is was widened to. */
+  readonly cast?: 'float32';
   readonly opset: number;
   readonly layers: number;
   readonly attention: readonly AttentionInfo[];
@@ -115,7 +117,27 @@ export interface BatchInfo {
   readonly rolesFrom: string;
   /** Encoder-decoder models have a second sequence with roles of its own. */
   readonly memory?: { readonly positions: number; readonly roles: readonly string[] };
+  /** Where the numbers came from; what it takes to feed the same again. */
+  readonly source?: BatchSource;
+  /** What was said about the mask: `NAME` or `NAME:inverted`. Absent where nothing was. */
+  readonly mask?: string;
 }
+
+export type BatchSource =
+  | {
+      readonly kind: 'file';
+      /** Without its folder. */
+      readonly name: string;
+      /** Which positions are real, where a person said it beside the file. */
+      readonly lengths?: readonly number[];
+      readonly pad?: 'left' | 'right' | 'none';
+    }
+  | {
+      readonly kind: 'lengths';
+      readonly lengths: readonly number[];
+      readonly pad: 'left' | 'right' | 'none';
+      readonly seed: number;
+    };
 
 export interface OutputInfo {
   readonly name: string;

@@ -16,6 +16,7 @@ const block = z.enum(['self', 'cross']).nullable();
 /** `"0-3,7"`; order and merging are checked by whoever reads the ranges. */
 const ranges = z.string().regex(/^(?:\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)?$/);
 const roles = z.string().regex(/^[pr]*$/);
+const padSide = z.enum(['left', 'right', 'none']);
 
 const evidence: z.ZodType<EvidenceValue> = z.lazy(() =>
   z.union([z.number(), z.string(), z.boolean(), z.null(), z.array(evidence), z.record(z.string(), evidence)]),
@@ -86,6 +87,7 @@ export const reportSchema = z.object({
   model: z.object({
     name: z.string(),
     source: z.enum(['file', 'built-in']),
+    cast: z.literal('float32').exactOptional(),
     opset: z.int(),
     layers: count,
     attention: z.array(
@@ -107,6 +109,18 @@ export const reportSchema = z.object({
     inputs: z.record(z.string(), z.object({ dtype: z.string(), shape: z.array(z.number()) })),
     rolesFrom: z.string(),
     memory: z.object({ positions: count, roles: z.array(roles) }).exactOptional(),
+    source: z
+      .discriminatedUnion('kind', [
+        z.object({
+          kind: z.literal('file'),
+          name: z.string(),
+          lengths: z.array(count).exactOptional(),
+          pad: padSide.exactOptional(),
+        }),
+        z.object({ kind: z.literal('lengths'), lengths: z.array(count), pad: padSide, seed: count }),
+      ])
+      .exactOptional(),
+    mask: z.string().exactOptional(),
   }),
   outputs: z.array(
     z.object({

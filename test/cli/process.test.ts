@@ -164,6 +164,37 @@ describe('models from PyTorch', () => {
   });
 });
 
+describe('lengths beside an inputs file', () => {
+  const model = join(fixtures, 'c1_log_negative_ffn_op13.onnx');
+  const args = ['diagnose', model, '--inputs', join(fixtures, 'c1_log_negative_ffn_op13.inputs.npz'), '--no-fixes'];
+
+  it('say which positions are real where the model has no mask', async () => {
+    const { batch } = (await report([...args, '--lengths', '4,14,0', '--pad', 'right'])).report;
+    expect(batch.roles).toEqual(['rrrrpppppppppp', 'r'.repeat(14), 'p'.repeat(14)]);
+    expect(batch.rolesFrom).toContain('lengths');
+    const { out } = await run([...args, '--lengths', '4,14,0', '--pad', 'right']);
+    expect(out).toContain('padding right, none, all;');
+  });
+
+  it('must fit the file', async () => {
+    expect(await failure([...args, '--lengths', '4,14'])).toEqual({ code: 2, error: 'bad-input' });
+    expect(await failure([...args, '--lengths', '4,14,15'])).toEqual({ code: 2, error: 'bad-input' });
+  });
+
+  it('are told in the report, with the file, so that the batch can be fed again', async () => {
+    const lengths = ['--lengths', '4,14,9', '--pad', 'left'];
+    const { batch } = (await report([...args, ...lengths])).report;
+    expect(batch.source).toEqual({
+      kind: 'file',
+      name: 'c1_log_negative_ffn_op13.inputs.npz',
+      lengths: [4, 14, 9],
+      pad: 'left',
+    });
+    const made = (await report(['diagnose', model, '--lengths', '3,5', '--seed', '9', '--no-fixes'])).report;
+    expect(made.batch.source).toEqual({ kind: 'lengths', lengths: [3, 5], pad: 'left', seed: 9 });
+  });
+});
+
 describe('fixes', () => {
   it('are applied, proved and undone', async () => {
     const place = workplace(`${a1}.onnx`, `${a1}.inputs.npz`);

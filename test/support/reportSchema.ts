@@ -129,6 +129,7 @@ const fields = {
   model: z.strictObject({
     name: z.string().min(1),
     source: z.enum(['file', 'built-in']),
+    cast: z.literal('float32').optional(),
     opset: z.int().min(1),
     layers: count,
     attention: z.array(
@@ -155,6 +156,23 @@ const fields = {
       inputs: z.record(z.string(), z.strictObject({ dtype: z.string(), shape: z.array(count) })),
       rolesFrom: z.string().min(1),
       memory: z.strictObject({ positions: count, roles }).optional(),
+      source: z
+        .discriminatedUnion('kind', [
+          z.strictObject({
+            kind: z.literal('file'),
+            name: z.string().min(1),
+            lengths: z.array(count).optional(),
+            pad: z.enum(['left', 'right', 'none']).optional(),
+          }),
+          z.strictObject({
+            kind: z.literal('lengths'),
+            lengths: z.array(count).min(1),
+            pad: z.enum(['left', 'right', 'none']),
+            seed: count,
+          }),
+        ])
+        .optional(),
+      mask: z.string().min(1).optional(),
     })
     .refine((b) => b.padding.length === b.samples && b.roles.length === b.samples, 'one entry per sample')
     .refine((b) => b.roles.every((text) => text.length === b.positions), 'roles are full length'),

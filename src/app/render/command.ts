@@ -1,5 +1,5 @@
 /** The command line that repeats a diagnosis, as far as a report knows it. */
-import type { Report } from '../../core/report';
+import type { BatchInfo, Report } from '../../core/report';
 import { visible } from './text';
 
 /** One argument for a shell; the form `$'…'` of bash and zsh where it holds what cannot be seen. */
@@ -18,21 +18,41 @@ export function shellQuote(argument: string): string {
 export const commandLine = (args: readonly string[]): string => ['nanoscope', ...args].map(shellQuote).join(' ');
 
 /**
- * What to run to see the report again. Exact for batches made from lengths; a batch that was read from a file has
- * to be given again, so the command names a placeholder.
+ * What to run to see the report again: what was asked for, where the report knows it. Older reports do not; for them
+ * the roles tell the lengths, and a batch that no lengths give is a placeholder.
  */
 export function reproduceArguments(report: Report): readonly string[] {
   const { batch, model, observer } = report;
-  const sides = new Set(batch.padding.filter((side) => side !== 'none'));
-  const side = sides.size === 0 ? 'none' : [...sides][0];
-  const lengths = batch.roles.map((roles) => roles.replaceAll('p', '').length);
   const level = observer?.userLevel?.level ?? 'all';
-  const made = sides.size <= 1 && side !== 'both' && side !== 'inside' && batch.memory === undefined;
-  const name = model.name.startsWith('-') ? ['--', model.name] : [model.name];
   return [
     'diagnose',
-    ...(made && side !== undefined ? ['--lengths', lengths.join(','), '--pad', side] : ['--inputs', 'BATCH.npz']),
+    ...batchArguments(batch),
+    ...(batch.mask === undefined ? [] : withValue('--mask', batch.mask)),
+    ...(model.cast === undefined ? [] : ['--cast', model.cast]),
     ...(level === 'all' ? [] : ['--level', level]),
-    ...name,
+    ...(model.name.startsWith('-') ? ['--', model.name] : [model.name]),
   ];
+}
+
+function batchArguments(batch: BatchInfo): readonly string[] {
+  const { source } = batch;
+  if (source === undefined) return guessedBatch(batch);
+  const lengths = source.lengths === undefined ? [] : ['--lengths', source.lengths.join(',')];
+  const pad = source.pad === undefined ? [] : ['--pad', source.pad];
+  return source.kind === 'file'
+    ? [...withValue('--inputs', source.name), ...lengths, ...pad]
+    : [...lengths, ...pad, ...(source.seed === 1 ? [] : ['--seed', String(source.seed)])];
+}
+
+/** A value that looks like an option has to be joined to its own. */
+const withValue = (option: string, value: string): readonly string[] =>
+  value.startsWith('-') ? [`${option}=${value}`] : [option, value];
+
+function guessedBatch({ padding, roles, memory }: BatchInfo): readonly string[] {
+  // A sample without a real token is padded on no side.
+  const sides = new Set(padding.filter((side, sample) => side !== 'none' && roles[sample]?.includes('r')));
+  const [side = 'none'] = sides;
+  const made = sides.size <= 1 && side !== 'both' && side !== 'inside' && memory === undefined;
+  const lengths = roles.map((sample) => sample.replaceAll('p', '').length);
+  return made ? ['--lengths', lengths.join(','), '--pad', side] : ['--inputs', 'BATCH.npz'];
 }

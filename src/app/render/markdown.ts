@@ -22,7 +22,7 @@ import { birthText, crossingText } from './notes';
 import { shortNumber, shortRatio } from './numbers';
 import { tableLines, type Cell, type Line, type RowLine } from './rows';
 import { figures, foldText, sampleTitle, stateWords, wholeText } from './table';
-import { outputText, paddingText } from './terminal';
+import { outputText, paddingOf, paddingText } from './terminal';
 import { visible } from './text';
 import { formatRanges } from '../../core/trace/ranges';
 
@@ -72,10 +72,11 @@ const verdict = (report: Report): string =>
 const spaced = (original: string, escaped: string): string =>
   `${/^\s/.test(original) ? ' ' : ''}${escaped}${/\s$/.test(original) ? ' ' : ''}`;
 
-function batch({ batch: { inputs, roles, padding, positions, rolesFrom, memory, samples } }: Report): string {
+function batch({ batch }: Report): string {
+  const { inputs, roles, positions, rolesFrom, memory, samples } = batch;
   const shown = roles.slice(0, maxSampleRows);
   return [
-    `${String(samples)} × ${String(positions)} positions, padding: ${prose(paddingText(padding))}. Real and padding positions come from ${prose(rolesFrom)}.`,
+    `${String(samples)} × ${String(positions)} positions, padding: ${prose(paddingText(batch))}. Real and padding positions come from ${prose(rolesFrom)}.`,
     markdownTable(
       ['sample', 'real', 'pad', 'padding positions', 'side'],
       shown.map((sample, index) => {
@@ -85,7 +86,7 @@ function batch({ batch: { inputs, roles, padding, positions, rolesFrom, memory, 
           String(sample.length - pads),
           String(pads),
           formatRanges(sample.length, (i) => sample[i] === 'p') || '–',
-          padding[index] ?? '–',
+          paddingOf(batch, index),
         ];
       }),
     ),

@@ -51,7 +51,7 @@ function summary(report: Report, options: TableOptions): string {
     options.style.quiet(
       wrap(
         visible(
-          `batch ${String(batch.samples)} × ${String(batch.positions)}, padding ${paddingText(batch.padding)}; roles from ${batch.rolesFrom}; ${engine.name} ${engine.version}, optimization ${engine.optimization}`,
+          `batch ${String(batch.samples)} × ${String(batch.positions)}, padding ${paddingText(batch)}; roles from ${batch.rolesFrom}; ${engine.name} ${engine.version}, optimization ${engine.optimization}`,
         ),
         options.width,
       ),
@@ -60,10 +60,14 @@ function summary(report: Report, options: TableOptions): string {
   return lines.join('\n');
 }
 
+/** Where a sample's padding is; `all` for one without a real token, which is padded on no side. */
+export const paddingOf = ({ padding, roles }: Report['batch'], sample: number): string =>
+  roles[sample]?.includes('r') === false ? 'all' : (padding[sample] ?? '–');
+
 /** `left, none`, or `left ×5, none` where samples repeat. */
-export function paddingText(padding: readonly string[]): string {
+export function paddingText(batch: Report['batch']): string {
   const counts = new Map<string, number>();
-  for (const side of padding) {
+  for (const side of batch.padding.map((_, sample) => paddingOf(batch, sample))) {
     counts.set(side, (counts.get(side) ?? 0) + 1);
   }
   return [...counts]

@@ -24,6 +24,6 @@ export interface LengthSpec {
  */
 export interface Batch {
   readonly inputs: Readonly<Record<string, TensorData>>;
-  /** Present when the batch was made from lengths. */
+  /** Present when the batch was made from lengths, or a person said beside the file which positions are real. */
   readonly lengths?: LengthSpec;
 }

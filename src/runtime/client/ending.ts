@@ -13,11 +13,20 @@ const crashSignals: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGBUS', 'SIGILL'
 const outOfMemoryText =
   /JavaScript heap out of memory|std::bad_alloc|Array buffer allocation failed|Cannot allocate memory|out of memory/i;
 
-export const memoryHint =
-  'Use a smaller batch or shorter sequences, close other programs, or raise the memory limit in the settings.';
+/** The child's own last words, where it has to keep its limit itself; see `worker/watchdog.ts`. */
+const overLimitWords = 'NaNoscope: out of memory, over the limit';
+
+export const memoryHint = 'Use a smaller batch or shorter sequences, or close other programs.';
+
+export const limitHint =
+  'Use a smaller batch or shorter sequences, or raise the limit: --memory-limit in a terminal, ' +
+  'nanoscope.engine.memoryLimitMB in the settings.';
 
 export function endingError(ending: Ending): NanoscopeError {
   const { code, signal, stderr } = ending;
+  if (stderr.includes(overLimitWords)) {
+    return new NanoscopeError('out-of-memory', 'The engine was stopped: it needed more memory than it may.', limitHint);
+  }
   if (outOfMemoryText.test(stderr)) {
     return new NanoscopeError('out-of-memory', 'The engine ran out of memory and ended.', memoryHint);
   }

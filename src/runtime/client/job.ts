@@ -2,7 +2,7 @@
 import { NanoscopeError } from '../../core/errors';
 import { callResults, fromWorker } from '../../protocol/worker';
 import { checkFeeds, disagreement } from './feeds';
-import { endingError, memoryHint } from './ending';
+import { endingError, limitHint } from './ending';
 import { failureError } from './classify';
 import { MemoryWatch } from './memory';
 import { rareTypes } from './modelTypes';
@@ -235,14 +235,14 @@ const timedOut = (ms: number): NanoscopeError =>
   new NanoscopeError(
     'timeout',
     `The engine was stopped after ${ms < 1000 ? `${String(ms)} ms` : `${String(Math.round(ms / 1000))} s`}.`,
-    'Use a smaller batch, or raise the time-out in the settings.',
+    'Use a smaller batch, or raise the time-out: --timeout in a terminal, nanoscope.engine.timeoutSeconds in the settings.',
   );
 
 const overLimit = (limit: number): NanoscopeError =>
   new NanoscopeError(
     'out-of-memory',
     `The engine was stopped because it needed more memory than the limit of ${String(Math.round(limit / 2 ** 20))} MB.`,
-    memoryHint,
+    limitHint,
   );
 
 const garbled = (detail: string): NanoscopeError =>

@@ -66,7 +66,11 @@ export function changedOnDisk(state: PanelState): PanelState {
 
 /** What the batch bar would have to say to give the report's batch; `now` fills in what a report does not tell. */
 export function batchOf(report: Report, now: BatchChoice): BatchChoice {
-  const { roles, padding } = report.batch;
+  const { roles, padding, source } = report.batch;
+  if (source?.kind === 'lengths') {
+    const { lengths, pad, seed } = source;
+    return { ...now, kind: 'lengths', lengths: [...lengths], pad, seed };
+  }
   const lengths = roles.map((role) => role.replaceAll('p', '').length);
   const pad = padding.includes('left') ? 'left' : padding.includes('right') ? 'right' : 'none';
   return { ...now, kind: 'lengths', lengths, pad };

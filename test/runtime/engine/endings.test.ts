@@ -123,6 +123,7 @@ describe('limits', () => {
     const session = await started.job.createSession(endless(), plain);
     const error = await failureOf(started.job.run({ session: session.id, feeds: { x: matrix }, fetch: [] }));
     expect(error).toMatchObject({ code: 'timeout', message: 'The engine was stopped after 2 s.' });
+    expect(error.hint).toMatch(/--timeout .*nanoscope\.engine\.timeoutSeconds/);
     await untilGone(started.pid, 1000);
     await nextJobWorks();
   });
@@ -141,7 +142,8 @@ describe('limits', () => {
       code: 'out-of-memory',
       message: 'The engine was stopped because it needed more memory than the limit of 300 MB.',
     });
-    expect(error.hint).toContain('smaller batch');
+    // Both faces have the limit, each under its own name.
+    expect(error.hint).toMatch(/--memory-limit .*nanoscope\.engine\.memoryLimitMB/);
     await untilGone(started.pid, 1000);
     expect(await started.job.peakMemory()).toBeGreaterThan(limit);
     await nextJobWorks();
@@ -159,7 +161,11 @@ describe('the limit that a child keeps itself, where the client cannot look at i
       delete process.env.NANOSCOPE_MEMORY_LIMIT;
     }
     const { failure } = await running(started, 2 ** 28);
-    expect(await failure).toMatchObject({ code: 'out-of-memory', message: 'The engine ran out of memory and ended.' });
+    expect(await failure).toMatchObject({
+      code: 'out-of-memory',
+      message: 'The engine was stopped: it needed more memory than it may.',
+    });
+    expect((await failure).hint).toContain('--memory-limit');
     expect((await started.ended).stderr).toContain('over the limit');
     await untilGone(started.pid, 1000);
   });

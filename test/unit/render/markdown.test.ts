@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { code, fenced, prose } from '../../../src/app/render/escape';
 import { markdownReport } from '../../../src/app/render/markdown';
+import type { Report } from '../../../src/core/report';
 import { hostileReport } from '../../support/hostileReport';
 import { seedReport } from '../../support/seedReport';
 import { hostileName, unsafe } from '../../support/unsafeText';
@@ -31,8 +32,42 @@ describe('the report that a person would have written', () => {
     const seed = seedReport();
     const inside = { ...seed, batch: { ...seed.batch, padding: ['inside', 'none'] as const } };
     expect(markdownReport(inside)).toContain('nanoscope diagnose --inputs BATCH.npz kimi-k2-mini.onnx');
+    const emptied = {
+      ...seed.batch,
+      padding: ['right', 'left'] as const,
+      roles: ['r'.repeat(5) + 'p'.repeat(30), 'p'.repeat(35)],
+    };
+    expect(markdownReport({ ...seed, batch: emptied })).toContain('nanoscope diagnose --lengths 5,0 --pad right kimi');
     const dashed = { ...seed, model: { ...seed.model, name: "-it's a model.onnx" } };
     expect(markdownReport(dashed)).toContain(`--pad left -- '-it'\\''s a model.onnx'`);
+  });
+});
+
+describe('the command to see a report again', () => {
+  it.each<[string, Partial<Report['batch']>, string]>([
+    ['an inputs file', { source: { kind: 'file', name: 'my batch.npz' } }, "--inputs 'my batch.npz'"],
+    [
+      'an inputs file with lengths and a mask',
+      { source: { kind: 'file', name: '-b.npz', lengths: [5, 35], pad: 'left' }, mask: 'keep:inverted' },
+      '--inputs=-b.npz --lengths 5,35 --pad left --mask keep:inverted',
+    ],
+    [
+      'lengths with another seed',
+      { source: { kind: 'lengths', lengths: [3, 0], pad: 'right', seed: 7 } },
+      '--lengths 3,0 --pad right --seed 7',
+    ],
+  ])('names %s', (_what, batch, words) => {
+    const seed = seedReport();
+    expect(markdownReport({ ...seed, batch: { ...seed.batch, ...batch } })).toContain(
+      `nanoscope diagnose ${words} kimi-k2-mini.onnx`,
+    );
+  });
+
+  it('names the type that the model was widened to', () => {
+    const seed = seedReport();
+    expect(markdownReport({ ...seed, model: { ...seed.model, cast: 'float32' } })).toContain(
+      '--pad left --cast float32 kimi-k2-mini.onnx',
+    );
   });
 });
 
