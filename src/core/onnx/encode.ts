@@ -8,8 +8,8 @@ import { ModelProtoSchema, TensorProto_DataLocation, TensorProtoSchema } from 'o
 import { accessBytes } from './access';
 import { entry, placeOf, splitRoot } from './external';
 import type { LoadedModel, WeightRef } from './load';
-import type { Segment } from './rewrite';
 import { rewrite } from './rewrite';
+import type { Segment } from './segments';
 import { lengthHead, readVarint, wireType } from './wire';
 
 /** What becomes of one payload: back into the file, or external data with these entries. */

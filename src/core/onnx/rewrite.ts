@@ -7,27 +7,19 @@
  * The walk is also where a hostile file is stopped: lengths must nest, levels and counts are bounded, wire types
  * must fit the schema, text must be UTF-8, before any object is made of it.
  */
-import { ScalarType } from '@bufbuild/protobuf';
-import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import type { DescMessage } from '@bufbuild/protobuf';
 import { AttributeProtoSchema, GraphProtoSchema, NodeProtoSchema, TensorProtoSchema } from 'onnx-buf';
 import type { RandomAccess } from './access';
 import { Window } from './access';
+import { fieldsOf, shapeOf } from './fieldShapes';
 import { limits } from './limits';
-import { concat, lengthHead, lookAhead, readVarint, wireType } from './wire';
-
-/** A piece of a message that is being put together. */
-export type Segment =
-  /** A range of the bytes that are walked. */
-  | { readonly kind: 'source'; readonly offset: number; readonly length: number }
-  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
-  /** A range of some file. */
-  | { readonly kind: 'file'; readonly file: string; readonly offset: number; readonly length: number };
-
-export const segmentLength = (segment: Segment): number =>
-  segment.kind === 'bytes' ? segment.bytes.length : segment.length;
-
-export const segmentsLength = (segments: readonly Segment[]): number =>
-  segments.reduce((sum, segment) => sum + segmentLength(segment), 0);
+import type { Segment } from './segments';
+import { segmentsLength } from './segments';
+import { lengthHead, lookAhead, readVarint, wireType } from './wire';
+import type { WireFault } from './wireError';
+import { WireError } from './wireError';
+import type { Excess } from './walkBudget';
+import { WalkBudget } from './walkBudget';
 
 /** One length-delimited field of a tensor. */
 export interface FieldRange {
@@ -56,32 +48,6 @@ export interface WalkedTensor {
 }
 
 export type ReplaceTensor = (tensor: WalkedTensor) => readonly Segment[] | null;
-
-export type WireFault =
-  /** A length reaches past the end of the bytes. */
-  | 'ends-early'
-  /** A length reaches past the end of the message that holds it, or a varint never ends. */
-  | 'malformed'
-  /** A field has a wire type that its schema does not know. */
-  | 'wrong-type'
-  | 'not-text'
-  | 'too-deep'
-  | 'too-many'
-  | 'too-large';
-
-/** What is wrong with the bytes and where; the caller knows which file it is and says so. */
-export class WireError extends Error {
-  override readonly name = 'WireError';
-  constructor(
-    readonly fault: WireFault,
-    readonly offset: number,
-    /** Fields of the outermost message that were read before; 0 means it is likely no such message at all. */
-    readonly fieldsBefore: number,
-    readonly detail: string,
-  ) {
-    super(`${fault} at byte ${String(offset)}: ${detail}`);
-  }
-}
 
 interface TensorNotes {
   readonly constant: boolean;
@@ -115,74 +81,6 @@ const nodeOpType = 4;
 /** Marks in `TensorProto` that the scanner leaves for its caller; no file may bring its own. */
 export const markField = 0x1fff_fff7;
 
-const fieldTables = new WeakMap<DescMessage, ReadonlyMap<number, DescField>>();
-
-function fieldsOf(desc: DescMessage): ReadonlyMap<number, DescField> {
-  let table = fieldTables.get(desc);
-  if (!table) {
-    table = new Map(desc.fields.map((field) => [field.number, field]));
-    fieldTables.set(desc, table);
-  }
-  return table;
-}
-
-function messageOf(field: DescField): DescMessage | null {
-  if (field.fieldKind === 'message') return field.message;
-  if (field.fieldKind === 'list' && field.listKind === 'message') return field.message;
-  return null;
-}
-
-function wireTypeOfScalar(type: ScalarType): number {
-  switch (type) {
-    case ScalarType.STRING:
-    case ScalarType.BYTES:
-      return wireType.bytes;
-    case ScalarType.FLOAT:
-    case ScalarType.FIXED32:
-    case ScalarType.SFIXED32:
-      return wireType.fixed32;
-    case ScalarType.DOUBLE:
-    case ScalarType.FIXED64:
-    case ScalarType.SFIXED64:
-      return wireType.fixed64;
-    default:
-      return wireType.varint;
-  }
-}
-
-/** What one field may look like on the wire. */
-interface FieldShape {
-  readonly wire: number;
-  readonly packable: boolean;
-  readonly repeated: boolean;
-  readonly text: boolean;
-  readonly message: DescMessage | null;
-}
-
-const shapes = new WeakMap<DescField, FieldShape>();
-
-function shapeOf(field: DescField): FieldShape {
-  let shape = shapes.get(field);
-  if (!shape) {
-    const message = messageOf(field);
-    const scalar =
-      field.fieldKind === 'scalar' || (field.fieldKind === 'list' && field.listKind === 'scalar')
-        ? field.scalar
-        : undefined;
-    const wire = message ? wireType.bytes : scalar === undefined ? wireType.varint : wireTypeOfScalar(scalar);
-    const repeated = field.fieldKind === 'list';
-    shape = {
-      wire,
-      repeated,
-      packable: repeated && wire !== wireType.bytes,
-      text: scalar === ScalarType.STRING,
-      message,
-    };
-    shapes.set(field, shape);
-  }
-  return shape;
-}
-
 /**
  * @returns the message's content as segments, with replaced tensors in place.
  * @throws WireError; whatever `source.read` throws.
@@ -200,9 +98,7 @@ class Walk {
   private readonly window: Window;
   private readonly stack: Frame[];
   private position = 0;
-  private elements = 0;
-  private fields = 0;
-  private packedBytes = 0;
+  private readonly budget = new WalkBudget();
   private outerFields = 0;
   private readonly utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -262,9 +158,7 @@ class Walk {
   /** Reads one field; returns the range of a text that is still to be checked. */
   private field(frame: Frame): FieldRange | null {
     const start = this.position;
-    if (++this.fields > limits.fields) {
-      throw this.fail('too-many', start, `more than ${String(limits.fields)} fields`);
-    }
+    this.spend(this.budget.field(), start);
     const tag = this.varint(frame.end);
     const no = Math.floor(tag / 8);
     const wire = tag % 8;
@@ -307,7 +201,7 @@ class Walk {
           if (this.stack.length === 2) this.outerFields++;
           return null;
         }
-        if (shape?.packable && !this.staysInFile(frame, no)) this.countPacked(length, start);
+        if (shape?.packable && !this.staysInFile(frame, no)) this.spend(this.budget.packed(length), start);
         if (shape?.text) text = range;
         this.position = range.end;
         break;
@@ -319,7 +213,7 @@ class Walk {
         throw this.fail('malformed', start, `unknown wire type ${String(wire)}`);
     }
     // Unknown fields become objects as well.
-    if (!shape || shape.repeated) this.countElement(start);
+    if (!shape || shape.repeated) this.spend(this.budget.element(), start);
     if (this.stack.length === 1) this.outerFields++;
     return text;
   }
@@ -355,7 +249,7 @@ class Walk {
       }
       const tag = this.varint(frame.end);
       const wire = tag % 8;
-      this.countElement(start);
+      this.spend(this.budget.element(), start);
       if (wire === wireType.varint) this.varint(frame.end);
       else if (wire === wireType.fixed32) this.skip(frame, 4, start);
       else if (wire === wireType.fixed64) this.skip(frame, 8, start);
@@ -366,16 +260,9 @@ class Walk {
     }
   }
 
-  private countElement(at: number): void {
-    if (++this.elements > limits.elements) {
-      throw this.fail('too-many', at, `more than ${String(limits.elements)} elements`);
-    }
-  }
-
-  private countPacked(bytes: number, at: number): void {
-    this.packedBytes += bytes;
-    if (this.packedBytes > limits.packedBytes) {
-      throw this.fail('too-large', at, `more than ${String(limits.packedBytes)} bytes of packed numbers`);
+  private spend(excess: Excess | null, at: number): void {
+    if (excess) {
+      throw this.fail(excess.fault, at, excess.detail);
     }
   }
 
@@ -385,7 +272,7 @@ class Walk {
       case tensorField.floatData:
       case tensorField.doubleData:
         tensor.payloads.push(range);
-        this.countElement(range.start);
+        this.spend(this.budget.element(), range.start);
         break;
       case tensorField.externalData:
         tensor.placement.push(range);
@@ -394,7 +281,7 @@ class Walk {
   }
 
   private open(desc: DescMessage, parent: Frame, range: FieldRange): void {
-    this.countElement(range.start);
+    this.spend(this.budget.element(), range.start);
     if (this.stack.length >= limits.depth) {
       throw this.fail('too-deep', range.start, `more than ${String(limits.depth)} levels of messages`);
     }
@@ -480,24 +367,4 @@ function isAscii(bytes: Uint8Array): boolean {
     if (byte > 0x7f) return false;
   }
   return true;
-}
-
-/** All segments as one array; `source` ranges are read, `file` ranges must not occur. */
-export async function assemble(source: RandomAccess, segments: readonly Segment[]): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  const window = new Window(source);
-  for (const segment of segments) {
-    if (segment.kind === 'file') {
-      throw new Error('a file range cannot be put into memory');
-    }
-    if (segment.kind === 'bytes') {
-      parts.push(segment.bytes);
-      continue;
-    }
-    if (!window.covers(segment.offset, segment.length)) {
-      await window.load(segment.offset, segment.length);
-    }
-    parts.push(await window.slice(segment.offset, segment.length));
-  }
-  return concat(parts);
 }

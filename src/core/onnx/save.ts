@@ -12,8 +12,8 @@ import type { Placement } from './encode';
 import { isWithin } from './external';
 import { limits } from './limits';
 import type { LoadedModel, WeightRef } from './load';
-import type { Segment } from './rewrite';
-import { segmentsLength } from './rewrite';
+import type { Segment } from './segments';
+import { segmentsLength } from './segments';
 import { show, showBytes } from './show';
 
 export type WeightsChoice = 'inside' | 'reference' | 'copy';
