@@ -4,6 +4,7 @@ import { engineLevels } from '../core/report';
 import { parseLengths, parseMask, parseMemoryLimit, parseRows, parseSeed, parseTimeout } from './arguments';
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
+import { explainCommand, type ExplainOptions } from './explainCommand';
 import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
 
 const examples = `
@@ -14,6 +15,7 @@ Examples:
   $ nanoscope diagnose model.onnx --json --no-fixes > report.json
   $ nanoscope diagnose model.onnx --apply unmask-rows          writes model.fixed.onnx and diagnoses it
   $ nanoscope undo model.fixed.onnx
+  $ nanoscope explain fully-masked-row
   $ nanoscope diagnose "builtin:kimi-k2-mini?layers=61" --rows 1,15,33
 
 Exit codes of diagnose:
@@ -88,6 +90,16 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .option('--json', 'print one JSON document')
     .action(async (options: FormatOptions) => {
       done(await modelsCommand(context, options));
+    });
+
+  program
+    .command('explain')
+    .description('the field guide: what a mechanism is, how people met it, what mends it')
+    .argument('[mechanism]', 'such as fully-masked-row; without it, all of them are listed')
+    .option('--json', 'print one JSON document')
+    .option('--markdown', 'print Markdown')
+    .action(async (mechanism: string | undefined, options: ExplainOptions) => {
+      done(await explainCommand(context, mechanism, options));
     });
 
   program

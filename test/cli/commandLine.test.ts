@@ -417,6 +417,29 @@ describe('--apply', () => {
 });
 
 describe('the other commands', () => {
+  it('explain lists every mechanism, explains one, and gives both as JSON', async () => {
+    const list = await runHere(['explain']);
+    expect(list.code).toBe(0);
+    expect(list.out).toMatch(/^ {2}fully-masked-row +A row with nothing to attend to$/m);
+    expect(list.out).toMatch(/^ {2}laundered /m);
+    const one = await runHere(['explain', 'zero-times-nan']);
+    expect(one.out).toContain('0 × NaN = NaN');
+    expect(one.out).toContain('What mends it');
+    expect(JSON.parse((await runHere(['explain', 'guarded', '--json'])).out)).toMatchObject({
+      id: 'guarded',
+      kind: 'silent',
+    });
+    expect((await runHere(['explain', 'guarded', '--markdown'])).out).toMatch(/^## Born and removed on purpose/);
+  });
+
+  it('explain says what to do about a mechanism that does not exist', async () => {
+    const { err, code } = await runHere(['explain', 'magic']);
+    expect(code).toBe(2);
+    expect(err).toContain('There is no mechanism magic.');
+    expect(err).toContain('nanoscope explain');
+    expect((await runHere(['explain', 'guarded', '--json', '--markdown'])).code).toBe(2);
+  });
+
   it('models lists every option', async () => {
     const { out, code } = await runHere(['models']);
     expect(code).toBe(0);
