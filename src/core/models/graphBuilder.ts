@@ -26,7 +26,11 @@ import { normalWeights } from './random';
 
 /** What every reader that we care about knows: onnx 1.12, torch 1.13 and all later ones. */
 export const builtinOpset = 17;
-const irVersion = 8;
+/** The first with an operator `Attention`. */
+export const fusedOpset = 23;
+/** The IR version that came with each opset. */
+const irVersions = { [builtinOpset]: 8, [fusedOpset]: 11 } as const;
+export type Opset = keyof typeof irVersions;
 
 export type ElementType = 'float32' | 'int64' | 'bool';
 
@@ -65,7 +69,10 @@ export class GraphBuilder {
   private readonly path: string[] = [];
 
   /** @param seed of every weight; the weight's name picks its stream. */
-  constructor(private readonly seed: number) {}
+  constructor(
+    private readonly seed: number,
+    readonly opset: Opset = builtinOpset,
+  ) {}
 
   /** Runs `body` inside module `name` (`layers.0`, `self_attn`, …), as a forward call of a PyTorch module. */
   inModule<T>(name: string, body: () => T): T {
@@ -135,6 +142,11 @@ export class GraphBuilder {
     return this.addWeight(this.qualified(suffix), dims, Float32Array.from(values));
   }
 
+  /** An int64 buffer of the current module: what a PyTorch module registers beside its weights. */
+  fixedInts(suffix: string, dims: readonly number[], values: readonly number[]): Value {
+    return this.addTensor(this.qualified(suffix), 'int64', dims, BigInt64Array.from(values, BigInt));
+  }
+
   /** A small constant, stored once for equal type, shape and values. */
   constant(dtype: 'float32' | 'int64', dims: readonly number[], values: readonly number[]): Value {
     const key = [dtype, dims.join('x'), values.map((v) => (Object.is(v, -0) ? '-0' : String(v))).join(',')].join(':');
@@ -166,10 +178,10 @@ export class GraphBuilder {
     readonly metadata: Readonly<Record<string, string>>;
   }): ModelProto {
     return create(ModelProtoSchema, {
-      irVersion: BigInt(irVersion),
+      irVersion: BigInt(irVersions[this.opset]),
       producerName: 'nanoscope',
       docString: info.doc,
-      opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(builtinOpset) })],
+      opsetImport: [create(OperatorSetIdProtoSchema, { domain: '', version: BigInt(this.opset) })],
       metadataProps: Object.entries(info.metadata).map(([key, value]) =>
         create(StringStringEntryProtoSchema, { key, value }),
       ),
@@ -214,12 +226,21 @@ export class GraphBuilder {
   }
 
   private addWeight(name: string, dims: readonly number[], values: Float32Array): Value {
+    return this.addTensor(name, 'float32', dims, values);
+  }
+
+  private addTensor(
+    name: string,
+    dtype: 'float32' | 'int64',
+    dims: readonly number[],
+    values: Float32Array | BigInt64Array,
+  ): Value {
     if (this.weightNames.has(name)) {
       throw new Error(`weight ${name} was defined twice`);
     }
     this.weightNames.add(name);
-    this.initializers.push(tensor(name, 'float32', dims, values));
-    return { name, dtype: 'float32' };
+    this.initializers.push(tensor(name, dtype, dims, values));
+    return { name, dtype };
   }
 }
 

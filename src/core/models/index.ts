@@ -7,12 +7,15 @@ import { ModelProtoSchema } from 'onnx-buf';
 import type { ModelProto } from 'onnx-buf';
 import { NanoscopeError } from '../errors';
 import { closest } from '../suggest';
-import { buildKimiK2Mini, kimiK2MiniParameters } from './kimiK2Mini';
-import type { KimiK2MiniConfig } from './kimiK2Mini';
-import { attentionKinds } from './masks';
-import type { AttentionKind } from './masks';
+import { bertMini } from './bertMini';
+import type { Definition, Values } from './definition';
+import { integer } from './definition';
+import { gpt2Mini } from './gpt2Mini';
+import { kimiK2Mini } from './kimiK2Mini';
+import { llamaMini } from './llamaMini';
 import { allowedText, builtinScheme, normalUri, readOptions, splitUri } from './options';
-import type { OptionSpec, OptionValue } from './options';
+import type { OptionValue } from './options';
+import { t5Mini } from './t5Mini';
 
 export interface BuiltinOption {
   readonly name: string;
@@ -38,40 +41,7 @@ export interface ParsedBuiltin {
   readonly title: string;
 }
 
-type Values = ReadonlyMap<string, OptionValue>;
-
-interface Definition {
-  readonly id: string;
-  readonly title: string;
-  readonly description: string;
-  readonly specs: readonly OptionSpec[];
-  readonly subtitle: (values: Values) => string;
-  readonly parameters: (values: Values) => number;
-  readonly build: (values: Values, uri: string) => ModelProto;
-}
-
-const kimi: Definition = {
-  id: 'kimi-k2-mini',
-  title: 'Kimi K2 mini',
-  description:
-    'Small Kimi K2 / DeepSeek-V3 decoder: multi-head latent attention, one dense layer, then mixture of experts.',
-  specs: [
-    { name: 'layers', kind: 'integer', default: 4, min: 1, max: 61 },
-    { name: 'hidden', kind: 'integer', default: 64, min: 16, max: 1024, step: 16 },
-    { name: 'heads', kind: 'integer', default: 4, min: 1, max: 64 },
-    { name: 'experts', kind: 'integer', default: 8, min: 1, max: 64 },
-    { name: 'attention', kind: 'choice', default: 'eager-add', choices: attentionKinds },
-    { name: 'seed', kind: 'integer', default: 1, min: 0, max: 0xffff_ffff },
-  ],
-  subtitle: (values) => {
-    const layers = integer(values, 'layers');
-    return `${String(layers)} layer${layers === 1 ? '' : 's'}, ${String(values.get('attention'))}`;
-  },
-  parameters: (values) => kimiK2MiniParameters(kimiConfig(values)),
-  build: (values, uri) => buildKimiK2Mini(kimiConfig(values), uri),
-};
-
-const definitions: readonly Definition[] = [kimi];
+const definitions: readonly Definition[] = [kimiK2Mini, llamaMini, gpt2Mini, bertMini, t5Mini];
 
 /** 64 million weights are 256 MB; beyond that a built-in model is no longer a quick thing to look at. */
 const maxParameters = 64_000_000;
@@ -125,20 +95,21 @@ function resolve(uri: string): {
     );
   }
   const values = readOptions(id, definition.specs, pairs);
+  definition.check?.(values);
   const parameters = definition.parameters(values);
   if (parameters > maxParameters) {
     throw new NanoscopeError(
       'usage',
       `${uri} would have ${String(Math.round(parameters / 1e6))} million weights; ` +
         `built-in models have at most ${String(maxParameters / 1e6)} million.`,
-      'Use fewer layers or experts, or a smaller hidden size.',
+      `Use fewer layers${values.has('experts') ? ' or experts' : ''}, or a smaller hidden size.`,
     );
   }
   const parsed: ParsedBuiltin = {
     id,
     options: Object.fromEntries(values),
     uri: normalUri(id, definition.specs, values),
-    title: `${definition.title}, ${definition.subtitle(values)}`,
+    title: `${definition.title}, ${subtitle(values)}`,
   };
   return { definition, values, parsed };
 }
@@ -147,18 +118,7 @@ function knownModels(): string {
   return `Known models: ${definitions.map(({ id }) => builtinScheme + id).join(', ')}.`;
 }
 
-function integer(values: Values, name: string): number {
-  return Number(values.get(name));
-}
-
-function kimiConfig(values: Values): KimiK2MiniConfig {
-  const attention = attentionKinds.find((kind): kind is AttentionKind => kind === values.get('attention'));
-  return {
-    layers: integer(values, 'layers'),
-    hidden: integer(values, 'hidden'),
-    heads: integer(values, 'heads'),
-    experts: integer(values, 'experts'),
-    attention: attention ?? 'eager-add',
-    seed: integer(values, 'seed'),
-  };
+function subtitle(values: Values): string {
+  const layers = integer(values, 'layers');
+  return `${String(layers)} layer${layers === 1 ? '' : 's'}, ${String(values.get('attention'))}`;
 }

@@ -6,6 +6,9 @@
  * Names follow `modeling_deepseek_v3`. Weights of linear layers are [inputs, outputs].
  */
 import type { ModelProto } from 'onnx-buf';
+import { attend, fromHeads, opsetOf, toHeads } from './attention';
+import { builtinVocabulary, commonConfig, commonSpecs, fanIn, integer } from './definition';
+import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
 import {
@@ -17,29 +20,33 @@ import {
   linear,
   matmul,
   mul,
-  reshape,
   rmsNorm,
   rotary,
   sigmoid,
-  softmax,
   splitLast,
   swiGlu,
-  transpose,
 } from './layers';
 import type { Rotary } from './layers';
-import { causalAndPadding, maskScores, positionIds, sharedMask } from './masks';
-import type { AttentionKind } from './masks';
+import { causalAndPadding, positionIds, sharedMask } from './masks';
 
-export interface KimiK2MiniConfig {
-  readonly layers: number;
-  readonly hidden: number;
-  readonly heads: number;
+export interface KimiK2MiniConfig extends CommonConfig {
   readonly experts: number;
-  readonly attention: AttentionKind;
-  readonly seed: number;
 }
 
-export const kimiVocabulary = 256;
+export const kimiK2Mini: Definition = {
+  id: 'kimi-k2-mini',
+  title: 'Kimi K2 mini',
+  description:
+    'Small Kimi K2 / DeepSeek-V3 decoder: multi-head latent attention, one dense layer, then mixture of experts.',
+  specs: commonSpecs(4, [{ name: 'experts', kind: 'integer', default: 8, min: 1, max: 64 }]),
+  parameters: (values) => kimiK2MiniParameters(configOf(values)),
+  build: (values, uri) => buildKimiK2Mini(configOf(values), uri),
+};
+
+const configOf = (values: Parameters<Definition['parameters']>[0]): KimiK2MiniConfig => ({
+  ...commonConfig(values),
+  experts: integer(values, 'experts'),
+});
 
 /** Sizes that follow from the options, in about the proportions of the large model. */
 function sizes(config: KimiK2MiniConfig) {
@@ -72,13 +79,13 @@ export function kimiK2MiniParameters(config: KimiK2MiniConfig): number {
   const moe = 3 * hidden * s.expert * (experts + 1) + hidden * experts + experts;
   const norms = 2 * hidden + s.queryRank + s.keyValueRank;
   return (
-    layers * (attention + norms) + 3 * hidden * s.dense + (layers - 1) * moe + 2 * kimiVocabulary * hidden + hidden
+    layers * (attention + norms) + 3 * hidden * s.dense + (layers - 1) * moe + 2 * builtinVocabulary * hidden + hidden
   );
 }
 
 /** Inputs `input_ids` and `attention_mask` (1 real, 0 pad), int64 [batch, sequence]; output `logits`. */
-export function buildKimiK2Mini(config: KimiK2MiniConfig, uri: string): ModelProto {
-  const g = new GraphBuilder(config.seed);
+function buildKimiK2Mini(config: KimiK2MiniConfig, uri: string): ModelProto {
+  const g = new GraphBuilder(config.seed, opsetOf(config.attention));
   const ids = g.input('input_ids', 'int64', ['batch', 'sequence']);
   const mask = g.input('attention_mask', 'int64', ['batch', 'sequence']);
   const states = g.inModule('model', () => decoder(g, config, ids, mask));
@@ -86,10 +93,10 @@ export function buildKimiK2Mini(config: KimiK2MiniConfig, uri: string): ModelPro
     g,
     'lm_head',
     states,
-    { inputs: config.hidden, outputs: kimiVocabulary, std: 1 / Math.sqrt(config.hidden) },
+    { inputs: config.hidden, outputs: builtinVocabulary, std: 1 / Math.sqrt(config.hidden) },
     'logits',
   );
-  g.output(logits, ['batch', 'sequence', kimiVocabulary]);
+  g.output(logits, ['batch', 'sequence', builtinVocabulary]);
   return g.build({
     name: 'kimi-k2-mini',
     doc: 'A small Kimi K2 / DeepSeek-V3 decoder with seeded random weights, made by NaNoscope.',
@@ -99,7 +106,7 @@ export function buildKimiK2Mini(config: KimiK2MiniConfig, uri: string): ModelPro
 
 function decoder(g: GraphBuilder, config: KimiK2MiniConfig, ids: Value, attentionMask: Value): Value {
   const { hidden, layers, attention } = config;
-  let states = embedding(g, 'embed_tokens', ids, { vocabulary: kimiVocabulary, width: hidden, std: 0.1 });
+  let states = embedding(g, 'embed_tokens', ids, { vocabulary: builtinVocabulary, width: hidden, std: 0.1 });
   const positions = positionIds(g, attentionMask);
   const mask = sharedMask(g, attention, causalAndPadding(g, attentionMask));
   const angles = rotary(g, positions, sizes(config).rope, ropeTheta);
@@ -139,7 +146,6 @@ function outStd(config: KimiK2MiniConfig, inputs: number): number {
 function latentAttention(g: GraphBuilder, config: KimiK2MiniConfig, x: Value, mask: Value, angles: Rotary): Value {
   const { hidden, heads } = config;
   const { nope, rope, value, queryRank, keyValueRank } = sizes(config);
-  const fanIn = (inputs: number, outputs: number) => ({ inputs, outputs, std: 1 / Math.sqrt(inputs) });
 
   const queryLatent = rmsNorm(g, 'q_a_layernorm', linear(g, 'q_a_proj', x, fanIn(hidden, queryRank)), queryRank);
   const query = linear(g, 'q_b_proj', queryLatent, fanIn(queryRank, heads * (nope + rope)));
@@ -157,20 +163,13 @@ function latentAttention(g: GraphBuilder, config: KimiK2MiniConfig, x: Value, ma
   const queries = concat(g, [queryNope, queryRotated], -1);
   const keys = concat(g, [keyNope, keyRope], -1);
 
-  const raw = matmul(g, queries, transpose(g, keys, [0, 1, 3, 2]));
-  const scaled = mul(g, raw, g.scalar(1 / Math.sqrt(nope + rope)));
-  const probabilities = softmax(g, maskScores(g, config.attention, scaled, mask));
-  const mixed = transpose(g, matmul(g, probabilities, values), [0, 2, 1, 3]);
-  return linear(g, 'o_proj', reshape(g, mixed, 0, 0, heads * value), {
+  const spec = { kind: config.attention, scale: 1 / Math.sqrt(nope + rope) };
+  const mixed = attend(g, spec, queries, keys, values, mask);
+  return linear(g, 'o_proj', fromHeads(g, mixed, heads * value), {
     inputs: heads * value,
     outputs: hidden,
     std: outStd(config, heads * value),
   });
-}
-
-/** [B, S, N·width] → [B, N, S, width] */
-function toHeads(g: GraphBuilder, x: Value, heads: number, width: number): Value {
-  return transpose(g, reshape(g, x, 0, 0, heads, width), [0, 2, 1, 3]);
 }
 
 /**

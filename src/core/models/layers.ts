@@ -17,6 +17,9 @@ export const reshape = (g: GraphBuilder, x: Value, ...shape: readonly number[]):
   g.node('Reshape', [x, g.ints(...shape)]);
 export const unsqueeze = (g: GraphBuilder, x: Value, ...axes: readonly number[]): Value =>
   g.node('Unsqueeze', [x, g.ints(...axes)]);
+/** Rows of a table, or one number of a shape. */
+export const gatherAxis0 = (g: GraphBuilder, table: Value, indices: Value): Value =>
+  g.node('Gather', [table, indices], { attributes: { axis: 0 } });
 export const concat = (g: GraphBuilder, parts: readonly Value[], axis: number): Value =>
   g.node('Concat', parts, { attributes: { axis } });
 export const softmax = (g: GraphBuilder, x: Value, axis = -1): Value =>
@@ -35,10 +38,19 @@ export function splitLast(g: GraphBuilder, x: Value, sizes: readonly number[]): 
   );
 }
 
+/** "To the end" of a slice, as in ONNX's own words: larger than the axis. */
+const toTheEnd = Number.MAX_SAFE_INTEGER;
+
 /** Every second element of the last axis, from `start`. */
 function everySecond(g: GraphBuilder, x: Value, start: 0 | 1): Value {
-  const end = Number.MAX_SAFE_INTEGER; // "to the end", as in ONNX's own words: larger than the axis
-  return g.node('Slice', [x, g.ints(start), g.ints(end), g.ints(-1), g.ints(2)]);
+  return g.node('Slice', [x, g.ints(start), g.ints(toTheEnd), g.ints(-1), g.ints(2)]);
+}
+
+/** Mean over the last axis, which stays with size 1. Opset 18 made the axes an input. */
+function meanOfLast(g: GraphBuilder, x: Value): Value {
+  return g.opset < 18
+    ? g.node('ReduceMean', [x], { attributes: { axes: [-1], keepdims: 1 } })
+    : g.node('ReduceMean', [x, g.ints(-1)], { attributes: { keepdims: 1 } });
 }
 
 /** x·W without bias; W is [inputs, outputs], so no transpose is needed. Weight: `<name>.weight`. */
@@ -55,6 +67,22 @@ export function linear(
   });
 }
 
+/** x·W + b. Weights: `<name>.weight` [inputs, outputs], `<name>.bias`. */
+export function linearWithBias(
+  g: GraphBuilder,
+  name: string,
+  x: Value,
+  { inputs, outputs, std }: { readonly inputs: number; readonly outputs: number; readonly std: number },
+): Value {
+  return g.inModule(name, () => {
+    const product = g.node('MatMul', [x, g.weight('weight', [inputs, outputs], std)]);
+    return add(g, g.weight('bias', [outputs], biasStd), product);
+  });
+}
+
+/** Large enough that a forgotten bias shows in every comparison. */
+export const biasStd = 0.1;
+
 /** Rows of a [vocabulary, H] table. Weight: `<name>.weight`. */
 export function embedding(
   g: GraphBuilder,
@@ -64,7 +92,7 @@ export function embedding(
 ): Value {
   return g.inModule(name, () => {
     const table = g.weight('weight', [shape.vocabulary, shape.width], shape.std);
-    return g.node('Gather', [table, ids], { attributes: { axis: 0 } });
+    return gatherAxis0(g, table, ids);
   });
 }
 
@@ -73,11 +101,43 @@ export function rmsNorm(g: GraphBuilder, name: string, x: Value, width: number, 
   return g.inModule(name, () => {
     const weight = g.weight('weight', [width], 0.1, 1);
     const squares = g.node('Pow', [x, g.scalar(2)]);
-    const mean = g.node('ReduceMean', [squares], { attributes: { axes: [-1], keepdims: 1 } });
+    const mean = meanOfLast(g, squares);
     const root = g.node('Sqrt', [add(g, mean, g.scalar(eps))]);
     const normal = mul(g, x, div(g, g.scalar(1), root));
     return mul(g, weight, normal);
   });
+}
+
+/** LayerNorm over the last axis: w · (x − mean) / sqrt(variance + eps) + b. Weights: `<name>.weight`, `<name>.bias`. */
+export function layerNorm(
+  g: GraphBuilder,
+  name: string,
+  x: Value,
+  width: number,
+  eps: number,
+  outputName?: string,
+): Value {
+  return g.inModule(name, () => {
+    const weights = [g.weight('weight', [width], 0.1, 1), g.weight('bias', [width], biasStd)];
+    const attributes = { axis: -1, epsilon: { float: eps } };
+    return g.node('LayerNormalization', [x, ...weights], {
+      attributes,
+      ...(outputName === undefined ? {} : { outputName }),
+    });
+  });
+}
+
+/** GELU in its tanh form: x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))). */
+export function geluTanh(g: GraphBuilder, x: Value): Value {
+  const cubed = mul(g, g.node('Pow', [x, g.scalar(3)]), g.scalar(0.044715));
+  const inner = mul(g, add(g, x, cubed), g.scalar(Math.sqrt(2 / Math.PI)));
+  return mul(g, mul(g, x, g.scalar(0.5)), add(g, g.node('Tanh', [inner]), g.scalar(1)));
+}
+
+/** GELU itself: x/2 · (1 + erf(x / √2)). */
+export function geluErf(g: GraphBuilder, x: Value): Value {
+  const error = g.node('Erf', [div(g, x, g.scalar(Math.SQRT2))]);
+  return mul(g, mul(g, x, add(g, error, g.scalar(1))), g.scalar(0.5));
 }
 
 /** SwiGLU: down(silu(gate(x)) · up(x)), silu(x) = x · sigmoid(x). */
@@ -143,4 +203,26 @@ export function applyRotary(g: GraphBuilder, x: Value, { cos, sin }: Rotary): Va
   const first = sub(g, mul(g, even, cos), mul(g, odd, sin));
   const second = add(g, mul(g, odd, cos), mul(g, even, sin));
   return concat(g, [first, second], -1);
+}
+
+/** Cosines and sines of rotary positions for both halves of a head, each [B, 1, S, width]. */
+export function rotaryHalves(g: GraphBuilder, positions: Value, width: number, theta: number): Rotary {
+  return g.inModule('rotary_emb', () => {
+    const frequencies = g.fixedWeight('inv_freq', [1, 1, width / 2], inverseFrequencies(width, theta));
+    const angles = mul(g, unsqueeze(g, cast(g, positions, 'float32'), 2), frequencies);
+    const both = concat(g, [angles, angles], -1);
+    return { cos: unsqueeze(g, g.node('Cos', [both]), 1), sin: unsqueeze(g, g.node('Sin', [both]), 1) };
+  });
+}
+
+/**
+ * Rotates (xᵢ, xᵢ₊width/2) of the last axis by the position's angle, as Llama does: x · cos + [−x₂ x₁] · sin.
+ * @param x [B, N, S, width]
+ */
+export function applyRotaryHalves(g: GraphBuilder, x: Value, width: number, { cos, sin }: Rotary): Value {
+  const half = width / 2;
+  const first = g.node('Slice', [x, g.ints(0), g.ints(half), g.ints(-1), g.ints(1)]);
+  const second = g.node('Slice', [x, g.ints(half), g.ints(toTheEnd), g.ints(-1), g.ints(1)]);
+  const turned = concat(g, [g.node('Neg', [second]), first], -1);
+  return add(g, mul(g, x, cos), mul(g, turned, sin));
 }

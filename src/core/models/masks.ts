@@ -1,14 +1,15 @@
 /** Position ids and attention masks, computed inside the graph from `attention_mask`, as the hub's models do. */
 import type { GraphBuilder, Value } from './graphBuilder';
-import { add, cast, sub, unsqueeze } from './layers';
+import { add, cast, gatherAxis0, sub, unsqueeze } from './layers';
 
 /**
  * How a mask meets the scores.
  * - `eager-add`: 0 or −∞ is added; a fully masked row becomes NaN in the softmax.
  * - `eager-where`: `Where(allowed, scores, −∞)`; the same for such a row, but a NaN score of a masked key is removed.
  * - `finfo-min`: 0 or the lowest finite value is added; a fully masked row becomes uniform attention.
+ * - `fused`: the operator `Attention` (opset 23) takes the mask; its kernel makes a fully masked row zeros.
  */
-export const attentionKinds = ['eager-add', 'eager-where', 'finfo-min'] as const;
+export const attentionKinds = ['eager-add', 'eager-where', 'finfo-min', 'fused'] as const;
 export type AttentionKind = (typeof attentionKinds)[number];
 
 /** −(2 − 2⁻²³) · 2¹²⁷, the lowest finite float32 (`torch.finfo(torch.float32).min`). */
@@ -21,24 +22,36 @@ export function positionIds(g: GraphBuilder, attentionMask: Value): Value {
   return g.node('Where', [isPad, g.constant('int64', [], [1]), counted]);
 }
 
-/** True where query i may read key j: j ≤ i and key j is real. [B, 1, S, S] bool. */
-export function causalAndPadding(g: GraphBuilder, attentionMask: Value): Value {
+/** 0 … S − 1 for ids or a mask [B, S]; [S] int64. `sequence` is the length's symbolic name. */
+export function steps(g: GraphBuilder, like: Value, sequence = 'sequence'): Value {
   const zero = g.constant('int64', [], [0]);
-  const shape = g.node('Shape', [attentionMask]);
-  const length = g.node('Gather', [shape, g.constant('int64', [], [1])], { attributes: { axis: 0 } });
-  const steps = g.node('Range', [zero, length, g.constant('int64', [], [1])]);
-  g.describe(steps, ['sequence']);
-  const causal = g.node('LessOrEqual', [unsqueeze(g, steps, 0), unsqueeze(g, steps, 1)]);
-  const realKeys = unsqueeze(g, cast(g, attentionMask, 'bool'), 1, 2);
+  const length = gatherAxis0(g, g.node('Shape', [like]), g.constant('int64', [], [1]));
+  const counted = g.node('Range', [zero, length, g.constant('int64', [], [1])]);
+  g.describe(counted, [sequence]);
+  return counted;
+}
+
+/** True where query i may read key j: j ≤ i and key j is real. [B, 1, S, S] bool. */
+export function causalAndPadding(g: GraphBuilder, attentionMask: Value, sequence = 'sequence'): Value {
+  const positions = steps(g, attentionMask, sequence);
+  const causal = g.node('LessOrEqual', [unsqueeze(g, positions, 0), unsqueeze(g, positions, 1)]);
+  const realKeys = keyPadding(g, attentionMask);
   return g.node('And', [unsqueeze(g, causal, 0, 1), realKeys]);
 }
 
-/** What every layer shares: the boolean mask itself, or one additive mask made from it once. [B, 1, S, S] */
+/** True where key j is real, whatever the query. [B, 1, 1, S] bool. */
+export function keyPadding(g: GraphBuilder, attentionMask: Value): Value {
+  return unsqueeze(g, cast(g, attentionMask, 'bool'), 1, 2);
+}
+
+/** What every layer shares: the boolean mask itself, or one additive mask made from it once. As `allowed` in shape. */
 export function sharedMask(g: GraphBuilder, kind: AttentionKind, allowed: Value): Value {
-  if (kind === 'eager-where') {
-    return allowed;
-  }
-  const masked = g.scalar(kind === 'eager-add' ? -Infinity : lowestFloat32);
+  return kind === 'eager-where' || kind === 'fused' ? allowed : additiveMask(g, kind, allowed);
+}
+
+/** 0 where allowed, else −∞ or, for `finfo-min`, the lowest finite value. */
+export function additiveMask(g: GraphBuilder, kind: AttentionKind, allowed: Value): Value {
+  const masked = g.scalar(kind === 'finfo-min' ? lowestFloat32 : -Infinity);
   return g.node('Where', [allowed, g.scalar(0), masked]);
 }
 
