@@ -8,7 +8,7 @@ import type { Graph } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
 import type { AttentionInfo, BatchInfo, FixResult, Observer, Report } from '../core/report';
 import { placeOfNode } from '../core/trace/modules';
-import { tableSites } from '../core/trace/sites';
+import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
 import { siteFigures } from './measure/details';
 import type { Findings } from './measure/findings';
@@ -59,12 +59,12 @@ export async function runDiagnosis(
   if (request.inputsFile !== undefined && request.lengths) checkGivenLengths(request.lengths, grid);
   const roles = rolesOf(batch, masks, grid.samples, grid.positions);
   progress('Looking closer at where NaN is born', 0.45);
-  const { measured, ...found } = await findings(job, screened, roles.roles);
   const sites = tableSites(
     subject.graph,
-    measured.axes,
-    (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value),
+    screened.axes,
+    (value) => screened.flagsOf(value) !== null && isFloatValue(screened, value),
   );
+  const { measured, ...found } = await findings(job, screened, roles.roles, placesInTable(subject.graph, sites));
   const version = await job.version();
   const asked = askedFor(deps, request, batch);
   const assemble = (
@@ -175,7 +175,7 @@ function askedFor(deps: DiagnoseDeps, request: DiagnoseRequest, batch: Batch): P
       : {
           source: {
             kind: 'file',
-            name: deps.files.basename(inputsFile),
+            name: batch.readFrom ?? deps.files.basename(inputsFile),
             ...(lengths && { lengths: lengths.lengths, pad: lengths.pad }),
           },
         }),

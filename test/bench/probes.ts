@@ -4,6 +4,7 @@
  * with one thread, which other programs on the machine do not disturb; wall time stands beside it.
  */
 import { extended, isFloat, probed } from '../../src/core/probe/instrument';
+import { placesInTable } from '../../src/core/trace/sites';
 import { findings } from '../../src/app/measure/findings';
 import { encode, measuring } from '../../src/app/measure/facts';
 import { prepare, screen } from '../../src/app/measure/measure';
@@ -119,7 +120,7 @@ async function withFocus(
       const { runMs } = await job.run({ session: session.id, feeds: bench.feeds, fetch: [] });
       spent = 0;
       const measured = await screen(metered, prepared);
-      const found = await findings(metered, measured, roles);
+      const found = await findings(metered, measured, roles, placesInTable(measured.target.graph, []));
       if (i === 0) {
         console.log(`  origins: ${found.origins.map((origin) => origin.node ?? 'input').join(', ') || 'none'}`);
       }

@@ -3,7 +3,9 @@ import { explainBirth } from '../../core/diagnose/births/index';
 import type { Contamination } from '../../core/diagnose/contamination';
 import { contaminate } from '../../core/diagnose/contamination';
 import { explainCrossing } from '../../core/diagnose/crossings/index';
-import { guardOf } from '../../core/diagnose/guarded';
+import { guardOf } from '../../core/diagnose/silent/guarded';
+import type { Removed } from '../../core/diagnose/silent/removed';
+import { explainRemoved, removedFrom } from '../../core/diagnose/silent/removed';
 import type { Found } from '../../core/diagnose/newNaN';
 import { findNewNaN } from '../../core/diagnose/newNaN';
 import { crossings } from '../../core/diagnose/spread';
@@ -12,8 +14,9 @@ import type { GraphNode } from '../../core/onnx/graph';
 import type { Crossing, Finding, Origin, SilentFinding } from '../../core/report';
 import type { Flags } from '../../core/trace/health';
 import { hasNaN, NAN } from '../../core/trace/health';
-import { placeOfNode } from '../../core/trace/modules';
 import { formatRanges } from '../../core/trace/ranges';
+import type { Place } from '../../core/trace/sites';
+import { isFloat } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
 import { focus } from './focus';
 import type { Measurement } from './measure';
@@ -27,6 +30,7 @@ export interface Findings {
 
 /**
  * @param roles by sequence.
+ * @param placeOf where a node's value stands in the table.
  * @returns the findings and the measurement that they rest on: the one given, or a confirmed one where it spoke of
  * NaN that is none.
  */
@@ -34,13 +38,14 @@ export async function findings(
   job: EngineJob,
   screened: Measurement,
   roles: readonly (readonly string[])[],
+  placeOf: (node: GraphNode, value: string) => Place,
 ): Promise<Findings & { readonly measured: Measurement }> {
   const { measured, found, looks } = await confirmedBirths(job, screened);
   const { target, axes, flagsOf, grid } = measured;
   const { graph } = target;
   const rolesFor = (flags: Flags): readonly string[] => roles[flags.sequence] ?? [];
   const place = (node: GraphNode | null, value: string, flags: Flags): Omit<Finding, 'evidence' | 'explanation'> => {
-    const at = node ? placeOfNode(node.name) : null;
+    const at = node ? placeOf(node, value) : null;
     return {
       tensor: value,
       node: node?.name ?? null,
@@ -57,12 +62,18 @@ export async function findings(
     readonly contamination: Contamination;
     readonly order: number;
     readonly guard: GraphNode | null;
+    readonly removed: Removed | null;
   }
+  const isInteger = (value: string): boolean => {
+    const dtype = measured.facts.values.get(value)?.dtype;
+    return dtype !== undefined && !isFloat(dtype);
+  };
   const candidates: Candidate[] = [];
   for (const input of graph.inputs) {
     const flags = flagsOf(input);
     if (!flags || !hasNaN(flags)) continue;
     const positions = positionsOf(flags, grid.samples);
+    const contamination = contaminate(graph, axes, flagsOf, { value: input, cells: flags, node: null }, isInteger);
     candidates.push({
       origin: {
         ...place(null, input, flags),
@@ -70,16 +81,17 @@ export async function findings(
         evidence: { input, positions: positions ?? null },
         explanation: `${whereText(positions, rolesFor(flags), 'position')}: the input ${input} already holds NaN before the model runs.`,
       },
-      contamination: contaminate(graph, axes, flagsOf, { value: input, cells: flags, node: null }),
+      contamination,
       order: -1,
       guard: null,
+      removed: removedFrom(graph, { cells: flags }, contamination, isInteger),
     });
   }
   for (const look of looks) {
     const { birth } = look;
     const positions = positionsOf(birth.cells, grid.samples);
     const where = whereText(positions, rolesFor(birth.cells), birth.node.op === 'Softmax' ? 'query row' : 'position');
-    const contamination = contaminate(graph, axes, flagsOf, birth);
+    const contamination = contaminate(graph, axes, flagsOf, birth, isInteger);
     candidates.push({
       origin: {
         ...place(birth.node, birth.value, birth.cells),
@@ -93,12 +105,13 @@ export async function findings(
       contamination,
       order: birth.node.index,
       guard: guardOf(graph, birth, contamination),
+      removed: removedFrom(graph, birth, contamination, isInteger),
     });
   }
 
-  const silent = candidates.flatMap(({ origin, guard }): SilentFinding[] =>
+  const silent = candidates.flatMap(({ origin, guard, removed }): SilentFinding[] =>
     guard === null
-      ? []
+      ? removedFinding(origin, removed)
       : [
           {
             ...origin,
@@ -108,6 +121,18 @@ export async function findings(
           },
         ],
   );
+  function removedFinding(origin: Origin, removed: Removed | null): SilentFinding[] {
+    const end = removed?.ends[0];
+    if (!removed || !end) return [];
+    const where = whereText(positionsOf(end.read, grid.samples), rolesFor(end.read), 'position');
+    return [
+      {
+        ...place(end.node, end.node.outputs[0] ?? end.value, end.read),
+        mechanism: removed.mechanism,
+        ...explainRemoved(removed, origin, where),
+      },
+    ];
+  }
   const origins = candidates
     .filter((candidate) => candidate.guard === null)
     .sort((a, b) => b.contamination.outputCells - a.contamination.outputCells || a.order - b.order);

@@ -22,6 +22,8 @@ const layerWords = new Set([
   'encoder_layers',
   'transformer_blocks',
 ]);
+/** Longer ones are no layers; as a number they would be inexact or infinite. */
+const layerNumber = /^\d{1,9}$/;
 const attentionWords = /^(self_attn|self_attention|selfattention|attn|attention|mha|attn1|mixer)$/i;
 const crossWords = /^(multihead_attn|crossattention|cross_attn|cross_attention|encoder_attn|encdecattention|attn2)$/i;
 const attentionNorms =
@@ -91,14 +93,14 @@ export function layerModule(nodeName: string): string {
 /** `block.0.layer.1` of a path that goes through one, else null. */
 function sublayerOf(path: readonly string[]): string | null {
   const at = layerIndex(path);
-  if (at === -1 || !layerWords.has(path[at + 1] ?? '') || !/^\d+$/.test(path[at + 2] ?? '')) return null;
+  if (at === -1 || !layerWords.has(path[at + 1] ?? '') || !layerNumber.test(path[at + 2] ?? '')) return null;
   return path.slice(0, at + 3).join('.');
 }
 
 /** Where in `path` the layer's number stands, −1 for none. The first list of layers counts. */
 function layerIndex(path: readonly string[]): number {
   for (let i = 0; i + 1 < path.length; i += 1) {
-    if (layerWords.has(path[i] ?? '') && /^\d+$/.test(path[i + 1] ?? '')) return i + 1;
+    if (layerWords.has(path[i] ?? '') && layerNumber.test(path[i + 1] ?? '')) return i + 1;
   }
   return -1;
 }
@@ -130,7 +132,7 @@ function stageOf(path: readonly string[]): ModulePlace {
   const layer = Number(path[at]);
   // T5 nests its sublayers in a list of their own: `block.0.layer.1.EncDecAttention`.
   let from = at + 1;
-  if (layerWords.has(path[from] ?? '') && /^\d+$/.test(path[from + 1] ?? '')) from += 2;
+  if (layerWords.has(path[from] ?? '') && layerNumber.test(path[from + 1] ?? '')) from += 2;
   for (let i = from; i < path.length; i += 1) {
     const word = path[i] ?? '';
     const place = (stage: Stage, block: Block | null, end = i + 1): ModulePlace => ({

@@ -61,6 +61,25 @@ export function tableSites(graph: Graph, axes: AxesOfGraph, isFloat: (value: str
   );
 }
 
+/** Layer, block and stage of a finding. */
+export type Place = Pick<Site, 'layer' | 'block' | 'stage'>;
+
+/**
+ * Where a node's value stands: as the whole model's names say, and where they say nothing, as the table's row for
+ * that value says. Findings and table then always agree.
+ *
+ * @param sites of `tableSites` for the same graph.
+ */
+export function placesInTable(graph: Graph, sites: readonly Site[]): (node: GraphNode, value: string) => Place {
+  const placeOf = modulePlaces(graph.nodes.map((node) => node.name));
+  const rows = new Map(sites.filter((site) => site.port === 'out').map((site) => [site.tensor, site]));
+  return (node, value) => {
+    const own = placeOf(node.name);
+    const { layer, block, stage } = own.stage === 'other' ? (rows.get(value) ?? own) : own;
+    return { layer, block, stage };
+  };
+}
+
 /** The value that a module hands on: read outside of it (or by nobody: an output), the last one of those. */
 function outOf(
   graph: Graph,
