@@ -6,21 +6,28 @@ import { hasNaN, NAN } from '../trace/health';
 import type { FlagsOf, NewNaN } from './newNaN';
 import { howRead, sickInputs } from './newNaN';
 
+/** They look whether something is NaN, or only at its shape: nothing ends there. */
+const tests = new Set(['IsNaN', 'IsInf', 'Shape', 'Size']);
+
 export interface Contamination {
   /** NaN of this birth per value that it reaches. */
   readonly reached: ReadonlyMap<string, Flags>;
-  /** Nodes that read it and hand none of it on in a float output. */
+  /** Nodes that read it and hand none of it on. */
   readonly ends: readonly GraphNode[];
   /** NaN cells of graph outputs that it reaches. */
   readonly outputCells: number;
 }
 
-/** @param start what is NaN at the birth; `node` null for a graph input. */
+/**
+ * @param start what is NaN at the birth; `node` null for a graph input.
+ * @param isInteger values that cannot hold NaN: what a node makes of it there is the end of it.
+ */
 export function contaminate(
   graph: Graph,
   axes: AxesOfGraph,
   flagsOf: FlagsOf,
   start: { readonly value: string; readonly cells: Flags; readonly node: NewNaN['node'] | null },
+  isInteger: (value: string) => boolean,
 ): Contamination {
   const reached = new Map<string, Flags>([[start.value, start.cells]]);
   const of: FlagsOf = (value) => reached.get(value) ?? null;
@@ -32,7 +39,10 @@ export function contaminate(
     let measured = false;
     for (const [o, value] of node.outputs.entries()) {
       const flags = value === '' ? null : flagsOf(value);
-      if (!flags) continue;
+      if (!flags) {
+        measured ||= isInteger(value) && !tests.has(node.op) && sickInputs(node, o, axes, of).length > 0;
+        continue;
+      }
       measured = true;
       if (!hasNaN(flags)) continue;
       const inputs = sickInputs(node, o, axes, of);

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttentionSite } from '../../../src/core/diagnose/attentionSites';
 import { contaminate } from '../../../src/core/diagnose/contamination';
-import { guardOf } from '../../../src/core/diagnose/guarded';
+import { guardOf } from '../../../src/core/diagnose/silent/guarded';
 import type { MaskPlane } from '../../../src/core/diagnose/maskPlane';
 import { findNewNaN } from '../../../src/core/diagnose/newNaN';
 import { crossings } from '../../../src/core/diagnose/spread';
@@ -51,6 +51,7 @@ const of =
   (known: Readonly<Record<string, Flags>>) =>
   (name: string): Flags | null =>
     known[name] ?? null;
+const noInteger = (): boolean => false;
 const rows = (found: Flags): string[] =>
   Array.from({ length: found.samples }, (_, sample) => nanPositions(found, sample).join());
 
@@ -112,7 +113,7 @@ describe('contamination', () => {
 
   it('follows each birth on its own, to every output', () => {
     expect(births.map((birth) => birth.value)).toEqual(['a', 'b']);
-    const [a, b] = births.map((birth) => contaminate(graph, axes, of(known), birth));
+    const [a, b] = births.map((birth) => contaminate(graph, axes, of(known), birth, noInteger));
     expect(rows(a?.reached.get('y') ?? flags(''))).toEqual(['0,1,2,3', '']);
     expect(a?.outputCells).toBe(4);
     // b is itself an output: its own cell counts too.
@@ -122,7 +123,7 @@ describe('contamination', () => {
 
   it('ends where a node reads NaN and hands none on', () => {
     const swallowed = { ...known, y: flags('....', '....') };
-    const found = births.map((birth) => contaminate(graph, axes, of(swallowed), birth));
+    const found = births.map((birth) => contaminate(graph, axes, of(swallowed), birth, noInteger));
     expect(found.map(({ ends, outputCells }) => [ends.map((end) => end.op), outputCells])).toEqual([
       [['Mix'], 0],
       [['Mix'], 1],
@@ -136,7 +137,7 @@ describe('contamination', () => {
       c: flags('x...', '....'),
       y: flags('xxxx', '....'),
     };
-    const found = contaminate(graph, axes, of(sick), { value: 'x', cells: sick.x, node: null });
+    const found = contaminate(graph, axes, of(sick), { value: 'x', cells: sick.x, node: null }, noInteger);
     expect(found.outputCells).toBe(4);
   });
 });
@@ -154,7 +155,7 @@ describe('guard', () => {
   function guard(graph: Graph, known: Readonly<Record<string, Flags>> = sick): string | null {
     const birth = findNewNaN(graph, axes, of(known)).births[0];
     if (!birth) throw new Error('nothing is born');
-    return guardOf(graph, birth, contaminate(graph, axes, of(known), birth))?.name ?? null;
+    return guardOf(graph, birth, contaminate(graph, axes, of(known), birth, noInteger))?.name ?? null;
   }
 
   it('IsNaN and Where, directly or through Not and Cast; x ≠ x too', () => {

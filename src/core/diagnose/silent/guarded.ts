@@ -2,11 +2,11 @@
  * Guarded: an explicit test for NaN removes it before it reaches any position that was clean where it was born, as
  * a safe softmax does. Such a birth is no origin.
  */
-import type { Graph, GraphNode } from '../onnx/graph';
-import type { Flags } from '../trace/health';
-import { isNaNAt, NAN } from '../trace/health';
-import type { Contamination } from './contamination';
-import type { NewNaN } from './newNaN';
+import type { Graph, GraphNode } from '../../onnx/graph';
+import type { Flags } from '../../trace/health';
+import { isNaNAt, NAN } from '../../trace/health';
+import type { Contamination } from '../contamination';
+import type { NewNaN } from '../newNaN';
 
 /** The node that removes the NaN, or null when nothing does so explicitly. */
 export function guardOf(graph: Graph, birth: NewNaN, contamination: Contamination): GraphNode | null {
@@ -17,7 +17,7 @@ export function guardOf(graph: Graph, birth: NewNaN, contamination: Contaminatio
 }
 
 /** A `Where` whose condition is a test for NaN. */
-function isGuard(graph: Graph, node: GraphNode): boolean {
+export function isGuard(graph: Graph, node: GraphNode): boolean {
   return node.op === 'Where' && testsForNaN(graph, node.inputs[0] ?? '', 0);
 }
 
