@@ -2,7 +2,6 @@
 import { checkBatch } from '../core/batch/fit';
 import { inputAxes } from '../core/batch/inputAxes';
 import { defaultLengths, makeBatch } from '../core/batch/make';
-import { readBatchFile } from '../core/batch/read';
 import type { Batch, InputSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
 import { buildModel, isBuiltin } from '../core/models/index';
@@ -12,6 +11,7 @@ import { fromProto, loadModel, usesBfloat16 } from '../core/onnx/load';
 import type { TensorAxes } from '../core/onnx/axes/types';
 import { dtypeOf } from '../core/onnx/tensors';
 import { widenBfloat16 } from '../core/onnx/widen';
+import { readInputs } from './inputs';
 import type { DiagnoseRequest, FileAccess } from './useCases';
 
 export interface Subject {
@@ -86,8 +86,7 @@ export async function makeFeeds(
   maskReal: Readonly<Record<string, 0 | 1>> = {},
 ): Promise<Batch> {
   if (request.inputsFile !== undefined) {
-    const bytes = await files.readFile(request.inputsFile);
-    const batch = checkBatch(readBatchFile(files.basename(request.inputsFile), bytes, subject.inputs), subject.inputs);
+    const batch = checkBatch(await readInputs(files, request.inputsFile, subject.inputs), subject.inputs);
     return request.lengths ? { ...batch, lengths: request.lengths } : batch;
   }
   const lengths = request.lengths ?? defaultLengths(subject.inputs);

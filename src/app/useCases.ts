@@ -8,6 +8,8 @@ export interface FileAccess {
   open(path: string): Promise<RandomAccessFile>;
   readFile(path: string): Promise<Uint8Array>;
   exists(path: string): Promise<boolean>;
+  /** Names of what is in a folder, in no particular order; `null` for what is not a folder, or not there. */
+  list(path: string): Promise<readonly string[] | null>;
   /** Absolute path with symlinks resolved. */
   realPath(path: string): Promise<string>;
   /** Writes to a temporary file in the same folder, syncs, renames. */
@@ -34,7 +36,7 @@ export interface RandomAccessFile {
 export interface DiagnoseRequest {
   /** Absolute path of an `.onnx`, or `builtin:…`. */
   readonly model: string;
-  /** Inputs file; else `lengths`; else a default batch (`5,35`, left padded, seed 1). */
+  /** Inputs file, or a folder of ONNX test data; else `lengths`; else a default batch (`5,35`, left padded, seed 1). */
   readonly inputsFile?: string | undefined;
   readonly lengths?: LengthSpec | undefined;
   /** `NAME` or `NAME:inverted`. */

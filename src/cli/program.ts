@@ -10,7 +10,7 @@ import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveO
 const examples = `
 Examples:
   $ nanoscope diagnose model.onnx                              a batch of 5 and 35 tokens, left padded
-  $ nanoscope diagnose model.onnx --inputs batch.npz           your own batch: .npz, .npy or .json
+  $ nanoscope diagnose model.onnx --inputs batch.npz           your own batch: .npz, .npy, .json or .pb
   $ nanoscope diagnose model.onnx --lengths 3,7,0 --pad right  three samples, the last of them empty
   $ nanoscope diagnose model.onnx --json --no-fixes > report.json
   $ nanoscope diagnose model.onnx --apply unmask-rows          writes model.fixed.onnx and diagnoses it
@@ -40,7 +40,7 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .command('diagnose')
     .description('run a model on a batch and show where NaN is born, how it spreads and what heals it')
     .argument('<model>', 'an .onnx file, or a built-in model such as builtin:kimi-k2-mini')
-    .option('--inputs <file>', 'the batch: .npz, .npy or .json')
+    .option('--inputs <path>', 'the batch: .npz, .npy, .json or .pb, or a folder of ONNX test data')
     .option('--lengths <n,n,…>', 'real tokens per sample, 0 for an empty one (default: 5,35)', parseLengths)
     .addOption(new Option('--pad <side>', 'where padding goes (default: left)').choices(['left', 'right', 'none']))
     .option('--seed <n>', 'seed of the made batch (default: 1)', parseSeed)

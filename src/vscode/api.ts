@@ -16,7 +16,7 @@ export interface NanoscopeApi {
 export interface ApiRequest {
   /** Absolute path of an `.onnx`, or `builtin:…`. */
   readonly model: string;
-  /** Absolute path. */
+  /** Absolute path of a file, or of a folder of ONNX test data. */
   readonly inputsFile?: string;
   readonly lengths?: LengthSpec;
   /** `NAME` or `NAME:inverted`. */

@@ -71,6 +71,7 @@ const noFiles: Context['files'] = {
   open: noFile,
   readFile: noFile,
   exists: () => Promise.resolve(false),
+  list: () => Promise.resolve(null),
   realPath: noFile,
   writeAtomic: noFile,
   remove: noFile,

@@ -116,7 +116,7 @@ function fileField(page: PanelPage, batch: BatchChoice, off: boolean): TemplateR
       >
       ${
         batch.file === null
-          ? html`<span class="problem" role="alert">Choose an .npz, .npy or .json file.</span>`
+          ? html`<span class="problem" role="alert">Choose an .npz, .npy, .json or .pb file.</span>`
           : nameOf(batch.file.split(/[\\/]/).at(-1) ?? batch.file)
       }
     </span>

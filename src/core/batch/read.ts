@@ -1,15 +1,19 @@
-/** Inputs files: bytes in, batch out. What the file is, its first bytes say; the extension only helps with JSON. */
+/**
+ * Inputs files: bytes in, batch out. What the file is, its first bytes say; the extension only tells JSON and ONNX
+ * tensors, which have none of their own.
+ */
 import { NanoscopeError } from '../errors';
 import type { TensorData } from '../tensor';
 import { readJsonBatch } from './json';
 import { isNpy, readNpy } from './npy';
 import { readNpz } from './npz';
+import { readLonePb } from './testData';
 import type { Batch, InputSpec } from './types';
 import { isZip } from './zip';
 
 /**
- * Reads `.npz`, `.npy` or `.json`. Does not check that the batch fits the model; see `checkBatch`.
- * @param name of the file, without or with folders; for messages, and for which input a `.npy` is
+ * Reads `.npz`, `.npy`, `.json` or one ONNX tensor (`.pb`). Does not check that the batch fits the model; see `checkBatch`.
+ * @param name of the file, without or with folders; for messages, and for which input a lone array is
  * @throws NanoscopeError `bad-inputs-file`
  */
 export function readBatchFile(name: string, bytes: Uint8Array, inputs: readonly InputSpec[]): Batch {
@@ -35,6 +39,8 @@ function readTensors(
   switch (extension) {
     case 'json':
       return readJsonBatch(name, bytes, inputs);
+    case 'pb':
+      return readLonePb(name, bytes, inputs);
     case 'npy':
       readNpy(name, bytes); // throws: it is none
       break;
@@ -59,7 +65,7 @@ function readTensors(
   throw bad(`${name} is no inputs file that NaNoscope knows.`, formats);
 }
 
-const formats = 'Give an .npz or .npy file from NumPy, or .json.';
+const formats = 'Give an .npz or .npy file from NumPy, .json, or an ONNX tensor as .pb.';
 
 /** A lone array belongs to the only input, or to the one that the file is named after. */
 function inputFor(fileName: string, inputs: readonly InputSpec[]): string {

@@ -26,4 +26,6 @@ export interface Batch {
   readonly inputs: Readonly<Record<string, TensorData>>;
   /** Present when the batch was made from lengths, or a person said beside the file which positions are real. */
   readonly lengths?: LengthSpec;
+  /** What was read in the place of what was named: a folder's only test data set, or the folder of `input_0.pb`. */
+  readonly readFrom?: string;
 }

@@ -11,6 +11,7 @@ export const nodeFiles: FileAccess = {
   open,
   readFile: (file) => explained(file, 'read', () => fs.readFile(file)),
   exists,
+  list,
   realPath: (file) => explained(file, 'read', () => fs.realpath(file)),
   writeAtomic,
   remove: (file) => explained(file, 'remove', () => fs.rm(file)),
@@ -71,6 +72,16 @@ async function exists(file: string): Promise<boolean> {
     // A file that may not be looked at is there, as far as overwriting it goes.
     return !['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ERR_INVALID_ARG_VALUE'].includes(errno(error));
   }
+}
+
+async function list(folder: string): Promise<readonly string[] | null> {
+  try {
+    if (!(await fs.stat(folder)).isDirectory()) return null;
+  } catch {
+    // Whoever opens it as a file says what is wrong.
+    return null;
+  }
+  return explained(folder, 'read', () => fs.readdir(folder));
 }
 
 /**

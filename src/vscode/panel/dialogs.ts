@@ -30,7 +30,7 @@ async function chooseInputs(subject: Subject): Promise<string | undefined> {
     title: vscode.l10n.t('Choose the batch to run'),
     openLabel: vscode.l10n.t('Use as Inputs'),
     canSelectMany: false,
-    filters: { [vscode.l10n.t('Inputs')]: ['npz', 'npy', 'json'] },
+    filters: { [vscode.l10n.t('Inputs')]: ['npz', 'npy', 'json', 'pb'] },
     ...(folder ? { defaultUri: folder } : {}),
   });
   return chosen?.[0]?.fsPath;
