@@ -31,6 +31,19 @@ export interface AppliedFix {
   readonly weights: 'inside' | 'referenced' | 'copied';
 }
 
+/** How a fixed copy may keep big or external weights; sizes in bytes of what is written. */
+export interface WeightsOffer {
+  readonly reference: number;
+  readonly copy: number;
+  /** Files that a referring copy needs beside it: names. */
+  readonly needs: readonly string[];
+}
+export const weightsOffer = z.strictObject({
+  reference: z.number().min(0),
+  copy: z.number().min(0),
+  needs: z.array(z.string()),
+}) satisfies z.ZodType<WeightsOffer>;
+
 /** The whole state of a panel; the host sends it whole, the webview keeps it with `setState`. */
 export interface PanelState {
   /**
@@ -50,6 +63,8 @@ export interface PanelState {
   /** Mask candidates for the batch bar: names of graph inputs. */
   readonly maskInputs: readonly string[];
   readonly applied: AppliedFix | null;
+  /** Present where applying a fix must say what becomes of the weights. */
+  readonly weights?: WeightsOffer | null;
   /** The model file changed on disk since the run. */
   readonly stale: boolean;
   /** Untrusted workspace or saved report: nothing can be run. */
@@ -77,6 +92,7 @@ export const panelState = z.object({
   applied: z
     .object({ fixId: z.string(), file: z.string(), weights: z.enum(['inside', 'referenced', 'copied']) })
     .nullable(),
+  weights: weightsOffer.nullable().exactOptional(),
   stale: z.boolean(),
   readOnly: z.boolean(),
   source: z.enum(['file', 'built-in', 'report']),
@@ -89,7 +105,12 @@ export const fromPanel = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('run'), batch: batchChoice }),
   z.strictObject({ type: z.literal('chooseInputs') }),
   z.strictObject({ type: z.literal('cancel') }),
-  z.strictObject({ type: z.literal('apply'), fixId: z.string().max(100) }),
+  z.strictObject({
+    type: z.literal('apply'),
+    fixId: z.string().max(100),
+    /** Only where `weights` of the state offers it. */
+    weights: z.enum(['reference', 'copy']).exactOptional(),
+  }),
   z.strictObject({ type: z.literal('undo') }),
   z.strictObject({ type: z.literal('copyMarkdown') }),
   z.strictObject({ type: z.literal('openLog') }),

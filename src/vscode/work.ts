@@ -1,6 +1,7 @@
 /** Binds the use cases to an engine with today's settings, to files, and to the one engine that may run. */
 import * as vscode from 'vscode';
 import type { Engine, EngineOptions } from '../app/ports';
+import { weightsOffer } from '../app/apply/weights';
 import { openSubject } from '../app/subject';
 import type {
   ApplyFix,
@@ -42,6 +43,8 @@ export class Workshop {
         this.atWork(request.model, events, signal, (deps) => useCases.applyFix(deps, request, events, signal)),
       undoFix: (file) => useCases.undoFix({ files: useCases.files }, file),
       inputsOf: async (subject) => (await openSubject(useCases.files, subject)).graph.inputs,
+      weightsOf: async (subject) =>
+        weightsOffer((await openSubject(useCases.files, subject)).loaded, useCases.files.basename),
       stamp,
       triesFixes: () => readSetting('fixes.runAutomatically', scope),
     };

@@ -84,8 +84,8 @@ describe('the table', () => {
 
   it('keeps the document small with 61 layers and still ends with the logits', async () => {
     const page = await show(done({ report: kimi({ layers: 61 }) }));
-    await page.locator('#ports').click();
-    await page.locator('#ports vscode-option', { hasText: 'inputs and outputs' }).click();
+    await page.locator('#measured-at').click();
+    await page.locator('#measured-at vscode-option', { hasText: 'inputs and outputs' }).click();
     await settle(page);
     const table = page.locator('#table-scroller table');
     await expect.poll(() => table.getAttribute('aria-rowcount')).toBe(String(61 * 8 + 3 + 1));
@@ -336,6 +336,34 @@ describe('what is posted', () => {
     await expect.poll(() => lastPost()).toEqual({ type: 'start', what: 'built-in' });
   });
 
+  it('Apply with the weights as chosen, where there is a choice', async () => {
+    const weights = { reference: 38_400, copy: 1_048_576_000, needs: ['sick.onnx', 'weights.bin'] };
+    let page = await show(done({ weights }));
+    const field = '#weights-of-the-copy';
+    expect(await page.locator(`${field} vscode-option`).allTextContents()).toEqual([
+      'reference: 38.4 kB, needs sick.onnx and 1 more file beside it',
+      'copy: 1.0 GB, needs no other model',
+    ]);
+    const apply = async (): Promise<unknown> => {
+      await page.locator('[data-fix="unmask-rows"] vscode-button').click();
+      await settle(page);
+      return (await panel.posted()).at(-1);
+    };
+    expect(await apply()).toEqual({ type: 'apply', fixId: 'unmask-rows', weights: 'reference' });
+    await page.locator(field).click();
+    await page.locator(`${field} vscode-option`, { hasText: 'copy:' }).click();
+    await settle(page);
+    expect(await apply()).toEqual({ type: 'apply', fixId: 'unmask-rows', weights: 'copy' });
+    await page.waitForTimeout(200);
+    page = await panel.page.reload().then(() => panel.page);
+    await panel.send(done({ weights }));
+    expect(await apply()).toEqual({ type: 'apply', fixId: 'unmask-rows', weights: 'copy' });
+    await panel.send(applied());
+    await expect.poll(() => page.locator(field).count()).toBe(0);
+    await panel.send(done({ weights, readOnly: true }));
+    await expect.poll(() => page.locator(field).count()).toBe(0);
+  });
+
   it('Run again with the batch as typed, and not while a field is wrong', async () => {
     const page = await show(done());
     await type(page, 'lengths', '5, x');
@@ -435,9 +463,56 @@ describe('states', () => {
       ['NaN in logits', 'sample 0: 35/35', 'none'],
       ['stages with NaN', '16 of 19', '0 of 19'],
       ['births', '1', '0'],
-      ['real tokens with NaN, at most', '5 of 40', '0 of 40'],
+      ['real tokens with NaN, worst stage', '5 of 40', '0 of 40'],
     ]);
     await expect.poll(() => page.locator('h1').innerText()).toMatch(/^No NaN anywhere/);
+  });
+
+  it('applied and undone: the answer comes into view and has the focus, whatever was scrolled', async () => {
+    const page = await show(done(), { height: 500 });
+    const answer = (): Promise<unknown> =>
+      page.evaluate(() => {
+        const { id, className } = document.activeElement ?? { id: '', className: '' };
+        const top = document.activeElement?.getBoundingClientRect().top ?? -1;
+        return { focused: id === '' ? className : id, inView: top >= -1 && top < window.innerHeight / 2 };
+      });
+    const running = { phase: 'running', progress: { text: 'Measuring', fraction: 0.2 } } as const;
+    await page.locator('[data-fix="unmask-rows"] vscode-button').click();
+    const scrolled = await page.evaluate(() => window.scrollY);
+    expect(scrolled).toBeGreaterThan(300);
+    // The copy is written, not yet run: nothing to compare, nothing moves.
+    await panel.send(done({ ...running, before: done().report, applied: applied().applied }));
+    await expect.poll(() => page.locator('#applied').innerText()).toContain('The copy is being diagnosed.');
+    await expect.poll(() => page.locator('.compare').count()).toBe(0);
+    expect(await page.locator('#applied').getAttribute('aria-live')).toBe('polite');
+    await panel.send(applied());
+    await expect.poll(answer).toEqual({ focused: 'applied', inView: true });
+    await expect.poll(() => page.locator('.compare').count()).toBe(1);
+    await page.locator('[data-fix="unmask-rows"] vscode-button').click();
+    await panel.send(done(running));
+    await panel.send(done());
+    await expect.poll(answer).toEqual({ focused: 'verdict sick', inView: true });
+    // A failure is more urgent than what it left behind, and no other state moves the page.
+    await panel.send(done({ ...running, before: done().report, applied: applied().applied }));
+    await panel.send(
+      done({
+        phase: 'error',
+        error: { code: 'timeout', message: 'Too long.', hint: 'Raise it.' },
+        before: done().report,
+        applied: applied().applied,
+      }),
+    );
+    await expect.poll(answer).toEqual({ focused: 'status error', inView: true });
+    await expect.poll(() => page.locator('#applied').innerText()).toContain('could not be diagnosed');
+    await page.locator('#fixes-title').focus();
+    await page.evaluate(() => {
+      window.scrollTo({ top: 400 });
+    });
+    await panel.send(applied());
+    await settle(page);
+    // The browser itself keeps what is in view where it is, so the number may differ by what changed above.
+    expect(await page.evaluate(() => window.scrollY)).toBeGreaterThan(300);
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe('fixes-title');
   });
 
   it('healthy', async () => {
@@ -536,6 +611,29 @@ describe('chain and map', () => {
     await page.locator('.chain button', { hasText: 'Born' }).click();
     await expect.poll(() => focusedCell(page)).toBe('3:0');
     await expect.poll(() => page.locator('#layers input').inputValue()).toBe('');
+  });
+
+  it('tells evidence shortly, and says so when it is empty', async () => {
+    const report = kimi({ layers: 2 });
+    const node = '/a/very/long/name'.repeat(10);
+    const evidence = { exampleRow: ['-Infinity', '-Infinity', 1, '-Infinity'], allowed: '', masks: [], node };
+    const page = await show(
+      done({ report: { ...report, spread: report.spread.map((one) => ({ ...one, evidence })) } }),
+    );
+    const facts = await page.$$eval('.crossing .evidence > div', (items) =>
+      items.map((item) => [...item.children].map((part) => part.textContent.trim())),
+    );
+    expect(facts.slice(0, 4)).toEqual([
+      ['example row', '−Infinity × 2, 1, −Infinity'],
+      ['allowed', 'none'],
+      ['masks', 'none'],
+      ['node', node],
+    ]);
+    // A long value has the whole width; short ones share a line.
+    const [short, long] = await page.$$eval('.crossing .evidence > div', (items) =>
+      [items[0], items[3]].map((item) => item?.getBoundingClientRect().width ?? 0),
+    );
+    expect(long).toBeGreaterThan(2 * (short ?? 0));
   });
 
   it('lists further births, silent findings and notes', async () => {

@@ -18,8 +18,10 @@ export function appliedView(page: PanelPage, state: PanelState): TemplateResult 
     return nothing;
   }
   const file = applied.file.split(/[\\/]/).at(-1) ?? applied.file;
-  return html`<section class="status applied" aria-label="Applied fix">
-    <p role="status">
+  // Until the copy was run, the report that is still shown is the sick model's.
+  const after = report?.model.name === file ? report : null;
+  return html`<section id="applied" class="status applied" tabindex="-1" aria-live="polite" aria-label="Applied fix">
+    <p>
       <strong>Written <span title=${visible(applied.file)}>${nameOf(file)}</span></strong>
       <span class="quiet">(${weightWords[applied.weights]})</span>
     </p>
@@ -30,9 +32,19 @@ export function appliedView(page: PanelPage, state: PanelState): TemplateResult 
       @click=${() => page.post({ type: 'undo' })}
       >Undo</vscode-button
     >
-    ${before === null || report === null ? nothing : comparison(before, report)}
+    ${after === null ? html`<p class="quiet proof">${waiting[state.phase]}</p>` : nothing}
+    ${before === null || after === null ? nothing : comparison(before, after)}
   </section>`;
 }
+
+/** In place of the comparison, while there is nothing to compare. */
+const waiting: Readonly<Record<PanelState['phase'], string>> = {
+  running: 'The copy is being diagnosed.',
+  done: 'The copy has not been diagnosed.',
+  empty: 'The copy has not been diagnosed.',
+  error: 'The copy could not be diagnosed: what is shown below is the model before the fix.',
+  cancelled: 'The diagnosis of the copy was cancelled: what is shown below is the model before the fix.',
+};
 
 function comparison(before: Report, after: Report): TemplateResult {
   const lines: readonly (readonly [string | TemplateResult, string, string])[] = [
@@ -43,7 +55,7 @@ function comparison(before: Report, after: Report): TemplateResult {
     ]),
     ['stages with NaN', share(before), share(after)],
     ['births', String(before.origins.length), String(after.origins.length)],
-    ['real tokens with NaN, at most', worstReal(before), worstReal(after)],
+    ['real tokens with NaN, worst stage', worstReal(before), worstReal(after)],
   ];
   return html`<table class="compare">
     <thead>

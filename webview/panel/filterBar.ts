@@ -41,7 +41,7 @@ export function filterBar(page: PanelPage, report: Report, shown: number): Templ
     ${dropdown('Stage', ui.stage, stageOptions, false, (value) => {
       set({ stage: stageOptions.find(([stage]) => stage === value)?.[0] ?? 'all' });
     })}
-    ${dropdown('Ports', ui.port, ports, false, (value) => {
+    ${dropdown('Measured at', ui.port, ports, false, (value) => {
       set({ port: ports.find(([port]) => port === value)?.[0] ?? 'out' });
     })}
     <vscode-checkbox

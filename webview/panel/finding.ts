@@ -29,7 +29,7 @@ export function findingView(finding: Finding & { readonly mechanism: string }): 
         : html`<dl class="evidence">
             ${facts.map(
               ([key, value]) =>
-                html`<div>
+                html`<div class=${plain(value).length > wideText ? 'long' : ''}>
                   <dt>${visible(spaced(key))}</dt>
                   <dd>${evidence(value)}</dd>
                 </div>`,
@@ -59,10 +59,44 @@ function positionsView(positions: readonly string[]): TemplateResult {
 const spaced = (key: string): string => key.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase();
 
 const longestList = 12;
+/** Characters that a column of the evidence holds in two lines. */
+const wideText = 40;
+
+/** Roughly what `evidence` shows, to know how much room it takes. */
+function plain(value: EvidenceValue): string {
+  if (typeof value !== 'object' || value === null) {
+    return String(value);
+  }
+  return isList(value)
+    ? runsOf(value)
+        .map(({ entry, times }) => (times > 1 ? `${plain(entry)} × ${String(times)}` : plain(entry)))
+        .join(', ')
+    : Object.entries(value)
+        .map(([key, entry]) => `${spaced(key)} ${plain(entry)}`)
+        .join(', ');
+}
+
+/** Eight equal entries in a row say no more than one and its number. */
+function runsOf(list: readonly EvidenceValue[]): { readonly entry: EvidenceValue; readonly times: number }[] {
+  const runs: { entry: EvidenceValue; times: number }[] = [];
+  for (const entry of list) {
+    const last = runs.at(-1);
+    if (last !== undefined && typeof entry !== 'object' && Object.is(last.entry, entry)) {
+      last.times += 1;
+    } else {
+      runs.push({ entry, times: 1 });
+    }
+  }
+  return runs;
+}
 
 function evidence(value: EvidenceValue): TemplateResult {
   if (typeof value === 'number') {
     return html`${figure(value, 6)}`;
+  }
+  // No positions, no tensors: an empty text or list is an answer, and not to be overlooked.
+  if (value === '' || (isList(value) && value.length === 0)) {
+    return html`none`;
   }
   if (typeof value === 'string') {
     return nameOf(/^-?(Infinity|NaN)$/.test(value) ? figure(value as 'NaN') : value);
@@ -74,10 +108,14 @@ function evidence(value: EvidenceValue): TemplateResult {
     return html`–`;
   }
   if (isList(value)) {
-    const more = value.length - longestList;
-    return html`${value.slice(0, longestList).map((entry, i) => html`${i === 0 ? '' : ', '}${evidence(entry)}`)}${
-      more > 0 ? `, … (${String(more)} more)` : ''
-    }`;
+    const runs = runsOf(value);
+    const more = runs.slice(longestList).reduce((sum, { times }) => sum + times, 0);
+    return html`${runs
+      .slice(0, longestList)
+      .map(
+        ({ entry, times }, i) =>
+          html`${i === 0 ? '' : ', '}${evidence(entry)}${times > 1 ? ` × ${String(times)}` : nothing}`,
+      )}${more > 0 ? `, … (${String(more)} more)` : ''}`;
   }
   return html`${Object.entries(value).map(
     ([key, entry], i) => html`${i === 0 ? '' : ', '}${visible(spaced(key))} ${evidence(entry)}`,

@@ -2,7 +2,9 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { FixResult, Reference, Report, Verdict } from '../../src/core/report';
 import type { PanelState } from '../../src/protocol/panel';
-import { figure, visible } from '../shared/text';
+import { fileSize } from '../../src/app/render/numbers';
+import { figure, plural, visible } from '../shared/text';
+import { dropdown } from './batchBar';
 import { item } from './figures';
 import type { PanelPage } from './page';
 
@@ -26,7 +28,10 @@ const referenceWords: Readonly<Record<Reference, string>> = {
 
 export function fixesView(page: PanelPage, state: PanelState, report: Report): TemplateResult {
   return html`<section class="fixes" aria-labelledby="fixes-title">
-    <h2 id="fixes-title" tabindex="-1">Fixes</h2>
+    <div class="fixeshead">
+      <h2 id="fixes-title" tabindex="-1">Fixes</h2>
+      ${weightsView(page, state, report)}
+    </div>
     ${fixList(page, state, report)}
   </section>`;
 }
@@ -61,6 +66,29 @@ function fixList(page: PanelPage, state: PanelState, report: Report): TemplateRe
   </ol>`;
 }
 
+/** Big weights are a person's disk space: where there is a choice it stands beside the Apply buttons, sizes included. */
+function weightsView(page: PanelPage, state: PanelState, report: Report): TemplateResult | typeof nothing {
+  const offer = state.weights ?? null;
+  const helps = report.fixes?.some((fix) => applicable.has(fix.verdict)) ?? false;
+  if (offer === null || !helps || state.readOnly || state.applied !== null) {
+    return nothing;
+  }
+  const [first, ...others] = offer.needs;
+  const needs = `${first ?? 'the original file'}${others.length === 0 ? '' : ` and ${plural(others.length, 'more file')}`}`;
+  return dropdown(
+    'Weights of the copy',
+    page.context.ui.weights,
+    [
+      ['reference', `reference: ${fileSize(offer.reference)}, needs ${needs} beside it`],
+      ['copy', `copy: ${fileSize(offer.copy)}, needs no other model`],
+    ],
+    state.phase === 'running',
+    (value) => {
+      page.change({ weights: value === 'copy' ? 'copy' : 'reference' });
+    },
+  );
+}
+
 function fixCard(page: PanelPage, state: PanelState, fix: FixResult, rank: number): TemplateResult {
   const applied = state.applied?.fixId === fix.id;
   return html`<li class="fix ${fix.verdict}" data-fix=${fix.id}>
@@ -76,8 +104,8 @@ function fixCard(page: PanelPage, state: PanelState, fix: FixResult, rank: numbe
 
 function proof(fix: FixResult): TemplateResult {
   return html`<dl>
-    ${item('Difference', differenceText(fix))} ${item('Reference', referenceWords[fix.reference])}
-    ${item('NaN left', nanText(fix))}
+    ${item('Difference', html`<span class="difference">${differenceText(fix)}</span>`)}
+    ${item('Reference', referenceWords[fix.reference])} ${item('NaN left', nanText(fix))}
     ${item('Top token', fix.topTokenSame === null ? '–' : fix.topTokenSame ? 'same' : 'different')}
     ${item('Cost', fix.costRatio === null ? 'not measured' : `×${fix.costRatio.toFixed(2)}`)}
     ${item('Edits', String(fix.edits))} ${shiftView(fix.paddingShift ?? null)}
@@ -127,7 +155,10 @@ function button(
     appearance=${rank === 0 && fix.verdict === 'heals' && state.applied === null ? 'primary' : 'secondary'}
     aria-label="Apply: ${visible(fix.title)}"
     ?disabled=${off || state.applied !== null}
-    @click=${() => page.post({ type: 'apply', fixId: fix.id })}
+    @click=${() => {
+      const { weights } = page.context.ui;
+      page.post({ type: 'apply', fixId: fix.id, ...(state.weights ? { weights } : {}) });
+    }}
     >Apply</vscode-button
   >`;
 }

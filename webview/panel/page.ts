@@ -28,6 +28,8 @@ export class PanelPage {
   #tableSize = { width: 0, height: 0 };
   readonly #effects: Effects;
   #drawing = false;
+  /** Apply and Undo answer far from their buttons; once the run is over, the answer is brought into view. */
+  #answers = false;
   #keeping: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -91,6 +93,8 @@ export class PanelPage {
     } else if (JSON.stringify(before.batch) !== JSON.stringify(state.batch)) {
       this.#ui = { ...this.#ui, draft: null };
     }
+    // Not for what was applied before this page was there: a reload must not move anything.
+    this.#answers ||= before !== null && before.applied?.file !== state.applied?.file;
     this.change(fitting(this.#ui, state));
   }
 
@@ -151,6 +155,10 @@ export class PanelPage {
       inTable.focus({ preventScroll: true });
     }
     this.#effects.apply();
+    if (this.#answers && this.#state !== null && this.#state.phase !== 'running') {
+      this.#answers = false;
+      showAnswer(this.root);
+    }
   }
 
   #keep(): void {
@@ -158,6 +166,14 @@ export class PanelPage {
     this.#keeping = undefined;
     this.host.keep({ state: this.#state, ui: this.#ui });
   }
+}
+
+/** What became of the run, most urgent first: a failure, the comparison after Apply, the verdict after Undo. */
+function showAnswer(root: HTMLElement): void {
+  const answer =
+    root.querySelector<HTMLElement>('.status.error, #applied') ?? root.querySelector<HTMLElement>('h1.verdict');
+  answer?.scrollIntoView({ block: 'start' });
+  answer?.focus({ preventScroll: true });
 }
 
 /** Selections that the new report cannot show are let go. */

@@ -79,7 +79,7 @@ function runningView(page: PanelPage, state: PanelState): TemplateResult {
 
 function errorView(page: PanelPage, state: PanelState): TemplateResult {
   const error = state.error;
-  return html`<section class="status error" role="alert">
+  return html`<section class="status error" tabindex="-1" role="alert">
     <h1>${visible(error?.message ?? 'The run failed.')}</h1>
     <p>${visible(error?.hint ?? '')}</p>
     <p class="buttons">

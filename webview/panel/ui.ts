@@ -32,6 +32,8 @@ const uiState = z.object({
   /** The cell whose details are open. */
   details: cell.nullable().catch(null),
   mapSample: z.int().min(0).catch(0),
+  /** What Apply does with big weights, where the host offers the choice. */
+  weights: z.enum(['reference', 'copy']).catch('reference'),
   /** Ids of the foldable sections that are open. */
   open: z.array(z.string()).catch([]),
   pageTop: z.number().catch(0),

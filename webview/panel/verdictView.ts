@@ -8,7 +8,7 @@ import { nameOf, visible } from '../shared/text';
 export function verdictView(report: Report, state: PanelState): TemplateResult {
   const nanLeft = report.outputs.some((output) => output.nanPositions?.some((count) => count > 0) ?? false);
   const mood = report.origins.length > 0 ? 'sick' : nanLeft ? 'unsure' : 'healthy';
-  return html`<h1 class="verdict ${mood}" role="status" aria-busy=${state.phase === 'running'}>
+  return html`<h1 class="verdict ${mood}" tabindex="-1" role="status" aria-busy=${state.phase === 'running'}>
     ${verdictParts(report).map(partView)}
   </h1>`;
 }

@@ -11,6 +11,7 @@ import type { ApplyResult, FileAccess } from '../useCases';
 import { hasHash, refuseOverwrite } from './ledger';
 import { Hasher, hashed, sealed, stampKey } from './stamp';
 import type { UnsealedStamp } from './stamp';
+import { defaultWeights } from './weights';
 
 export interface ApplyToCopy {
   readonly loaded: LoadedModel;
@@ -25,16 +26,6 @@ export interface ApplyToCopy {
   readonly out?: string | undefined;
   /** Default: see `defaultWeights`. */
   readonly weights?: WeightsChoice | undefined;
-}
-
-/** Above this a copy of the weights is not made unasked. */
-const smallModelBytes = 256 * 1024 * 1024;
-
-/** One self-contained file while that is cheap and the model was one file before; else the user's own weights. */
-export function defaultWeights(loaded: LoadedModel): WeightsChoice {
-  if (loaded.weights.length === 0) return 'inside';
-  const hadExternal = loaded.weights.some((weight) => weight.origin.kind === 'external');
-  return !hadExternal && loaded.fileBytes <= smallModelBytes ? 'inside' : 'reference';
 }
 
 /** `model.onnx` → `model.fixed.onnx`, in the same folder. */

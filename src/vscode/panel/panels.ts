@@ -176,7 +176,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         session.cancel();
         return;
       case 'apply':
-        await session.apply(message.fixId);
+        await session.apply(message.fixId, message.weights);
         return;
       case 'undo':
         await session.undo();
@@ -207,6 +207,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       report: null,
       error: null,
       stack: [],
+      weights: null,
       stamps: {},
     };
   }

@@ -5,6 +5,7 @@
  * Invariants: at most one run is active; a new one aborts the old one, and nothing that an aborted run still
  * says reaches the state. `stack` holds what was written and can be undone, oldest first.
  */
+import type { WeightsOffer } from '../../app/apply/weights';
 import type { ApplyRequest, ApplyResult, DiagnoseEvents, DiagnoseRequest } from '../../app/useCases';
 import { NanoscopeError, toPayload, type ErrorPayload } from '../../core/errors';
 import type { Report } from '../../core/report';
@@ -19,6 +20,8 @@ export interface Work {
   undoFix(file: string): Promise<unknown>;
   /** Names of the model's graph inputs. */
   inputsOf(model: string): Promise<readonly string[]>;
+  /** What a fixed copy can do with the model's weights; `null` where there is nothing to choose. */
+  weightsOf(model: string): Promise<WeightsOffer | null>;
   /** Changes when the file does; `null` where there is none. */
   stamp(path: string): Promise<string | null>;
   /** Whether a diagnosis tries the fixes without being asked. */
@@ -61,6 +64,7 @@ export interface SessionRecord {
   readonly report: Report | null;
   readonly error: ErrorPayload | null;
   readonly stack: readonly Written[];
+  readonly weights: WeightsOffer | null;
   /** By absolute path, as of the last run. */
   readonly stamps: Readonly<Record<string, string | null>>;
 }
@@ -84,6 +88,7 @@ export class DiagnosisSession {
   private inputsPath: string | null;
   private batchChosen: boolean;
   private stack: readonly Written[];
+  private weights: WeightsOffer | null;
   private stamps: Readonly<Record<string, string | null>>;
 
   readonly key: string;
@@ -98,6 +103,7 @@ export class DiagnosisSession {
     this.inputsPath = record.inputsPath;
     this.batchChosen = record.batchChosen;
     this.stack = record.stack;
+    this.weights = record.weights;
     this.stamps = record.stamps;
     const base = state.empty({
       key: record.key,
@@ -109,7 +115,7 @@ export class DiagnosisSession {
     const withReport = record.report ? state.reported(base, record.report) : base;
     // A run that a reload cut off did not finish: it is shown as cancelled.
     const phase = record.phase === 'running' ? 'cancelled' : record.phase;
-    this.shown = this.withTop({ ...withReport, phase, error: record.error });
+    this.shown = this.withTop({ ...withReport, phase, error: record.error, weights: record.weights });
   }
 
   get current(): PanelState {
@@ -169,7 +175,8 @@ export class DiagnosisSession {
     this.rest();
   }
 
-  async apply(fixId: string): Promise<Report | undefined> {
+  /** @param weights taken only where the state offers the choice */
+  async apply(fixId: string, weights?: 'reference' | 'copy'): Promise<Report | undefined> {
     const before = this.shown.report;
     if (!this.mayRun() || before === null || this.running) {
       return undefined;
@@ -178,7 +185,12 @@ export class DiagnosisSession {
     if (out === 'dismissed') {
       return undefined;
     }
-    const request: ApplyRequest = { ...this.request(true), fixId, ...(out === null ? {} : { out }) };
+    const request: ApplyRequest = {
+      ...this.request(true),
+      fixId,
+      ...(out === null ? {} : { out }),
+      ...(weights === undefined || this.weights === null ? {} : { weights }),
+    };
     return this.attempt('Writing the fixed copy', async (events, signal) => {
       const { onProgress } = events; // the reports of this step are about the unfixed model
       const result = await this.parts.work.applyFix(request, onProgress ? { onProgress } : {}, signal);
@@ -216,8 +228,8 @@ export class DiagnosisSession {
 
   record(): SessionRecord {
     const { phase, batch, report, error } = this.shown;
-    const { key, subject, batchChosen, inputsPath, stack, stamps } = this;
-    return { key, subject, phase, batch, batchChosen, inputsPath, report, error, stack, stamps };
+    const { key, subject, batchChosen, inputsPath, stack, weights, stamps } = this;
+    return { key, subject, phase, batch, batchChosen, inputsPath, report, error, stack, weights, stamps };
   }
 
   dispose(): void {
@@ -245,7 +257,7 @@ export class DiagnosisSession {
     };
     try {
       const report = await action(events, controller.signal);
-      ifMine((now) => state.finished(this.reported(now, report), report));
+      ifMine((now) => ({ ...state.finished(this.reported(now, report), report), weights: this.weights }));
       return report;
     } catch (error) {
       const cancelled = controller.signal.aborted
@@ -267,6 +279,18 @@ export class DiagnosisSession {
 
   private async diagnose(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
     this.stamps = await this.stampAll();
+    const report = await this.askingForMask(fixes, events, signal);
+    const weights = await this.parts.work.weightsOf(this.model()).catch((error: unknown) => {
+      this.parts.log('Looking at the weights', error); // the report stands; Apply then decides by itself
+      return null;
+    });
+    if (!signal.aborted) {
+      this.weights = weights;
+    }
+    return report;
+  }
+
+  private async askingForMask(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
     try {
       return await this.parts.work.diagnose(this.request(fixes), events, signal);
     } catch (error) {

@@ -24,6 +24,7 @@ export function empty(beginning: Beginning): PanelState {
     error: null,
     maskInputs: [],
     applied: null,
+    weights: null,
     stale: false,
   };
 }
@@ -39,7 +40,12 @@ export function progressed(state: PanelState, text: string, fraction: number | n
 
 /** A report, complete or still without observer and fixes; the phase does not change. */
 export function reported(state: PanelState, report: Report): PanelState {
-  return { ...state, report, modelName: report.model.name, maskInputs: Object.keys(report.batch.inputs) };
+  return {
+    ...state,
+    report,
+    modelName: report.model.name.replace(/^builtin:/, ''),
+    maskInputs: Object.keys(report.batch.inputs),
+  };
 }
 
 export function finished(state: PanelState, report: Report): PanelState {

@@ -5,7 +5,7 @@
 import * as vscode from 'vscode';
 import { z } from 'zod';
 import { errorCodes } from '../../core/errors';
-import { batchChoice } from '../../protocol/panel';
+import { batchChoice, weightsOffer } from '../../protocol/panel';
 import { reportSchema } from '../../protocol/reportSchema';
 import { checkReport, maxReportBytes } from '../savedReport';
 import type { SessionRecord } from './session';
@@ -30,6 +30,7 @@ const recordSchema = z.object({
       before: reportSchema.nullable(),
     }),
   ),
+  weights: weightsOffer.nullable(),
   stamps: z.record(z.string(), z.string().nullable()),
 }) satisfies z.ZodType<SessionRecord>;
 

@@ -1,12 +1,22 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { clone, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
-import { applyToCopy, defaultOut, defaultWeights } from '../../../src/app/apply/applyToCopy';
+import { applyToCopy, defaultOut } from '../../../src/app/apply/applyToCopy';
 import { stampKey } from '../../../src/app/apply/stamp';
 import { undo } from '../../../src/app/apply/undo';
+import { defaultWeights, weightsOffer } from '../../../src/app/apply/weights';
 import type { ApplyResult } from '../../../src/app/useCases';
 import { applyEdits, fixKey, modelPropEdit } from '../../../src/core/onnx/edit';
 import { loadBytes, loadModel } from '../../../src/core/onnx/load';
@@ -145,6 +155,23 @@ describe('applying to a copy', () => {
       const loaded = await loadModel(modelIn(folder), { files });
       expect(defaultWeights(loaded)).toBe('inside');
       expect(defaultWeights({ ...loaded, fileBytes: 300 * 1024 * 1024 })).toBe('reference');
+    });
+    const basename = (path: string): string => path.split('/').at(-1) ?? path;
+    await withFolder(async (folder) => {
+      const small = await loadModel(modelIn(folder), { files });
+      expect(weightsOffer(small, basename)).toBeNull();
+      // The sizes that are offered are those that are then written, up to the edit and the seal.
+      const loaded = await loadModel(writeExternal(folder, 'big.onnx', richModel()), { files });
+      const offer = weightsOffer(loaded, basename);
+      // The model itself still holds a big payload that is not raw data.
+      expect(offer?.needs).toEqual(['big.onnx', 'big.onnx.data']);
+      const sizeOf = (name: string): number => statSync(join(folder, name)).size;
+      for (const weights of ['reference', 'copy'] as const) {
+        const { file } = await apply(join(folder, 'big.onnx'), { weights });
+        const written = sizeOf('big.fixed.onnx') + (weights === 'copy' ? sizeOf('big.fixed.onnx.data') : 0);
+        expect(Math.abs(written - (offer?.[weights] ?? 0))).toBeLessThan(4096 + 1024);
+        await undo({ files }, file);
+      }
     });
     const request = { loaded: inMemory, proto: inMemory.proto, fixId: 'f', edits: 0, version: '1' };
     await expect(applyToCopy(files, request)).rejects.toMatchObject({ code: 'usage' });

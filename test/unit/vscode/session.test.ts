@@ -1,5 +1,6 @@
 /** The panel's session against a scripted engine room and a scripted person; no editor, no page. */
 import { describe, expect, it } from 'vitest';
+import type { WeightsOffer } from '../../../src/app/apply/weights';
 import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../../src/app/useCases';
 import { NanoscopeError } from '../../../src/core/errors';
 import type { Report } from '../../../src/core/report';
@@ -16,6 +17,7 @@ interface Script {
   undoFix?: (file: string) => Promise<unknown>;
   answers?: { mask?: string; maskFile?: string; target?: string; inputs?: string };
   stamps?: Record<string, string | null>;
+  weights?: () => Promise<WeightsOffer | null>;
   trusted?: boolean;
 }
 
@@ -32,6 +34,7 @@ function fresh(subject: Subject = fileSubject): SessionRecord {
     report: null,
     error: null,
     stack: [],
+    weights: null,
     stamps: {},
   };
 }
@@ -61,6 +64,7 @@ function setUp(script: Script = {}, record = fresh()) {
         return script.undoFix?.(file) ?? Promise.resolve();
       },
       inputsOf: () => Promise.resolve(['ids', 'keep']),
+      weightsOf: () => (script.weights ?? (() => Promise.resolve(null)))(),
       stamp: (path) => Promise.resolve((script.stamps ?? {})[path] ?? null),
       triesFixes: () => true,
     },
@@ -266,6 +270,25 @@ describe('a fix', () => {
     await session.apply('unmask-rows');
     expect(session.current).toMatchObject({ phase: 'error', error: { code: 'would-overwrite' }, applied: null });
     expect(requests).toHaveLength(1);
+  });
+
+  it('asks what becomes of big weights, and only then takes an answer', async () => {
+    const offer: WeightsOffer = { reference: 40_000, copy: 900_000_000, needs: ['sick.onnx'] };
+    const big = setUp({ weights: () => Promise.resolve(offer) });
+    await big.session.run();
+    expect(big.session.current.weights).toEqual(offer);
+    expect(big.kept.at(-1)?.weights).toEqual(offer);
+    await big.session.apply('unmask-rows', 'copy');
+    expect(big.applied[0]?.weights).toBe('copy');
+    const small = setUp();
+    await small.session.run();
+    expect(small.session.current.weights).toBeNull();
+    await small.session.apply('unmask-rows', 'copy');
+    expect(small.applied[0]).not.toHaveProperty('weights');
+    // A file that went away between the run and this look costs the question, not the report.
+    const gone = setUp({ weights: () => Promise.reject(new NanoscopeError('file-not-found', 'Gone.', 'Look.')) });
+    await gone.session.run();
+    expect(gone.session.current).toMatchObject({ phase: 'done', weights: null });
   });
 
   it('of a built-in model goes where the person says, or nowhere', async () => {

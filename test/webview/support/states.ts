@@ -19,9 +19,12 @@ export const done = (change: Partial<PanelState> = {}): PanelState => ({
   ...change,
 });
 
+const healedReport = healed(2);
+
 export const applied = (): PanelState =>
   done({
-    report: healed(2),
+    modelName: 'sick.fixed.onnx',
+    report: { ...healedReport, model: { ...healedReport.model, name: 'sick.fixed.onnx' } },
     before: kimi({ layers: 2 }),
     applied: { fixId: 'unmask-rows', file: 'models/sick.fixed.onnx', weights: 'inside' },
   });
