@@ -1,0 +1,138 @@
+/** Trouble that no NaN in an output shows, looked for once the figures of the table are known. */
+import { overflowRisk } from '../../core/diagnose/silent/overflowRisk';
+import { explainUnmasked, unmaskedRows } from '../../core/diagnose/silent/unmasked';
+import { explainUnread } from '../../core/diagnose/silent/unreadWeight';
+import { positionsOf, whereText } from '../../core/diagnose/wording';
+import type { GraphNode } from '../../core/onnx/graph';
+import type { SampleFigures } from '../../core/probe/inspect/health';
+import type { Origin, SilentFinding } from '../../core/report';
+import type { Flags } from '../../core/trace/health';
+import type { Place, Site } from '../../core/trace/sites';
+import type { EngineJob } from '../ports';
+import type { Measurement } from './measure';
+import { nanWeights } from './weights';
+
+/**
+ * @param sites rows of the table, with their figures by tensor.
+ * @param roles by sequence.
+ */
+export async function silentTrouble(
+  job: EngineJob,
+  measured: Measurement,
+  sites: readonly Site[],
+  figures: ReadonlyMap<string, readonly SampleFigures[]>,
+  roles: readonly (readonly string[])[],
+  origins: readonly Origin[],
+  placeOf: (node: GraphNode, value: string) => Place,
+): Promise<SilentFinding[]> {
+  return [
+    ...unmasked(measured, roles, placeOf),
+    ...nearLimits(measured, sites, figures),
+    ...(await unread(job, measured, origins, placeOf)),
+  ];
+}
+
+function unmasked(
+  measured: Measurement,
+  roles: readonly (readonly string[])[],
+  placeOf: (node: GraphNode, value: string) => Place,
+): SilentFinding[] {
+  // Layers share their mask, so they share what is wrong with it: one finding for all that show the same rows.
+  const same = new Map<string, { flags: Flags; nodes: GraphNode[] }>();
+  for (const site of measured.sites) {
+    const flags = unmaskedRows(site, measured.planesOf(site), measured.flagsOf);
+    if (!flags) continue;
+    const key = `${String(flags.sequence)} ${(positionsOf(flags, measured.grid.samples) ?? []).join('|')}`;
+    const known = same.get(key);
+    if (known) known.nodes.push(site.softmax);
+    else same.set(key, { flags, nodes: [site.softmax] });
+  }
+  return [...same.values()].flatMap(({ flags, nodes }): SilentFinding[] => {
+    const [first] = nodes;
+    const positions = positionsOf(flags, measured.grid.samples);
+    if (!first || !positions) return [];
+    const own = roles[flags.sequence] ?? [];
+    const value = first.outputs[0] ?? '';
+    return [
+      {
+        tensor: value,
+        node: first.name,
+        op: first.op,
+        ...placed(placeOf(first, value)),
+        positions,
+        mechanism: 'unmasked-silently',
+        ...explainUnmasked(
+          nodes.map((node) => ({ node: node.name, layer: placeOf(node, node.outputs[0] ?? '').layer })),
+          positions,
+          own,
+          whereText(positions, own, 'query row'),
+        ),
+      },
+    ];
+  });
+}
+
+function nearLimits(
+  measured: Measurement,
+  sites: readonly Site[],
+  figures: ReadonlyMap<string, readonly SampleFigures[]>,
+): SilentFinding[] {
+  const known = sites.flatMap((site) => {
+    const own = figures.get(site.tensor);
+    const dtype = measured.facts.values.get(site.tensor)?.dtype;
+    if (!own || dtype === undefined) return [];
+    const absMax = Math.max(0, ...own.map(({ min, max }) => Math.max(Math.abs(min ?? 0), Math.abs(max ?? 0))));
+    return [{ site, label: site.label, dtype, absMax }];
+  });
+  const risk = overflowRisk(known);
+  const at = risk && known[risk.at]?.site;
+  if (!at) return [];
+  const { tensor, node, layer, block, stage } = at;
+  return [
+    {
+      ...{ tensor, layer, block, stage },
+      node: node?.name ?? null,
+      op: node?.op ?? null,
+      positions: null,
+      mechanism: 'overflow-risk',
+      evidence: risk.evidence,
+      explanation: risk.explanation,
+    },
+  ];
+}
+
+async function unread(
+  job: EngineJob,
+  measured: Measurement,
+  origins: readonly Origin[],
+  placeOf: (node: GraphNode, value: string) => Place,
+): Promise<SilentFinding[]> {
+  const { graph } = measured.target;
+  const read = new Set(
+    origins.flatMap(({ mechanism, evidence }) =>
+      mechanism === 'nan-in-weights' && Array.isArray(evidence.weights) ? evidence.weights : [],
+    ),
+  );
+  return (await nanWeights(job, measured)).flatMap((weight): SilentFinding[] => {
+    const reader = graph.consumers.get(weight.name)?.[0];
+    if (!reader || read.has(weight.name)) return [];
+    const value = reader.outputs[0] ?? '';
+    return [
+      {
+        tensor: weight.name,
+        node: reader.name,
+        op: reader.op,
+        ...placed(placeOf(reader, value)),
+        positions: null,
+        mechanism: 'unread-nan-weight',
+        ...explainUnread(weight, reader.name),
+      },
+    ];
+  });
+}
+
+const placed = ({ layer, block, stage }: Place): Pick<SilentFinding, 'layer' | 'block' | 'stage'> => ({
+  layer,
+  block,
+  stage,
+});

@@ -1,0 +1,120 @@
+/** Which stored weights hold NaN, read or not. Weights stay in their file; the engine sums them where they are. */
+import { TensorProto_DataType } from 'onnx-buf';
+import type { NodeProto } from 'onnx-buf';
+import type { NaNWeight } from '../../core/diagnose/silent/unreadWeight';
+import { graphOf } from '../../core/onnx/graph';
+import { int64Tensor } from '../../core/onnx/tensors';
+import { floatsOf } from '../../core/probe/floats';
+import { freshPrefix, node, untyped } from '../../core/probe/instrument';
+import type { EngineJob } from '../ports';
+import { encode, measuring } from './facts';
+import type { Measurement } from './measure';
+
+/** Float types of stored weights that the engine can sum, half floats after a cast. */
+const summed: ReadonlySet<number> = new Set([
+  TensorProto_DataType.FLOAT,
+  TensorProto_DataType.DOUBLE,
+  TensorProto_DataType.FLOAT16,
+]);
+
+/** Initializers that some node reads and that hold NaN, with the number of NaN per row. */
+export async function nanWeights(job: EngineJob, measured: Measurement): Promise<NaNWeight[]> {
+  const { graph } = measured.target;
+  const names = [...graph.initializers]
+    .filter(
+      ([name, tensor]) => summed.has(tensor.dataType ?? 0) && !tensor.dims.includes(0n) && graph.consumers.has(name),
+    )
+    .map(([name]) => name);
+  // One number for all of them: nearly every model ends here. +Inf beside −Inf sums to NaN too, so rows are counted.
+  if (names.length === 0 || !(await sums(job, measured, names, 'together')).some(Number.isNaN)) return [];
+  const each = await sums(job, measured, names, 'apart');
+  const suspects = names.filter((_, i) => Number.isNaN(each[i]));
+  return (await nanRows(job, measured, suspects)).filter((weight) => weight.perRow.some((count) => count > 0));
+}
+
+async function sums(
+  job: EngineJob,
+  measured: Measurement,
+  names: readonly string[],
+  how: 'together' | 'apart',
+): Promise<number[]> {
+  const prefix = freshPrefix(measured.target.graph);
+  const nodes: NodeProto[] = [];
+  const parts = names.map((name, i) => {
+    const single = `${prefix}single_${String(i)}`;
+    const sum = `${prefix}sum_${String(i)}`;
+    nodes.push(
+      node('Cast', [name], [single], { to: TensorProto_DataType.FLOAT }),
+      node('ReduceSum', [single], [sum], { keepdims: 0 }),
+    );
+    return sum;
+  });
+  const total = `${prefix}total`;
+  if (how === 'together') nodes.push(node('Sum', parts, [total]));
+  return (await runOnWeights(job, measured, names, nodes, how === 'together' ? [total] : parts)).map(
+    (tensor) => tensor[0] ?? 0,
+  );
+}
+
+async function nanRows(job: EngineJob, measured: Measurement, names: readonly string[]): Promise<NaNWeight[]> {
+  const { graph } = measured.target;
+  const prefix = freshPrefix(graph);
+  const nodes: NodeProto[] = [];
+  const initializers = [];
+  const outputs: string[] = [];
+  const shapes = names.map((name) => (graph.initializers.get(name)?.dims ?? []).map(Number));
+  for (const [i, name] of names.entries()) {
+    const value = (step: string): string => `${prefix}${step}_${String(i)}`;
+    const rank = shapes[i]?.length ?? 0;
+    nodes.push(
+      node('Cast', [name], [value('single')], { to: TensorProto_DataType.FLOAT }),
+      node('IsNaN', [value('single')], [value('test')]),
+      node('Cast', [value('test')], [value('ones')], { to: TensorProto_DataType.FLOAT }),
+    );
+    if (rank > 1) {
+      const axes = Array.from({ length: rank - 1 }, (_, k) => k + 1);
+      if (graph.opset >= 13) {
+        initializers.push(int64Tensor(value('axes'), axes));
+        nodes.push(node('ReduceSum', [value('ones'), value('axes')], [value('rows')], { keepdims: 0 }));
+      } else nodes.push(node('ReduceSum', [value('ones')], [value('rows')], { keepdims: 0, axes }));
+    }
+    outputs.push(value(rank > 1 ? 'rows' : 'ones'));
+  }
+  const counted = await runOnWeights(job, measured, names, nodes, outputs, initializers);
+  return names.map((name, i) => ({ name, shape: shapes[i] ?? [], perRow: Array.from(counted[i] ?? []) }));
+}
+
+async function runOnWeights(
+  job: EngineJob,
+  measured: Measurement,
+  names: readonly string[],
+  nodes: readonly NodeProto[],
+  outputs: readonly string[],
+  more: readonly ReturnType<typeof int64Tensor>[] = [],
+): Promise<ArrayLike<number>[]> {
+  const { graph } = measured.target;
+  const wanted = new Set(names);
+  const original = graphOf(graph.model);
+  const session = await job.createSession(
+    encode({
+      ...graph.model,
+      functions: [],
+      graph: {
+        ...original,
+        node: [...nodes],
+        input: [],
+        valueInfo: [],
+        sparseInitializer: [],
+        initializer: [...original.initializer.filter((tensor) => wanted.has(tensor.name)), ...more],
+        output: outputs.map(untyped),
+      },
+    }),
+    measuring(measured.target),
+  );
+  const { tensors } = await job.run({ session: session.id, feeds: {}, fetch: [...outputs] });
+  await job.release(session.id);
+  return outputs.map((output) => {
+    const tensor = tensors[output];
+    return tensor ? floatsOf(tensor) : [];
+  });
+}

@@ -1,0 +1,22 @@
+/** Unread NaN weight: stored NaN that this batch never read. */
+import type { Evidence } from '../../report';
+import { formatRanges } from '../../trace/ranges';
+
+export interface NaNWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** NaN elements per row (first axis); one entry for a scalar. */
+  readonly perRow: readonly number[];
+}
+
+export function explainUnread(weight: NaNWeight, node: string): { evidence: Evidence; explanation: string } {
+  const elements = weight.perRow.reduce((sum, count) => sum + count, 0);
+  const rows = formatRanges(weight.perRow.length, (row) => (weight.perRow[row] ?? 0) > 0);
+  const count = weight.perRow.filter((found) => found > 0).length;
+  return {
+    evidence: { weight: weight.name, shape: weight.shape, nanElements: elements, nanRows: rows },
+    explanation:
+      `The stored tensor ${weight.name} holds ${String(elements)} NaN, in ${String(count)} of ${String(weight.perRow.length)} rows (${rows.replaceAll('-', '–')}), ` +
+      `and this batch reads none of them. A batch that does (another token, another expert) gives NaN from ${node} on.`,
+  };
+}
