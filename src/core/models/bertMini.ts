@@ -12,7 +12,7 @@ import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
 import { add, biasStd, embedding, geluErf, layerNorm, linearWithBias } from './layers';
-import { keyPadding, sharedMask } from './masks';
+import { forQueries, keyPadding, sharedMask } from './masks';
 
 const id = 'bert-mini';
 const epsilon = 1e-12;
@@ -49,7 +49,7 @@ function build(config: CommonConfig, uri: string): ModelProto {
   const ids = g.input('input_ids', 'int64', ['batch', 'sequence']);
   const attentionMask = g.input('attention_mask', 'int64', ['batch', 'sequence']);
   const types = g.input('token_type_ids', 'int64', ['batch', 'sequence']);
-  const mask = sharedMask(g, attention, keyPadding(g, attentionMask));
+  const mask = sharedMask(g, attention, forQueries(g, attention, keyPadding(g, attentionMask), ids));
   const embedded = g.inModule('embeddings', () => embeddings(g, hidden, ids, types));
   const states = g.inModule('encoder', () => {
     let running = embedded;

@@ -1,6 +1,6 @@
 /** Position ids and attention masks, computed inside the graph from `attention_mask`, as the hub's models do. */
 import type { GraphBuilder, Value } from './graphBuilder';
-import { add, cast, gatherAxis0, sub, unsqueeze } from './layers';
+import { add, cast, concat, gatherAxis0, sub, unsqueeze } from './layers';
 
 /**
  * How a mask meets the scores.
@@ -42,6 +42,21 @@ export function causalAndPadding(g: GraphBuilder, attentionMask: Value, sequence
 /** True where key j is real, whatever the query. [B, 1, 1, S] bool. */
 export function keyPadding(g: GraphBuilder, attentionMask: Value): Value {
   return unsqueeze(g, cast(g, attentionMask, 'bool'), 1, 2);
+}
+
+/**
+ * A mask of keys as `fused` wants it: the operator would broadcast [B, 1, 1, T], ONNX Runtime's kernel (1.30) refuses
+ * to, and exporters of PyTorch's `scaled_dot_product_attention` write it out as well.
+ * @param queries ids or a mask of the queries' sequence, [B, S]
+ * @returns [B, 1, S, T] for `fused`, else `allowed` itself
+ */
+export function forQueries(g: GraphBuilder, kind: AttentionKind, allowed: Value, queries: Value): Value {
+  if (kind !== 'fused') {
+    return allowed;
+  }
+  const one = g.ints(1);
+  const length = g.node('Slice', [g.node('Shape', [queries]), g.ints(1), g.ints(2), g.ints(0)]);
+  return g.node('Expand', [allowed, concat(g, [one, one, length, one], 0)]);
 }
 
 /** What every layer shares: the boolean mask itself, or one additive mask made from it once. As `allowed` in shape. */

@@ -12,7 +12,7 @@ import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
 import { add, gatherAxis0, linear, mul, rmsNorm, transpose } from './layers';
-import { additiveMask, causalAndPadding, keyPadding, sharedMask } from './masks';
+import { additiveMask, causalAndPadding, forQueries, keyPadding, sharedMask } from './masks';
 import { relativeBias, relativeBuckets } from './relativeBias';
 
 const id = 't5-mini';
@@ -108,7 +108,8 @@ function decoder(g: GraphBuilder, config: CommonConfig, table: Value, inputs: De
   const { hidden, layers, heads } = config;
   let states = embedTokens(g, table, inputs.ids);
   const allowed = causalAndPadding(g, inputs.mask, decoderLength);
-  const crossMask = { bias: null, mask: sharedMask(g, config.attention, keyPadding(g, inputs.memoryMask)) };
+  const memoryAllowed = forQueries(g, config.attention, keyPadding(g, inputs.memoryMask), inputs.ids);
+  const crossMask = { bias: null, mask: sharedMask(g, config.attention, memoryAllowed) };
   let mask: SelfMask | null = null;
   for (let block = 0; block < layers; block++) {
     states = g.inModule(`block.${String(block)}`, () => {
