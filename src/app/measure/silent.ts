@@ -5,7 +5,7 @@ import { explainUnread } from '../../core/diagnose/silent/unreadWeight';
 import { positionsOf, whereText } from '../../core/diagnose/wording';
 import type { GraphNode } from '../../core/onnx/graph';
 import type { SampleFigures } from '../../core/probe/inspect/health';
-import type { Origin, SilentFinding } from '../../core/report';
+import type { EvidenceValue, Origin, SilentFinding } from '../../core/report';
 import type { Flags } from '../../core/trace/health';
 import type { Place, Site } from '../../core/trace/sites';
 import type { EngineJob } from '../ports';
@@ -108,10 +108,11 @@ async function unread(
   placeOf: (node: GraphNode, value: string) => Place,
 ): Promise<SilentFinding[]> {
   const { graph } = measured.target;
-  const read = new Set(
-    origins.flatMap(({ mechanism, evidence }) =>
-      mechanism === 'nan-in-weights' && Array.isArray(evidence.weights) ? evidence.weights : [],
-    ),
+  const read = new Set<EvidenceValue>(
+    origins.flatMap(({ mechanism, evidence }): readonly EvidenceValue[] => {
+      const { weights } = evidence;
+      return mechanism === 'nan-in-weights' && Array.isArray(weights) ? (weights as readonly EvidenceValue[]) : [];
+    }),
   );
   return (await nanWeights(job, measured)).flatMap((weight): SilentFinding[] => {
     const reader = graph.consumers.get(weight.name)?.[0];

@@ -21,9 +21,7 @@ const summed: ReadonlySet<number> = new Set([
 export async function nanWeights(job: EngineJob, measured: Measurement): Promise<NaNWeight[]> {
   const { graph } = measured.target;
   const names = [...graph.initializers]
-    .filter(
-      ([name, tensor]) => summed.has(tensor.dataType ?? 0) && !tensor.dims.includes(0n) && graph.consumers.has(name),
-    )
+    .filter(([name, tensor]) => summed.has(tensor.dataType) && !tensor.dims.includes(0n) && graph.consumers.has(name))
     .map(([name]) => name);
   // One number for all of them: nearly every model ends here. +Inf beside −Inf sums to NaN too, so rows are counted.
   if (names.length === 0 || !(await sums(job, measured, names, 'together')).some(Number.isNaN)) return [];
