@@ -24,7 +24,13 @@ export function verdictParts(report: Report): VerdictPart[] {
   if (origin === undefined) {
     return cleanSentence(report);
   }
-  return [...birthClause(report, origin), ...reachClause(report), text('.'), ...fixClause(report.fixes)];
+  return [
+    ...birthClause(report, origin),
+    ...reachClause(report),
+    ...hiddenClause(report),
+    text('.'),
+    ...fixClause(report.fixes),
+  ];
 }
 
 /** `layer 0 attention`, `layer 2 cross-attention`, `the embedding`: where a finding lies, in words. */
@@ -153,6 +159,24 @@ function reachClause(report: Report): VerdictPart[] {
       : [text('; real tokens are hit at birth, and '), name(reached.name), text(` ${reached.words}`)];
   }
   return crossing === undefined ? [] : crossingClause(report, crossing);
+}
+
+/** Outputs that look healthy although NaN was born. */
+function hiddenClause(report: Report): VerdictPart[] {
+  if (report.outputs.some((output) => output.nanPositions?.some((count) => count > 0) ?? false)) return [];
+  const hidden =
+    report.silent.find((finding) => finding.mechanism === 'laundered') ??
+    report.silent.find((finding) => finding.mechanism === 'swallowed');
+  if (hidden === undefined) return [];
+  return [
+    text('; no output shows it, because '),
+    name(hidden.node ?? hidden.tensor),
+    text(
+      hidden.mechanism === 'laundered'
+        ? ` (${hidden.op ?? 'node'}) wipes it after it has spread`
+        : ` (${hidden.op ?? 'node'}) swallows it`,
+    ),
+  ];
 }
 
 function crossingClause(report: Report, crossing: Crossing): VerdictPart[] {

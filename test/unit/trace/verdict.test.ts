@@ -164,6 +164,24 @@ describe('verdictSentence', () => {
       'No NaN gets out: NaN is made at 1 place and removed there by an explicit guard.',
     );
   });
+  it('says that healthy-looking outputs hide a birth, and how', () => {
+    const hidden = (mechanism: 'swallowed' | 'laundered') => ({
+      ...birth,
+      node: '/logits/end',
+      op: 'Where',
+      mechanism,
+    });
+    const rest = { spread: [], outputs: [], table: [row(30, 30)], fixes: [] };
+    const start =
+      'NaN is born in layer 0 attention (Softmax): 30 query rows of sample 0 have nothing to attend to; ' +
+      'it stays at padding, every real token is clean; no output shows it, because /logits/end (Where) ';
+    check({ ...rest, silent: [hidden('swallowed')] }, `${start}swallows it.`);
+    check({ ...rest, silent: [hidden('swallowed'), hidden('laundered')] }, `${start}wipes it after it has spread.`);
+  });
+  it('does not speak of hiding where an output shows NaN', () => {
+    const silent = [{ ...birth, mechanism: 'swallowed' as const }];
+    expect(verdictSentence(report({ silent }))).not.toContain('no output shows it');
+  });
   it('uses the roles of the memory for encoder sites', () => {
     const base = report({});
     const change: Partial<Report> = {
