@@ -36,4 +36,8 @@ function tensorOf(module: string): string {
 const cases = [...variants, ...sizes];
 const agreed = agreement('bert_mini_torch.py', tensorOf, cases);
 agreesWithTorch(agreed, cases);
-tableAgreesWithTorch(agreed, variants);
+tableAgreesWithTorch(
+  agreed,
+  variants.filter(({ pad, lengths }) => pad === 'left' || lengths[0] === 0),
+  /embeddings|self\/|intermediate/,
+);

@@ -33,4 +33,7 @@ function tensorOf(module: string): string {
 const cases = [...variants, ...sizes, longest];
 const agreed = agreement('gpt2_mini_torch.py', tensorOf, cases);
 agreesWithTorch(agreed, cases);
-tableAgreesWithTorch(agreed, variants);
+tableAgreesWithTorch(
+  agreed,
+  variants.filter(({ pad }) => pad === 'left'),
+);

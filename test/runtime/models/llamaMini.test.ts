@@ -34,4 +34,7 @@ function tensorOf(module: string): string {
 const cases = [...variants, ...sizes];
 const agreed = agreement('llama_mini_torch.py', tensorOf, cases);
 agreesWithTorch(agreed, cases);
-tableAgreesWithTorch(agreed, variants);
+tableAgreesWithTorch(
+  agreed,
+  variants.filter(({ pad }) => pad === 'left'),
+);

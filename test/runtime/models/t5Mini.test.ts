@@ -39,4 +39,7 @@ function tensorOf(module: string): string {
 const cases = [...variants, ...sizes, long];
 const agreed = agreement('t5_mini_torch.py', tensorOf, cases);
 agreesWithTorch(agreed, cases);
-tableAgreesWithTorch(agreed, variants);
+tableAgreesWithTorch(
+  agreed,
+  variants.filter(({ pad, memory }) => pad === 'left' || memory !== undefined),
+);
