@@ -2,7 +2,6 @@
 import { allReal, paddingSide } from '../core/batch/roles';
 import type { Batch, LengthSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
-import { marksPadding } from '../core/batch/layout';
 import type { FixContext } from '../core/fix/types';
 import type { Graph } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
@@ -13,14 +12,15 @@ import { buildTable } from '../core/trace/table';
 import { siteFigures } from './measure/details';
 import type { Findings } from './measure/findings';
 import { findings, outputPositions } from './measure/findings';
-import type { Measurement, Prepared } from './measure/measure';
-import { prepare, screen } from './measure/measure';
+import type { Measurement } from './measure/measure';
+import { screen } from './measure/measure';
 import { observe } from './measure/observer';
 import type { RolesFound } from './measure/roles';
-import { parseMaskOption, readMasks, rolesOf } from './measure/roles';
+import { rolesOf } from './measure/roles';
 import type { EngineJob } from './ports';
+import { padIdNotes, prepareBatch } from './prepareBatch';
 import type { Subject } from './subject';
-import { axesOfInputs, makeFeeds, openSubject } from './subject';
+import { openSubject } from './subject';
 import type { Diagnose, DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from './useCases';
 import { runReference } from './verify/reference';
 import { tournament } from './verify/tournament';
@@ -52,7 +52,7 @@ export async function runDiagnosis(
   const progress = (text: string, fraction: number | null): void => events.onProgress?.({ text, fraction });
   progress('Reading the model', null);
   const subject = await openSubject(deps.files, request.model, request.cast);
-  const { batch, prepared, masks } = await prepareBatch(job, deps, subject, request, progress);
+  const { batch, prepared, masks, padIds } = await prepareBatch(job, deps, subject, request, progress);
   progress('Measuring every tensor', 0.3);
   const screened = await screen(job, prepared);
   const { grid } = screened;
@@ -66,7 +66,7 @@ export async function runDiagnosis(
   );
   const { measured, ...found } = await findings(job, screened, roles.roles, placesInTable(subject.graph, sites));
   const version = await job.version();
-  const asked = askedFor(deps, request, batch);
+  const asked = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
   const assemble = (
     figures: Awaited<ReturnType<typeof siteFigures>>,
     rest: { observer?: Observer; fixes?: readonly FixResult[] },
@@ -84,7 +84,7 @@ export async function runDiagnosis(
     }),
     ...found,
     ...rest,
-    notes: [...subject.notes, ...notesOf(subject.graph)],
+    notes: [...subject.notes, ...padIdNotes(padIds, subject), ...notesOf(subject.graph)],
   });
   // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
   events.onReport?.(assemble(new Map(), {}));
@@ -118,39 +118,6 @@ async function proveFixes(
   return tournament(job, measured, context, reference, roles.roles, ({ text, fraction }) =>
     events.onProgress?.({ text, fraction: 0.8 + 0.2 * (fraction ?? 0) }),
   );
-}
-
-async function prepareBatch(
-  job: EngineJob,
-  deps: DiagnoseDeps,
-  subject: Subject,
-  request: DiagnoseRequest,
-  progress: (text: string, fraction: number | null) => void,
-): Promise<{ batch: Batch; prepared: Prepared; masks: Awaited<ReturnType<typeof readMasks>> }> {
-  const asked = request.mask === undefined ? null : parseMaskOption(request.mask, subject.inputs);
-  const told: Record<string, 0 | 1> = asked ? { [asked.input]: asked.inverted ? 0 : 1 } : {};
-  const attempt = async (
-    maskReal: Readonly<Record<string, 0 | 1>>,
-  ): Promise<{ batch: Batch; prepared: Prepared; masks: Awaited<ReturnType<typeof readMasks>> }> => {
-    const batch = await makeFeeds(deps.files, subject, request, maskReal);
-    progress('Asking the engine for shapes', 0.1);
-    const target = {
-      graph: subject.graph,
-      inputs: batch.inputs,
-      externalDataFolder: subject.loaded.externalDataFolder,
-    };
-    const prepared = await prepare(job, target, axesOfInputs(subject, batch));
-    progress('Finding out what the mask means', 0.2);
-    return { batch, prepared, masks: await readMasks(job, prepared, subject.inputs, asked) };
-  };
-  const first = await attempt(told);
-  if (request.inputsFile !== undefined) return first;
-  // A made-up batch marks pads by the convention of the mask's name; if the graph says otherwise, it is made again.
-  const wrong = first.masks.filter(
-    (mask) => mask.by === 'path' && mask.real !== (told[mask.input] ?? (marksPadding(mask.input) ? 0 : 1)),
-  );
-  if (wrong.length === 0) return first;
-  return attempt({ ...told, ...Object.fromEntries(wrong.map((mask) => [mask.input, mask.real])) });
 }
 
 /** Lengths beside an inputs file say which of its positions are real, so they have to fit what the file holds. */
@@ -204,7 +171,7 @@ function header(
   batch: Batch,
   roles: RolesFound,
   version: string,
-  asked: Pick<BatchInfo, 'source' | 'mask'>,
+  asked: Pick<BatchInfo, 'source' | 'mask' | 'padIds'>,
 ): Pick<Report, 'model' | 'engine' | 'batch' | 'outputs'> {
   const { graph } = subject;
   const { grid } = measured;

@@ -1,11 +1,14 @@
 /** What a job is about: the model, what it asks to be fed, and the batch. */
 import { checkBatch } from '../core/batch/fit';
 import { inputAxes } from '../core/batch/inputAxes';
+import type { BatchHints } from '../core/batch/make';
 import { defaultLengths, makeBatch } from '../core/batch/make';
 import type { Batch, InputSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
 import { buildModel, isBuiltin } from '../core/models/index';
 import { Graph, graphOf } from '../core/onnx/graph';
+import type { Inlined } from '../core/onnx/inline';
+import { inlineFunctions } from '../core/onnx/inline';
 import type { LoadedModel } from '../core/onnx/load';
 import { fromProto, loadModel, usesBfloat16 } from '../core/onnx/load';
 import type { TensorAxes } from '../core/onnx/axes/types';
@@ -17,6 +20,8 @@ import type { DiagnoseRequest, FileAccess } from './useCases';
 export interface Subject {
   readonly loaded: LoadedModel;
   readonly graph: Graph;
+  /** Which local functions were opened; `loaded` and `graph` hold what they called in their place. */
+  readonly inlined: Inlined;
   readonly inputs: readonly InputSpec[];
   readonly name: string;
   readonly source: 'file' | 'built-in';
@@ -42,11 +47,13 @@ export async function openSubject(files: FileAccess, model: string, cast?: Diagn
       'Run it cast to float32: nanoscope diagnose MODEL --cast float32. NaN that only rounding to bfloat16 makes are then not seen.',
     );
   }
-  const loaded = isBfloat16 ? { ...read, proto: widenBfloat16(read.proto) } : read;
+  const inlined = inlineFunctions(isBfloat16 ? widenBfloat16(read.proto) : read.proto);
+  const loaded = { ...read, proto: inlined.model };
   const graph = new Graph(loaded.proto);
   return {
     loaded,
     graph,
+    inlined,
     inputs: inputSpecs(graph),
     name: loaded.name,
     source: builtin ? 'built-in' : 'file',
@@ -76,21 +83,21 @@ export function inputSpecs(graph: Graph): InputSpec[] {
 }
 
 /**
- * @param maskReal which element marks a real token, by mask input, once the graph has told.
+ * @param told what the graph or a person has told of masks and pad ids; a batch that is made follows it.
  * @throws NanoscopeError `bad-input`, `bad-inputs-file`, `mask-ambiguous`
  */
 export async function makeFeeds(
   files: FileAccess,
   subject: Subject,
   request: Pick<DiagnoseRequest, 'inputsFile' | 'lengths'>,
-  maskReal: Readonly<Record<string, 0 | 1>> = {},
+  told: Omit<BatchHints, 'idBounds'> = {},
 ): Promise<Batch> {
   if (request.inputsFile !== undefined) {
     const batch = checkBatch(await readInputs(files, request.inputsFile, subject.inputs), subject.inputs);
     return request.lengths ? { ...batch, lengths: request.lengths } : batch;
   }
   const lengths = request.lengths ?? defaultLengths(subject.inputs);
-  return makeBatch(subject.inputs, lengths, { idBounds: idBounds(subject.graph), maskReal });
+  return makeBatch(subject.inputs, lengths, { idBounds: idBounds(subject.graph), ...told });
 }
 
 export const axesOfInputs = (subject: Subject, batch: Batch): Map<string, TensorAxes> =>
@@ -100,7 +107,7 @@ export const axesOfInputs = (subject: Subject, batch: Batch): Map<string, Tensor
   );
 
 /** Rows of the tables that id inputs look up, so that made-up ids exist. */
-function idBounds(graph: Graph): Record<string, number> {
+export function idBounds(graph: Graph): Record<string, number> {
   const bounds: [string, number][] = [];
   for (const input of graph.inputs) {
     const readers = throughCasts(graph, input);

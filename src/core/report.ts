@@ -119,8 +119,16 @@ export interface BatchInfo {
   readonly memory?: { readonly positions: number; readonly roles: readonly string[] };
   /** Where the numbers came from; what it takes to feed the same again. */
   readonly source?: BatchSource;
+  /** What padding holds in the id inputs of a made batch, and who said so; absent without padding or ids. */
+  readonly padIds?: Readonly<Record<string, PadId>>;
   /** What was said about the mask: `NAME` or `NAME:inverted`. Absent where nothing was. */
   readonly mask?: string;
+}
+
+export interface PadId {
+  readonly id: number;
+  /** `graph`: the model compares ids with it to make its mask. `assumed`: nobody said, and it is 0. */
+  readonly from: 'asked' | 'graph' | 'metadata' | 'assumed';
 }
 
 export type BatchSource =
@@ -137,6 +145,8 @@ export type BatchSource =
       readonly lengths: readonly number[];
       readonly pad: 'left' | 'right' | 'none';
       readonly seed: number;
+      /** Where a person said it. */
+      readonly padId?: number;
     };
 
 export interface OutputInfo {
@@ -189,9 +199,27 @@ export type Evidence = Readonly<Record<string, EvidenceValue>>;
 export type EvidenceValue =
   JsonNumber | string | boolean | null | readonly EvidenceValue[] | { readonly [key: string]: EvidenceValue };
 
+/**
+ * Where a node stands that is in no graph of its own: in a body of `node` (`then_branch`, `else_branch`, `body`), or in
+ * the local function that `node` calls (`function`). `iteration` counts from 0; null where nothing is repeated.
+ * `evidence.inside` lists them, outermost first.
+ */
+export interface InsideFrame {
+  readonly [key: string]: EvidenceValue;
+  readonly node: string;
+  readonly op: string;
+  readonly body: string;
+  readonly iteration: number | null;
+  /** All iterations with the same birth, as ranges; `iteration` is the first of them. */
+  readonly iterations?: string;
+}
+
 export interface Finding {
   readonly tensor: string;
-  /** Name in the user's file; `null` for a graph input. */
+  /**
+   * Name in the user's file; `null` for a graph input. Of a node in a body or function the path to it,
+   * `loop/body/log`, `call/log`; `evidence.inside` then tells the steps of that path.
+   */
   readonly node: string | null;
   readonly op: string | null;
   readonly layer: number | null;

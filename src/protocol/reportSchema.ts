@@ -117,10 +117,19 @@ export const reportSchema = z.object({
           lengths: z.array(count).exactOptional(),
           pad: padSide.exactOptional(),
         }),
-        z.object({ kind: z.literal('lengths'), lengths: z.array(count), pad: padSide, seed: count }),
+        z.object({
+          kind: z.literal('lengths'),
+          lengths: z.array(count),
+          pad: padSide,
+          seed: count,
+          padId: count.exactOptional(),
+        }),
       ])
       .exactOptional(),
     mask: z.string().exactOptional(),
+    padIds: z
+      .record(z.string(), z.object({ id: count, from: z.enum(['asked', 'graph', 'metadata', 'assumed']) }))
+      .exactOptional(),
   }),
   outputs: z.array(
     z.object({

@@ -169,10 +169,14 @@ const fields = {
             lengths: z.array(count).min(1),
             pad: z.enum(['left', 'right', 'none']),
             seed: count,
+            padId: count.optional(),
           }),
         ])
         .optional(),
       mask: z.string().min(1).optional(),
+      padIds: z
+        .record(z.string(), z.strictObject({ id: count, from: z.enum(['asked', 'graph', 'metadata', 'assumed']) }))
+        .optional(),
     })
     .refine((b) => b.padding.length === b.samples && b.roles.length === b.samples, 'one entry per sample')
     .refine((b) => b.roles.every((text) => text.length === b.positions), 'roles are full length'),

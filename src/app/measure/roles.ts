@@ -2,16 +2,17 @@
 import { maskedBelow } from '../../core/diagnose/maskPlane';
 import type { MaskPlane } from '../../core/diagnose/maskPlane';
 import { kindOf, marksPadding } from '../../core/batch/layout';
+import { comparedWith } from '../../core/batch/padId';
 import { allReal, polarityFrom, polarityTrials, rolesFromMask, seenBy, trialMask } from '../../core/batch/roles';
 import type { Batch, InputSpec } from '../../core/batch/types';
 import type { MaskStep } from '../../core/diagnose/attentionSites';
 import { NanoscopeError } from '../../core/errors';
 import { axisLabelled, batchPlace, keyPlace, positionPlace } from '../../core/onnx/axes/types';
-import { keepsElementOrder } from '../../core/onnx/axes/rules';
 import type { Graph } from '../../core/onnx/graph';
 import { floatsOf } from '../../core/probe/floats';
 import { extract, isFloat } from '../../core/probe/instrument';
 import type { TensorData } from '../../core/tensor';
+import { formatRanges } from '../../core/trace/ranges';
 import type { EngineJob } from '../ports';
 import { encode, feedsOf, measuring } from './facts';
 import type { Prepared } from './measure';
@@ -30,6 +31,8 @@ export interface MaskReading {
   readonly padId?: number;
   /** Places of batch and key in the input; −1 for no batch. */
   readonly axes: { readonly batch: number; readonly position: number };
+  /** It says something else of every query; a causal mask is one, and marks no padding. */
+  readonly perQuery: boolean;
   /** `path`: seen in what the scores do; `name`: by convention only; `asked`: the person said so. */
   readonly by: 'path' | 'name' | 'asked';
 }
@@ -67,44 +70,64 @@ export async function readMasks(
   asked: { input: string; inverted: boolean } | null,
 ): Promise<MaskReading[]> {
   const { graph, inputs } = prepared.target;
+  const steps = prepared.sites.flatMap((site) => site.masks);
   const readings: MaskReading[] = [];
+  // Masks that are understood hide no key while the others are tried.
+  let feeds = inputs;
+  const settle = (reading: MaskReading): void => {
+    readings.push(reading);
+    const mask = inputs[reading.input];
+    if (mask && reading.form !== 'ids') feeds = { ...feeds, [reading.input]: allOpen(mask, reading) };
+  };
+  const formOf = (candidate: Candidate, spec: InputSpec): ReturnType<typeof tryForms> => {
+    const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
+    return reached.length === 0 ? Promise.resolve(null) : tryForms(job, prepared, feeds, candidate, spec, reached);
+  };
   if (asked) {
     const candidate = candidateOf(prepared, asked.input);
-    if (!candidate) {
+    const spec = specs.find(({ name }) => name === asked.input);
+    if (!candidate || !spec) {
       throw new NanoscopeError(
         'mask-missing',
         `The input "${asked.input}" cannot be the mask: it has no axis of positions for every sample.`,
         'Name an input with one element per sample and position, such as attention_mask.',
       );
     }
-    const form = looksAdditive(inputs[asked.input]) ? 'additive' : 'flag';
-    readings.push({ ...candidate, real: (form === 'additive') !== asked.inverted ? 0 : 1, form, by: 'asked' });
+    const additive =
+      looksAdditive(inputs[asked.input]) ||
+      (isFloat(spec.dtype) && (await formOf(candidate, spec))?.form === 'additive');
+    settle({
+      ...candidate,
+      real: additive !== asked.inverted ? 0 : 1,
+      form: additive ? 'additive' : 'flag',
+      by: 'asked',
+    });
   }
-  const steps = prepared.sites.flatMap((site) => site.masks);
   const kindRank = (spec: InputSpec): number => ['mask', 'ids'].indexOf(kindOf(spec)) + 1 || 3;
   // Masks first: ids reach the scores too when the model makes its mask from them. Those of keys alone before those
   // that hold a query axis beside.
   const ordered = specs
     .flatMap((spec) => {
-      const candidate = candidateOf(prepared, spec.name);
+      const candidate = spec.name === asked?.input ? null : candidateOf(prepared, spec.name);
       return candidate && !['cache', 'cache-flag', 'positions'].includes(kindOf(spec)) ? [{ spec, candidate }] : [];
     })
     .sort((a, b) => kindRank(a.spec) - kindRank(b.spec) || (a.spec.dims?.length ?? 0) - (b.spec.dims?.length ?? 0));
   for (const { spec, candidate } of ordered) {
-    if (readings.some((known) => known.sequence === candidate.sequence)) continue;
-    const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
-    const found = reached.length === 0 ? null : await tryForms(job, prepared, candidate, spec, reached);
-    if (found) readings.push({ ...candidate, ...found, by: 'path' });
-    else if (kindOf(spec) === 'mask') {
+    const found = await formOf(candidate, spec);
+    if (found) settle({ ...candidate, ...found, by: 'path' });
+    else if (kindOf(spec) === 'mask' && graph.consumers.has(spec.name)) {
       const form = looksAdditive(inputs[spec.name]) ? 'additive' : 'flag';
-      const real = form === 'additive' || marksPadding(spec.name) ? 0 : 1;
-      readings.push({ ...candidate, real, form, by: 'name' });
+      readings.push({ ...candidate, real: form === 'additive' || marksPadding(spec.name) ? 0 : 1, form, by: 'name' });
     }
   }
   return readings;
 }
 
-type Candidate = Pick<MaskReading, 'input' | 'sequence' | 'axes'>;
+/** The same mask with every key real. */
+const allOpen = (mask: TensorData, { axes, form, real }: MaskReading): TensorData =>
+  trialMask(mask, { fill: form === 'additive' ? 0 : real, flipped: false }, axes.position);
+
+type Candidate = Pick<MaskReading, 'input' | 'sequence' | 'axes' | 'perQuery'>;
 
 /** An input that says something about every key of every sample: as its names say, or as the graph reads it. */
 function candidateOf({ inputAxes, axes, grid }: Prepared, input: string): Candidate | null {
@@ -113,11 +136,13 @@ function candidateOf({ inputAxes, axes, grid }: Prepared, input: string): Candid
   if (!own || !position || own[position.axis]?.length !== 1) return null;
   const batch = batchPlace(own);
   // A causal mask is the same for all samples and says nothing of any.
-  if (!batch && (grid.samples > 1 || own.filter(axisLabelled).length > 1)) return null;
+  const labelled = own.filter(axisLabelled).length - (batch ? 1 : 0);
+  if (!batch && (grid.samples > 1 || labelled > 1)) return null;
   return {
     input,
     sequence: position.factor.sequence,
     axes: { batch: batch?.axis ?? -1, position: position.axis },
+    perQuery: labelled > 1,
   };
 }
 
@@ -125,16 +150,19 @@ function candidateOf({ inputAxes, axes, grid }: Prepared, input: string): Candid
 const looksAdditive = (tensor: TensorData | undefined): boolean =>
   tensor !== undefined && isFloat(tensor.dtype) && Array.from(floatsOf(tensor)).some((value) => value < maskedBelow);
 
+type Feeds = Readonly<Record<string, TensorData>>;
+
 /** 0 and 1 first; then what else an input of this type may hold. */
 async function tryForms(
   job: EngineJob,
   prepared: Prepared,
+  feeds: Feeds,
   candidate: Candidate,
   spec: InputSpec,
   steps: readonly MaskStep[],
 ): Promise<Pick<MaskReading, 'form' | 'real' | 'padId'> | null> {
   const attempt = (values: readonly [number, number]): Promise<0 | 1 | null> =>
-    tryPolarity(job, prepared, candidate, steps, values);
+    tryPolarity(job, prepared, feeds, candidate, steps, values);
   if (kindOf(spec) === 'ids') {
     const compared = comparedWith(prepared.target.graph, spec.name);
     for (const padId of compared.length > 0 ? compared : [0]) {
@@ -148,28 +176,6 @@ async function tryForms(
   if (flag !== null) return { form: 'flag', real: flag };
   if (isFloat(spec.dtype) && (await attempt([0, -Infinity])) === 0) return { form: 'additive', real: 0 };
   return null;
-}
-
-/** Constants that ids are compared with before anything else happens to them: the pad's id, mostly. */
-function comparedWith(graph: Graph, input: string): number[] {
-  const found = new Set<number>();
-  const queue = [input];
-  const seen = new Set(queue);
-  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
-    for (const node of graph.consumers.get(value) ?? []) {
-      if (node.op === 'Equal') {
-        const other = node.inputs.find((name) => name !== value) ?? '';
-        const constant = graph.constantInts(other);
-        if (constant?.length === 1) found.add(constant[0] ?? 0);
-      } else if (node.op === 'Cast' || node.op === 'Identity' || keepsElementOrder(node)) {
-        const next = node.inputs[0] === value ? node.outputs[0] : undefined;
-        if (next === undefined || seen.has(next)) continue;
-        seen.add(next);
-        queue.push(next);
-      }
-    }
-  }
-  return [...found];
 }
 
 /** Graph inputs whose *elements* a value depends on; a shape that was taken of one does not count. */
@@ -194,12 +200,13 @@ function dependsOn(graph: Graph, value: string): Set<string> {
 async function tryPolarity(
   job: EngineJob,
   { target, axes, facts, sites }: Prepared,
+  inputs: Feeds,
   { input, axes: place }: Candidate,
   steps: readonly MaskStep[],
   meaning: readonly [number, number],
 ): Promise<0 | 1 | null> {
   const { graph } = target;
-  const mask = target.inputs[input];
+  const mask = inputs[input];
   const step = steps[0];
   if (!mask || !step) return null;
   const site = sites.find((entry) => entry.masks.includes(step));
@@ -208,7 +215,7 @@ async function tryPolarity(
   if (values.length === 0) return null;
   const part = extract(graph, values);
   const session = await job.createSession(encode(part), measuring(target));
-  const feeds = feedsOf(session, target);
+  const feeds = feedsOf(session, { inputs });
   const seen: number[] = [];
   for (const trial of polarityTrials) {
     const run = await job.run({
@@ -223,7 +230,10 @@ async function tryPolarity(
   return polarityFrom(seen);
 }
 
-/** Roles of every sequence: from masks, else from the lengths that the batch was made of, else all real. */
+/**
+ * Roles of every sequence: from masks, else from the lengths that the batch was made of, else all real.
+ * @throws NanoscopeError `mask-ambiguous` when masks that count the same disagree about padding.
+ */
 export function rolesOf(
   batch: Batch,
   readings: readonly MaskReading[],
@@ -232,12 +242,11 @@ export function rolesOf(
 ): RolesFound {
   const said: string[] = [];
   const roles = positions.map((size, sequence) => {
-    const reading = readings.find((entry) => entry.sequence === sequence);
-    const mask = reading ? batch.inputs[reading.input] : undefined;
-    if (reading && mask && mask.dims[reading.axes.position] === size) {
-      const how = { path: 'by its effect on the scores', name: 'by its name', asked: 'as asked' }[reading.by];
-      said.push(`${reading.input} (${meaningOf(reading)}, ${how})`);
-      return rolesFromMask(mask, realIn(reading), reading.axes, samples);
+    const told = agreed(batch, readings, samples, size, sequence);
+    if (told) {
+      const how = { path: 'by its effect on the scores', name: 'by its name', asked: 'as asked' }[told.reading.by];
+      said.push(`${told.reading.input} (${meaningOf(told.reading)}, ${how})`);
+      return told.roles;
     }
     if (batch.lengths?.lengths.length === samples) {
       said.push('the given lengths');
@@ -252,6 +261,50 @@ export function rolesOf(
     return allReal(samples, size);
   });
   return { roles, from: [...new Set(said)].join('; ') };
+}
+
+interface Told {
+  readonly reading: MaskReading;
+  readonly roles: readonly string[];
+}
+
+/** What the masks of one sequence say together: what was asked for, else effects on the scores, else names. */
+function agreed(
+  batch: Batch,
+  readings: readonly MaskReading[],
+  samples: number,
+  size: number,
+  sequence: number,
+): Told | null {
+  const told = readings.flatMap((reading): Told[] => {
+    const mask = batch.inputs[reading.input];
+    if (reading.sequence !== sequence || mask?.dims[reading.axes.position] !== size) return [];
+    return [{ reading, roles: rolesFromMask(mask, realIn(reading), reading.axes, samples) }];
+  });
+  const strongest = (['asked', 'path', 'name'] as const).find((by) => told.some(({ reading }) => reading.by === by));
+  const counting = told.filter(({ reading }) => reading.by === strongest);
+  // A mask of queries and keys may only say what is causal; ids say less than a mask that is there to say it.
+  const witnesses = counting.filter(
+    ({ reading, roles }) => reading.form !== 'ids' && !(reading.perQuery && roles.every((own) => !own.includes('p'))),
+  );
+  const first = witnesses[0] ?? counting.find(({ reading }) => reading.form === 'ids') ?? counting[0];
+  const other = witnesses.find(({ roles }) => roles.join() !== first?.roles.join());
+  if (first && other) throw disagreement(first, other);
+  return first ?? null;
+}
+
+function disagreement(one: Told, other: Told): NanoscopeError {
+  const sample = one.roles.findIndex((roles, i) => roles !== other.roles[i]);
+  const [a, b] = [one, other].map(({ reading, roles }) => {
+    const own = roles[sample] ?? '';
+    const pads = formatRanges(own.length, (position) => own[position] === 'p');
+    return `"${reading.input}" (${meaningOf(reading)}) ${pads === '' ? 'has none' : `at ${pads}`}`;
+  });
+  return new NanoscopeError(
+    'mask-ambiguous',
+    `Two masks disagree about the padding of sample ${String(sample)}: ${a ?? ''}, ${b ?? ''}.`,
+    `Say which one counts and what it means: --mask ${one.reading.input}[:inverted] or --mask ${other.reading.input}[:inverted].`,
+  );
 }
 
 function realIn({ form, real, padId }: MaskReading): (value: number) => boolean {

@@ -17,15 +17,23 @@ import type { Batch, InputSpec, LengthSpec } from './types';
 export interface BatchHints {
   /** Rows of the table that an id input looks up: ids are below it. */
   readonly idBounds?: Readonly<Record<string, number>>;
-  /** What marks a real token in a mask input, where the graph tells; else its name does. */
-  readonly maskReal?: Readonly<Record<string, 0 | 1>>;
+  /** What the elements of an input mean that is a mask, where the graph or a person tells; else its name does. */
+  readonly masks?: Readonly<Record<string, MaskMeaning>>;
+  /** What fills the padding of an id input, where that is known; else 0. */
+  readonly padIds?: Readonly<Record<string, number>>;
+}
+
+/** `flag`: `real` against the other of 0 and 1. `additive`: 0 is real, −∞ is not. */
+export interface MaskMeaning {
+  readonly form: 'flag' | 'additive';
+  readonly real: 0 | 1;
 }
 
 /** Ids below this exist in the vocabulary of any model that is larger than a toy. */
 const safeIdBound = 32;
 
 /**
- * Ids (1 … bound − 1 at real positions, 0 at pads), masks, position ids (counted from the first real token),
+ * Ids (1 … bound − 1 at real positions, 0 at pads; 0 stands in for the pad's id where that is another), masks, position ids (counted from the first real token),
  * segments (0), empty caches, and normal floats for everything else.
  * @throws NanoscopeError `bad-input` when the lengths do not fit the model or an input cannot be made up,
  *   `mask-ambiguous` when a mask input could mean several things
@@ -206,6 +214,7 @@ interface Making {
 
 function valuesOf(making: Making): Float64Array {
   const { input, dtype, hints } = making;
+  if (hints.masks && Object.hasOwn(hints.masks, input.name)) return maskValues(making);
   switch (kindOf(input)) {
     case 'segments':
     case 'cache':
@@ -217,7 +226,12 @@ function valuesOf(making: Making): Float64Array {
       return positionValues(making);
     case 'ids': {
       const bound = hints.idBounds?.[input.name] ?? safeIdBound;
-      return sampledValues(making, (stream, isPad) => (isPad || bound < 2 ? 0 : 1 + stream.below(bound - 1)));
+      const pad = padIdOf(input, bound, hints);
+      return sampledValues(making, (stream, isPad) => {
+        if (isPad) return pad;
+        const id = bound < 2 ? 0 : 1 + stream.below(bound - 1);
+        return id === pad ? 0 : id;
+      });
     }
     case 'values':
       if (!isFloat(dtype)) {
@@ -261,9 +275,22 @@ function sampledValues(making: Making, draw: (stream: RandomStream, isPad: boole
   });
 }
 
+/** @throws NanoscopeError `bad-input` when the model has no such id */
+function padIdOf(input: InputSpec, bound: number, { idBounds, padIds }: BatchHints): number {
+  const id = padIds?.[input.name] ?? 0;
+  if (idBounds?.[input.name] !== undefined && id >= bound) {
+    throw new NanoscopeError(
+      'bad-input',
+      `The pad id ${String(id)} does not exist: "${input.name}" looks up a table of ${String(bound)} rows.`,
+      `Give an id from 0 to ${String(bound - 1)}.`,
+    );
+  }
+  return id;
+}
+
 function maskValues(making: Making): Float64Array {
   const { input, dtype, axes, dims, frame, hints } = making;
-  const known = hints.maskReal?.[input.name];
+  const known = hints.masks?.[input.name];
   const many = axes.length > 2 || marksPadding(input.name);
   if (known === undefined && ((isFloat(dtype) && many) || /causal/i.test(input.name))) {
     throw ambiguous(input, 'its elements could be added to the scores or select them');
@@ -274,8 +301,9 @@ function maskValues(making: Making): Float64Array {
   if (shared && padded) {
     throw ambiguous(input, 'it is shared by all samples, whose padding differs');
   }
-  const real = known ?? (marksPadding(input.name) ? 0 : 1);
-  return fill(making, (sample, position) => (tokenAt(frame, sample, position) < 0 ? 1 - real : real));
+  const real = known?.real ?? (marksPadding(input.name) ? 0 : 1);
+  const pad = known?.form === 'additive' ? -Infinity : 1 - real;
+  return fill(making, (sample, position) => (tokenAt(frame, sample, position) < 0 ? pad : real));
 }
 
 /** Counted from the first real token, 1 at pads, as the hub's models do; plain where all samples share one row. */
@@ -302,7 +330,7 @@ function ambiguous(input: InputSpec, why: string): NanoscopeError {
   return new NanoscopeError(
     'mask-ambiguous',
     `What the mask "${input.name}" ${input.dims === null ? '' : `${shapeText(input.dims)} `}should hold is not clear: ${why}.`,
-    'Give an inputs file (.npz, .npy or .json).',
+    `Say it with --mask ${input.name}[:inverted], or give an inputs file (.npz, .npy or .json).`,
   );
 }
 

@@ -2,14 +2,6 @@
 import { keepsElementOrder } from '../onnx/axes/rules';
 import type { Graph } from '../onnx/graph';
 
-/** Who said which id is the pad's. `assumed`: nobody, and it is 0. */
-export type PadIdSource = 'asked' | 'graph' | 'metadata' | 'assumed';
-
-export interface PadId {
-  readonly id: number;
-  readonly from: PadIdSource;
-}
-
 const padIdKey = /(^|[._-])pad(ding)?(_token)?_(id|idx|index)$/i;
 
 /** `pad_token_id` and its like among the model's metadata; null where there is none, or no whole number from 0. */

@@ -16,6 +16,8 @@ export interface LengthSpec {
   readonly lengths: readonly number[];
   readonly pad: PadSide;
   readonly seed: number;
+  /** What a person said that padding holds; else the model tells, or it is 0. */
+  readonly padId?: number;
 }
 
 /**

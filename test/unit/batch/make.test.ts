@@ -111,7 +111,7 @@ describe('a batch from lengths', () => {
   });
 
   it('a polarity that the graph tells wins over the name', () => {
-    const hints = { maskReal: { mask: 0, key_padding_mask: 1 } } as const;
+    const hints = { masks: { mask: { form: 'flag', real: 0 }, key_padding_mask: { form: 'flag', real: 1 } } } as const;
     const batch = make([spec('mask', 'bool'), spec('key_padding_mask', 'bool')], [2, 3], 'left', hints);
     expect(rows(batch, 'mask')[0]).toEqual([1, 0, 0]);
     expect(rows(batch, 'key_padding_mask')[0]).toEqual([0, 1, 1]);
