@@ -48,6 +48,17 @@ export function parseSeed(text: string): number {
   return seed;
 }
 
+export function parsePadId(text: string): number {
+  const [id, ...rest] = wholeNumbers(text, Number.MAX_SAFE_INTEGER) ?? [];
+  if (id === undefined || rest.length > 0) {
+    throw usage(
+      `--pad-id ${text} is not a whole number from 0.`,
+      'Give the id that padding holds, such as --pad-id 1.',
+    );
+  }
+  return id;
+}
+
 /** Seconds as milliseconds. */
 export function parseTimeout(text: string): number {
   return Math.ceil(positive('--timeout', text, 'seconds', 86_400 * 7) * 1000);
@@ -79,6 +90,7 @@ export interface BatchOptions {
   readonly lengths?: readonly number[] | undefined;
   readonly pad?: PadSide | undefined;
   readonly seed?: number | undefined;
+  readonly padId?: number | undefined;
 }
 
 const defaultLengths: readonly number[] = [5, 35];
@@ -88,17 +100,28 @@ const defaultLengths: readonly number[] = [5, 35];
  * which positions are real, so that padding or a seed alone would mean nothing.
  */
 export function lengthSpec(options: BatchOptions): LengthSpec | undefined {
-  const { inputs, lengths, pad, seed } = options;
+  const { inputs, lengths, pad, seed, padId } = options;
+  if (inputs !== undefined && padId !== undefined) {
+    throw usage(
+      '--pad-id has no effect on a batch that is read from a file.',
+      'Leave it out: the file says what its padding holds.',
+    );
+  }
   if (inputs !== undefined && lengths === undefined && (pad !== undefined || seed !== undefined)) {
     throw usage(
       `--${pad !== undefined ? 'pad' : 'seed'} has no effect on a batch that is read from a file.`,
       'Leave it out, or add --lengths to say which positions of the file are real.',
     );
   }
-  if (lengths === undefined && pad === undefined && seed === undefined) {
+  if (lengths === undefined && pad === undefined && seed === undefined && padId === undefined) {
     return undefined;
   }
-  const spec = { lengths: lengths ?? defaultLengths, pad: pad ?? 'left', seed: seed ?? 1 } as const;
+  const spec = {
+    lengths: lengths ?? defaultLengths,
+    pad: pad ?? 'left',
+    seed: seed ?? 1,
+    ...(padId === undefined ? {} : { padId }),
+  } as const;
   if (spec.pad === 'none' && new Set(spec.lengths).size > 1) {
     throw usage(
       `--pad none needs samples of equal length, not ${spec.lengths.join(', ')}.`,

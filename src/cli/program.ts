@@ -1,7 +1,7 @@
 /** The command line's grammar. What a command does is in a file of its own. */
 import { Command, Option } from 'commander';
 import { engineLevels } from '../core/report';
-import { parseLengths, parseMask, parseMemoryLimit, parseRows, parseSeed, parseTimeout } from './arguments';
+import { parseLengths, parseMask, parseMemoryLimit, parsePadId, parseRows, parseSeed, parseTimeout } from './arguments';
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
@@ -44,6 +44,7 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .option('--lengths <n,n,…>', 'real tokens per sample, 0 for an empty one (default: 5,35)', parseLengths)
     .addOption(new Option('--pad <side>', 'where padding goes (default: left)').choices(['left', 'right', 'none']))
     .option('--seed <n>', 'seed of the made batch (default: 1)', parseSeed)
+    .option('--pad-id <n>', "the id that padding holds in a made batch (default: the model's own, else 0)", parsePadId)
     .option('--mask <name[:inverted]>', 'the mask input, :inverted where true or 1 means padding', parseMask)
     .addOption(
       new Option('--level <level>', 'optimization level that your own runs use, compared with the measuring run')

@@ -69,6 +69,12 @@ describe('what diagnose asks for', () => {
     expect((await asked('m.onnx', '--pad', 'right')).lengths).toEqual({ lengths: [5, 35], pad: 'right', seed: 1 });
     expect((await asked('m.onnx', '--lengths', '4,4', '--pad', 'none')).lengths?.pad).toBe('none');
     expect((await asked('m.onnx', '--seed', '0')).lengths).toEqual({ lengths: [5, 35], pad: 'left', seed: 0 });
+    expect((await asked('m.onnx', '--lengths', '2,5', '--pad-id', '7')).lengths).toEqual({
+      lengths: [2, 5],
+      pad: 'left',
+      seed: 1,
+      padId: 7,
+    });
   });
 
   it('keeps the name of a built-in model as it is', async () => {
@@ -294,6 +300,8 @@ describe('wrong command lines', () => {
     [['diagnose', 'm.onnx', '--seed', '-3'], /--seed -3/],
     [['diagnose', 'm.onnx', '--seed', '1e3'], /--seed 1e3/],
     [['diagnose', 'm.onnx', '--seed', '1,2'], /--seed 1,2/],
+    [['diagnose', 'm.onnx', '--pad-id', '-1'], /--pad-id -1 is not a whole number from 0/],
+    [['diagnose', 'm.onnx', '--inputs', 'b.npz', '--lengths', '5', '--pad-id', '1'], /--pad-id has no effect/],
     [['diagnose', 'm.onnx', '--mask', ':inverted'], /--mask needs/],
     [['diagnose', 'm.onnx', '--level', 'most'], /disabled, basic, extended, all/],
     [['diagnose', 'm.onnx', '--timeout', '0'], /--timeout 0/],

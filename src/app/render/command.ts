@@ -41,7 +41,12 @@ function batchArguments(batch: BatchInfo): readonly string[] {
   const pad = source.pad === undefined ? [] : ['--pad', source.pad];
   return source.kind === 'file'
     ? [...withValue('--inputs', source.name), ...lengths, ...pad]
-    : [...lengths, ...pad, ...(source.seed === 1 ? [] : ['--seed', String(source.seed)])];
+    : [
+        ...lengths,
+        ...pad,
+        ...(source.seed === 1 ? [] : ['--seed', String(source.seed)]),
+        ...(source.padId === undefined ? [] : ['--pad-id', String(source.padId)]),
+      ];
 }
 
 /** A value that looks like an option has to be joined to its own. */

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, StringStringEntryProtoSchema } from 'onnx-buf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reproduceArguments } from '../../../src/app/render/command';
 import { writeNpz } from '../../../src/core/batch/npz';
 import type { LengthSpec } from '../../../src/core/batch/types';
 import type { TensorData } from '../../../src/core/tensor';
@@ -86,7 +87,9 @@ describe('the pad id of a made batch', () => {
   });
 
   it('what a person says wins', async () => {
-    const { batch, notes } = await diagnoseFile(path('plain'), { lengths: { ...left, padId: 9 } });
+    const report = await diagnoseFile(path('plain'), { lengths: { ...left, padId: 9 } });
+    const { batch, notes } = report;
+    expect(reproduceArguments(report).join(' ')).toContain('--lengths 2,5 --pad left --pad-id 9');
     expect(batch.padIds).toEqual({ input_ids: { id: 9, from: 'asked' } });
     expect(batch.source).toMatchObject({ kind: 'lengths', padId: 9 });
     expect(notes).toEqual([]);
