@@ -5,14 +5,14 @@ import type { Graph, GraphNode } from '../onnx/graph';
 import type { Block, Port, Stage } from '../report';
 import { stages } from '../report';
 import type { ModulePlace } from './modules';
-import { layerModule, modulePlaces } from './modules';
+import { nodePlaces } from './places';
 
 export interface Site {
   readonly layer: number | null;
   readonly block: Block | null;
   readonly stage: Stage;
   readonly port: Port;
-  /** Module path, or the node's name where names hold no path. */
+  /** Module path, in the words of `structure.ts` where only that tells; the node's name where nothing does. */
   readonly label: string;
   readonly tensor: string;
   readonly node: GraphNode | null;
@@ -30,14 +30,14 @@ export function tableSites(graph: Graph, axes: AxesOfGraph, isFloat: (value: str
     if (entry) entry.nodes.push(node);
     else modules.set(module, { place, nodes: [node] });
   };
-  const placeOf = modulePlaces(graph.nodes.map((node) => node.name));
+  const places = nodePlaces(graph);
   for (const node of graph.nodes) {
-    const place = placeOf(node.name);
+    const place = places.of(node);
     if (place.module === '') continue;
     if (place.stage !== 'other') add(place.module, place, node);
     if (place.layer === null) continue;
     // Every node of a layer also belongs to the layer as a whole.
-    const layer = layerModule(node.name);
+    const layer = places.layerModule(node);
     if (layer !== place.module) add(layer, { module: layer, layer: place.layer, block: null, stage: 'layer' }, node);
   }
   const sites: Site[] = [];
@@ -71,10 +71,10 @@ export type Place = Pick<Site, 'layer' | 'block' | 'stage'>;
  * @param sites of `tableSites` for the same graph.
  */
 export function placesInTable(graph: Graph, sites: readonly Site[]): (node: GraphNode, value: string) => Place {
-  const placeOf = modulePlaces(graph.nodes.map((node) => node.name));
+  const places = nodePlaces(graph);
   const rows = new Map(sites.filter((site) => site.port === 'out').map((site) => [site.tensor, site]));
   return (node, value) => {
-    const own = placeOf(node.name);
+    const own = places.of(node);
     const { layer, block, stage } = own.stage === 'other' ? (rows.get(value) ?? own) : own;
     return { layer, block, stage };
   };
