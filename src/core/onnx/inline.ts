@@ -14,6 +14,7 @@ import { OperatorSetIdProtoSchema } from 'onnx-buf';
 import { NanoscopeError } from '../errors';
 import type { InsideFrame } from '../report';
 import { bodiesOf } from './allTensors';
+import { altered } from './altered';
 import { Names } from './names';
 import { show } from './show';
 import { bodyOfFunction, nameOfNode, splice } from './splice';
@@ -92,15 +93,14 @@ class Inliner {
     const graph = this.expandGraph(this.graph, []);
     const imported = new Set(this.model.opsetImport.map((entry) => domainOf(entry.domain)));
     const added = [...this.imports].filter(([domain]) => !imported.has(domain));
-    const model: ModelProto = {
-      ...this.model,
+    const model = altered(this.model, {
       graph,
       functions: this.stillCalled(graph),
       opsetImport: [
         ...this.model.opsetImport,
         ...added.map(([domain, version]) => create(OperatorSetIdProtoSchema, { domain, version })),
       ],
-    };
+    });
     return { model, calls: this.calls, functions: [...this.used], inside: this.inside, kept: this.kept };
   }
 
@@ -136,19 +136,19 @@ class Inliner {
       this.nodes += spliced.nodes.length;
       this.used.add(called.fn.name);
     }
-    return { ...graph, node: nodes };
+    return altered(graph, { node: nodes });
   }
 
   private expandBodies({ node, frames }: Pending): NodeProto {
     if (![...bodiesOf(node)].some((graph) => this.calledIn(graph.node))) return node;
-    return {
-      ...node,
-      attribute: node.attribute.map((attribute) => ({
-        ...attribute,
-        ...(attribute.g ? { g: this.expandGraph(attribute.g, frames) } : {}),
-        graphs: attribute.graphs.map((graph) => this.expandGraph(graph, frames)),
-      })),
-    };
+    return altered(node, {
+      attribute: node.attribute.map((attribute) =>
+        altered(attribute, {
+          ...(attribute.g ? { g: this.expandGraph(attribute.g, frames) } : {}),
+          graphs: attribute.graphs.map((graph) => this.expandGraph(graph, frames)),
+        }),
+      ),
+    });
   }
 
   private calledIn(nodes: readonly NodeProto[]): boolean {
@@ -253,4 +253,4 @@ function attributesOf(fn: FunctionProto, call: NodeProto): Map<string, Attribute
 const withScope = (inner: NodeProto, call: NodeProto): NodeProto =>
   inner.metadataProps.length > 0 || call.metadataProps.length === 0
     ? inner
-    : { ...inner, metadataProps: call.metadataProps };
+    : altered(inner, { metadataProps: call.metadataProps });

@@ -6,6 +6,7 @@
 import { create } from '@bufbuild/protobuf';
 import { NodeProtoSchema } from 'onnx-buf';
 import type { AttributeProto, FunctionProto, GraphProto, NodeProto, SparseTensorProto, TensorProto } from 'onnx-buf';
+import { altered } from './altered';
 import type { Names } from './names';
 import { joinPath } from './names';
 
@@ -105,7 +106,7 @@ export function splice(request: SpliceRequest): Spliced {
     nodes,
     initializers: body.initializers
       .filter((tensor) => !given.has(tensor.name))
-      .map((tensor) => ({ ...tensor, name: scope(tensor.name) })),
+      .map((tensor) => altered(tensor, { name: scope(tensor.name) })),
     sparse: body.sparse.map((tensor) => renameSparse(tensor, scope)),
     outputs,
   };
@@ -129,8 +130,7 @@ interface Renaming {
 }
 
 function renameNode(node: NodeProto, scope: Scope, renaming: Renaming, name: string): NodeProto {
-  return {
-    ...node,
+  return altered(node, {
     name,
     input: node.input.map(scope),
     output: node.output.map(scope),
@@ -138,20 +138,19 @@ function renameNode(node: NodeProto, scope: Scope, renaming: Renaming, name: str
       const found = renameAttribute(attribute, scope, renaming);
       return found ? [found] : [];
     }),
-  };
+  });
 }
 
 function renameAttribute(attribute: AttributeProto, scope: Scope, renaming: Renaming): AttributeProto | null {
   if (attribute.refAttrName !== '' && renaming.attributes) {
     const found = renaming.attributes.get(attribute.refAttrName);
-    return found ? { ...found, name: attribute.name, refAttrName: '' } : null;
+    return found ? altered(found, { name: attribute.name }) : null;
   }
   if (!attribute.g && attribute.graphs.length === 0) return attribute;
-  return {
-    ...attribute,
+  return altered(attribute, {
     ...(attribute.g ? { g: renameGraph(attribute.g, scope, renaming) } : {}),
     graphs: attribute.graphs.map((graph) => renameGraph(graph, scope, renaming)),
-  };
+  });
 }
 
 /** A body within: what it defines gets fresh names too, since it may come in more than once. */
@@ -165,18 +164,17 @@ function renameGraph(graph: GraphProto, outer: Scope, renaming: Renaming): Graph
   for (const tensor of graph.sparseInitializer) define(tensor.values?.name ?? '');
   for (const node of graph.node) for (const output of node.output) define(output);
   const scope: Scope = (name) => own.get(name) ?? outer(name);
-  return {
-    ...graph,
+  return altered(graph, {
     // Seen from the graph around it, only the node that holds a body has a name with a path.
     node: graph.node.map((node) => renameNode(node, scope, renaming, node.name)),
-    initializer: graph.initializer.map((tensor) => ({ ...tensor, name: scope(tensor.name) })),
+    initializer: graph.initializer.map((tensor) => altered(tensor, { name: scope(tensor.name) })),
     sparseInitializer: graph.sparseInitializer.map((tensor) => renameSparse(tensor, scope)),
-    input: graph.input.map((value) => ({ ...value, name: scope(value.name) })),
-    output: graph.output.map((value) => ({ ...value, name: scope(value.name) })),
-    valueInfo: graph.valueInfo.map((value) => ({ ...value, name: scope(value.name) })),
+    input: graph.input.map((value) => altered(value, { name: scope(value.name) })),
+    output: graph.output.map((value) => altered(value, { name: scope(value.name) })),
+    valueInfo: graph.valueInfo.map((value) => altered(value, { name: scope(value.name) })),
     quantizationAnnotation: [],
-  };
+  });
 }
 
 const renameSparse = (tensor: SparseTensorProto, scope: Scope): SparseTensorProto =>
-  tensor.values ? { ...tensor, values: { ...tensor.values, name: scope(tensor.values.name) } } : tensor;
+  tensor.values ? altered(tensor, { values: altered(tensor.values, { name: scope(tensor.values.name) }) }) : tensor;

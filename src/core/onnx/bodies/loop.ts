@@ -1,4 +1,5 @@
 /** `Loop`: body inputs are the iteration's number, the condition and the states; outputs condition, states, scans. */
+import { altered } from '../altered';
 import type { Graph, GraphNode } from '../graph';
 import { joinPath, Names } from '../names';
 import { bodyOfGraph, splice } from '../splice';
@@ -31,7 +32,7 @@ export function repeatedLoop(graph: Graph, node: GraphNode): Repeated | null {
         const count = names.value(joinPath(node.name, 'iterations'));
         replacement.initializers.push(scalarFor(count, undefined, from));
         const outputs = leaving.map((_, i) => names.value(joinPath(node.name, `before_${String(i)}`)));
-        replacement.nodes.push({ ...node.proto, input: [count, ...node.proto.input.slice(1)], output: outputs });
+        replacement.nodes.push(altered(node.proto, { input: [count, ...node.proto.input.slice(1)], output: outputs }));
         current = outputs.slice(0, states);
       }
       const values: string[] = [];

@@ -14,6 +14,7 @@ import {
 } from 'onnx-buf';
 import type { GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto } from 'onnx-buf';
 import { extract } from '../../probe/instrument';
+import { altered } from '../altered';
 import type { GraphNode } from '../graph';
 import { Graph, graphOf } from '../graph';
 import { nameOfNode } from '../splice';
@@ -63,15 +64,13 @@ export class Replacement {
 
   private model(graph: Graph, replaced: GraphNode): ModelProto {
     const own = graphOf(graph.model);
-    return {
-      ...graph.model,
-      graph: {
-        ...own,
+    return altered(graph.model, {
+      graph: altered(own, {
         node: own.node.flatMap((node) => (node === replaced.proto ? this.nodes : [node])),
         initializer: [...own.initializer, ...this.initializers],
         sparseInitializer: [...own.sparseInitializer, ...this.sparse],
-      },
-    };
+      }),
+    });
   }
 }
 

@@ -1,6 +1,7 @@
 /** What `Loop` and `Scan` have in common: a body that runs again and again, handing states on. */
 import type { GraphProto, ModelProto, NodeProto, ValueInfoProto } from 'onnx-buf';
 import { extract } from '../../probe/instrument';
+import { altered } from '../altered';
 import type { GraphNode } from '../graph';
 import { Graph, graphOf } from '../graph';
 import { joinPath, Names } from '../names';
@@ -55,26 +56,24 @@ export function withSums(
     infos.push(made.info);
     sums.push({ output: names.value(joinPath(node.name, `sums_${String(i)}`)), state: i < states ? i : null });
   }
-  const extendedBody: GraphProto = { ...body, node: [...body.node, ...nodes], output: [...body.output, ...infos] };
+  const extendedBody = altered(body, { node: [...body.node, ...nodes], output: [...body.output, ...infos] });
   const own = leaving.map((_, i) => node.outputs[i] ?? '');
   const replaced = adapt(
-    {
-      ...node.proto,
+    altered(node.proto, {
       output: [
         ...own.map((output, i) => (output === '' ? names.value(joinPath(node.name, `unused_${String(i)}`)) : output)),
         ...sums.map((sum) => sum.output),
       ],
       attribute: node.proto.attribute.map((entry) =>
-        entry.name === attribute ? { ...entry, g: extendedBody } : entry,
+        entry.name === attribute ? altered(entry, { g: extendedBody }) : entry,
       ),
-    },
+    }),
     sums.length,
   );
   const original = graphOf(graph.model);
-  const model: ModelProto = {
-    ...graph.model,
-    graph: { ...original, node: original.node.map((entry) => (entry === node.proto ? replaced : entry)) },
-  };
+  const model = altered(graph.model, {
+    graph: altered(original, { node: original.node.map((entry) => (entry === node.proto ? replaced : entry)) }),
+  });
   return {
     model: extract(
       new Graph(model),

@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { AttributeProto_AttributeType, AttributeProtoSchema, NodeProtoSchema } from 'onnx-buf';
 import type { NodeProto } from 'onnx-buf';
+import { altered } from '../altered';
 import type { Graph, GraphNode } from '../graph';
 import { intAttribute, intsAttribute } from '../graph';
 import { joinPath, Names } from '../names';
@@ -61,7 +62,7 @@ export function repeatedScan(
           return take(i, places, [from], `before_${String(i)}`);
         });
         const outputs = leaving.map((_, i) => names.value(joinPath(node.name, `state_${String(i)}`)));
-        replacement.nodes.push({ ...node.proto, input: [...initial, ...before], output: outputs });
+        replacement.nodes.push(altered(node.proto, { input: [...initial, ...before], output: outputs }));
         current = outputs.slice(0, states);
       }
       const values: string[] = [];
@@ -91,11 +92,11 @@ const gather = (names: Names, data: string, index: string, output: string, axis:
   });
 
 /** Lists with an entry per scan output get one for each that came. */
-const withMoreOutputs = (node: NodeProto, added: number): NodeProto => ({
-  ...node,
-  attribute: node.attribute.map((entry) =>
-    entry.name === 'scan_output_axes' || entry.name === 'scan_output_directions'
-      ? { ...entry, ints: [...entry.ints, ...Array.from({ length: added }, () => 0n)] }
-      : entry,
-  ),
-});
+const withMoreOutputs = (node: NodeProto, added: number): NodeProto =>
+  altered(node, {
+    attribute: node.attribute.map((entry) =>
+      entry.name === 'scan_output_axes' || entry.name === 'scan_output_directions'
+        ? altered(entry, { ints: [...entry.ints, ...Array.from({ length: added }, () => 0n)] })
+        : entry,
+    ),
+  });
