@@ -15,7 +15,7 @@ import type {
 import { isBuiltin } from '../core/models';
 import type { Report } from '../core/report';
 import { requireTrust } from './log';
-import type { Work } from './panel/session';
+import type { Work } from './panel/sessionParts';
 import type { Queue } from './queue';
 import { engineOptions, readSetting } from './settings';
 

@@ -259,6 +259,31 @@ describe('a mask that could mean several things', () => {
   });
 });
 
+describe('what panels keep between windows', () => {
+  const records = (): readonly string[] =>
+    workbench.storedFiles('nanoscope.nanoscope').filter((file) => file.endsWith('.json'));
+
+  it('is one record per open panel, also for those that nobody looked at since a reload', async () => {
+    await workbench.runCommand('View: Close All Editors');
+    await expect.poll(records, { timeout: 10_000 }).toEqual([]);
+    for (const name of ['sick.onnx', 'healthy.onnx']) {
+      await workbench.contextMenu(name, 'Diagnose with NaNoscope');
+      await (await PanelView.of(workbench, name)).done();
+    }
+    await expect.poll(() => records().length).toBe(2);
+    await workbench.reload();
+    panel = await PanelView.of(workbench, 'healthy.onnx');
+    await panel.done(30_000);
+    // Longer than it takes until what is left over is removed.
+    await workbench.page.waitForTimeout(4000);
+    expect(records().length).toBe(2);
+    await panel.tab('NaNoscope: sick.onnx').click({ button: 'middle' });
+    await expect.poll(() => records().length, { timeout: 10_000 }).toBe(1);
+    await panel.tab('NaNoscope: healthy.onnx').click({ button: 'middle' });
+    await expect.poll(records, { timeout: 10_000 }).toEqual([]);
+  });
+});
+
 describe('the walkthrough', () => {
   it('opens on demand, with pages that exist', async () => {
     await workbench.runCommand('NaNoscope: Open Walkthrough');

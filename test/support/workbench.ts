@@ -26,7 +26,7 @@
  *
  * `npm test` installs the editor before; alone: `node test/workbench/install.mjs`, and `npm run build` for `dist/`.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -260,6 +260,16 @@ export class Workbench {
     const editor = this.page.locator('.workspace-trust-editor');
     await editor.getByRole('button', { name: 'Trust', exact: true }).click();
     await editor.getByText('You trust this folder').first().waitFor();
+  }
+
+  /** Files that an extension keeps for the open workspace: paths in its storage folder, sorted. */
+  storedFiles(extensionId: string): readonly string[] {
+    const within = `${path.sep}workspaceStorage${path.sep}`;
+    return readdirSync(this.home, { recursive: true, encoding: 'utf8' })
+      .filter((file) => `${path.sep}${file}`.includes(within) && file.includes(`${path.sep}${extensionId}${path.sep}`))
+      .map((file) => file.slice(file.indexOf(extensionId) + extensionId.length + 1))
+      .filter((file) => /\.\w+$/.test(file))
+      .sort();
   }
 
   /** What the last *Copy* put on the clipboard. */

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { ErrorPayload } from '../../core/errors';
 import { plainText } from '../plainText';
-import type { MaskAnswer, Person } from './session';
+import type { MaskAnswer, Person } from './sessionParts';
 import type { Subject } from './subject';
 
 /** @param subject dialogs start in its folder */

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import { fromPanel, type FromPanel, type PanelState, type ToPanel } from '../../protocol/panel';
-import { plainText } from '../plainText';
 import { panelPage } from './html';
+import { panelTitle } from './title';
 
 /** States carry the whole report, so progress is not sent faster than a person can read. */
 const minimumGapMs = 60;
@@ -60,7 +60,7 @@ export class PanelPage implements vscode.Disposable {
 
   /** Sends the newest state, soon; older ones that were not sent yet are dropped. */
   show(state: PanelState): void {
-    this.panel.title = title(state);
+    this.panel.title = panelTitle(state.modelName);
     this.pending = state;
     if (this.timer === null) {
       const wait = Math.max(0, this.lastSent + minimumGapMs - Date.now());
@@ -92,8 +92,4 @@ export class PanelPage implements vscode.Disposable {
       void this.panel.webview.postMessage(message);
     }
   }
-}
-
-function title(state: PanelState): string {
-  return `NaNoscope: ${plainText(state.modelName.replace(/^builtin:/, ''), 60)}`;
 }

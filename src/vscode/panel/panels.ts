@@ -9,14 +9,15 @@ import type { BatchChoice, FromPanel, PanelState } from '../../protocol/panel';
 import { commandIds, contextKeys, viewTypes, type CommandName, type ContextKey } from '../contributions';
 import type { Log } from '../log';
 import { readSetting } from '../settings';
-import { plainText } from '../plainText';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
 import { PanelPage, pageRoots } from './page';
 import { RunProgress } from './runProgress';
-import { DiagnosisSession, type SessionRecord, type Work } from './session';
+import { DiagnosisSession } from './session';
+import type { SessionRecord, Work } from './sessionParts';
 import { keyOf, type BatchMemory, type PanelStore } from './store';
 import { subjectId, subjectName, type Subject } from './subject';
+import { panelTitle } from './title';
 
 export interface OpenPanel {
   readonly session: DiagnosisSession;
@@ -31,15 +32,28 @@ export interface PanelParts {
   readonly workFor: (subject: Subject) => Work;
 }
 
+/** The editor tells its tabs a moment after they came or went. */
+const pruneDelayMs = 1500;
+
 export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer {
   private readonly open = new Map<string, OpenPanel>();
   private readonly subscriptions: vscode.Disposable[] = [];
   /** The panel in front, or the last one that was. */
   private front: OpenPanel | null = null;
   private closing = false;
+  /** Keys that are being read back now. */
+  private readonly restoring = new Set<string>();
+  private pruning: NodeJS.Timeout | null = null;
 
   constructor(private readonly parts: PanelParts) {
+    this.pruneSoon();
     this.subscriptions.push(
+      // A tab that was never looked at after a reload has no panel that could say that it is closed.
+      vscode.window.tabGroups.onDidChangeTabs(({ closed }) => {
+        if (closed.some(isOurs)) {
+          this.pruneSoon();
+        }
+      }),
       vscode.window.registerWebviewPanelSerializer(viewTypes.diagnosis, this),
       vscode.workspace.onDidGrantWorkspaceTrust(() => {
         for (const { session } of this.open.values()) {
@@ -66,7 +80,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     }
     const panel = vscode.window.createWebviewPanel(
       viewTypes.diagnosis,
-      `NaNoscope: ${plainText(subjectName(subject), 60)}`,
+      panelTitle(subjectName(subject)),
       vscode.ViewColumn.Active,
       { enableScripts: true, localResourceRoots: pageRoots(this.parts.extension) },
     );
@@ -76,17 +90,30 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
   /** After a window reload; VS Code calls it for every panel that was open. */
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, pageState: unknown): Promise<void> {
     const key = keyOf(pageState);
-    const record = key === null ? null : await this.parts.store.find(key);
-    if (record === null || this.open.has(subjectId(record.subject))) {
+    if (key === null) {
       panel.dispose();
       return;
     }
-    const { session } = this.connect(panel, record);
-    await session.fileTouched();
+    this.restoring.add(key);
+    try {
+      const record = await this.parts.store.find(key);
+      if (record === null || this.open.has(subjectId(record.subject))) {
+        panel.dispose();
+        this.pruneSoon();
+        return;
+      }
+      const { session } = this.connect(panel, record);
+      await session.fileTouched();
+    } finally {
+      this.restoring.delete(key);
+    }
   }
 
   dispose(): void {
     this.closing = true;
+    if (this.pruning !== null) {
+      clearTimeout(this.pruning);
+    }
     for (const { session, page } of this.open.values()) {
       session.dispose();
       page.dispose();
@@ -96,8 +123,36 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     }
   }
 
+  /** Records of panels that are gone are deleted: closed before they were restored, or not restored at all. */
+  private pruneSoon(): void {
+    if (this.closing) {
+      return;
+    }
+    if (this.pruning !== null) {
+      clearTimeout(this.pruning);
+    }
+    this.pruning = setTimeout(() => {
+      this.pruning = null;
+      const keys = [...this.open.values()].map(({ session }) => session.key);
+      void this.parts.store.prune(new Set([...keys, ...this.restoring]), this.waitingTitles());
+    }, pruneDelayMs);
+  }
+
+  /** Titles of tabs that VS Code has not asked us to restore yet, because nobody looked at them. */
+  private waitingTitles(): ReadonlySet<string> {
+    const titles = vscode.window.tabGroups.all.flatMap(({ tabs }) => tabs.filter(isOurs).map(({ label }) => label));
+    for (const { page } of this.open.values()) {
+      const at = titles.indexOf(page.panel.title);
+      if (at >= 0) {
+        titles.splice(at, 1);
+      }
+    }
+    return new Set(titles);
+  }
+
   private connect(panel: vscode.WebviewPanel, record: SessionRecord): OpenPanel {
     const { log, memory, store } = this.parts;
+    let closed = false;
     const id = subjectId(record.subject);
     const watch = new FileWatch(() => {
       void session.fileTouched();
@@ -123,6 +178,9 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         this.announce(opened);
       },
       keep: (kept) => {
+        if (closed) {
+          return; // a question was answered after the panel was closed
+        }
         store.keep(kept);
         watch.follow(session.files);
         if (kept.subject.kind !== 'report' && (kept.batchChosen || kept.batch.mask !== null)) {
@@ -144,6 +202,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       this.announce(this.front);
     });
     panel.onDidDispose(() => {
+      closed = true;
       session.dispose();
       page.dispose();
       watch.dispose();
@@ -219,6 +278,11 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     setContext('hasReport', hasReport(front?.session.current ?? null));
     setContext('canTryFixes', canTryFixes(front?.session.current ?? null));
   }
+}
+
+/** The editor puts something before the type that we gave. */
+function isOurs({ input }: vscode.Tab): boolean {
+  return input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewTypes.diagnosis);
 }
 
 function hasReport(state: PanelState | null): state is PanelState & { readonly report: Report } {

@@ -8,8 +8,9 @@ import { errorCodes } from '../../core/errors';
 import { batchChoice, weightsOffer } from '../../protocol/panel';
 import { reportSchema } from '../../protocol/reportSchema';
 import { checkReport, maxReportBytes } from '../savedReport';
-import type { SessionRecord } from './session';
+import type { SessionRecord } from './sessionParts';
 import { subjectSchema } from './subject';
+import { titlesOf } from './title';
 
 const key = z.uuid();
 
@@ -52,26 +53,48 @@ export class PanelStore {
   constructor(
     private readonly folder: vscode.Uri,
     private readonly onProblem: (what: string, error: unknown) => void,
+    private readonly limit = maxRecordBytes,
   ) {}
 
   keep(record: SessionRecord): void {
     this.enqueue(record.key, 'Keeping the panel', async () => {
       await vscode.workspace.fs.createDirectory(this.folder);
-      await vscode.workspace.fs.writeFile(this.file(record.key), new TextEncoder().encode(JSON.stringify(record)));
+      await vscode.workspace.fs.writeFile(this.file(record.key), encoded(record, this.limit));
     });
   }
 
   forget(recordKey: string): void {
     this.enqueue(recordKey, 'Forgetting the panel', async () => {
-      await vscode.workspace.fs.delete(this.file(recordKey), { useTrash: false });
+      try {
+        await vscode.workspace.fs.delete(this.file(recordKey), { useTrash: false });
+      } catch (error) {
+        if (!(error instanceof vscode.FileSystemError && error.code === 'FileNotFound')) throw error;
+      }
     });
+  }
+
+  /**
+   * Deletes every record that no panel can ask for any more.
+   * @param open keys in use
+   * @param waiting titles of tabs whose key is not known yet; what could be theirs stays
+   */
+  async prune(open: ReadonlySet<string>, waiting: ReadonlySet<string>): Promise<void> {
+    for (const recordKey of await this.stored()) {
+      if (!open.has(recordKey) && !this.writing.has(recordKey)) {
+        const record = waiting.size === 0 ? null : await this.find(recordKey);
+        if (record === null || !setsMeet(titlesOf(record), waiting)) {
+          this.forget(recordKey);
+        }
+      }
+    }
+    await this.settle();
   }
 
   /** `null` when there is none, or none that makes sense. */
   async find(recordKey: string): Promise<SessionRecord | null> {
     try {
       const bytes = await vscode.workspace.fs.readFile(this.file(recordKey));
-      if (bytes.byteLength > 2 * maxReportBytes) {
+      if (bytes.byteLength > this.limit) {
         return null;
       }
       const record = recordSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
@@ -100,28 +123,72 @@ export class PanelStore {
     });
   }
 
+  private async stored(): Promise<readonly string[]> {
+    try {
+      const entries = await vscode.workspace.fs.readDirectory(this.folder);
+      return entries.flatMap(([name]) => key.safeParse(name.replace(/\.json$/, '')).data ?? []);
+    } catch {
+      return []; // nothing was kept yet
+    }
+  }
+
   private file(recordKey: string): vscode.Uri {
     return vscode.Uri.joinPath(this.folder, `${key.parse(recordKey)}.json`);
   }
 }
 
-/** The batch that was used last with a model; remembered per workspace. */
+/** A record holds at most two reports worth looking at: the one that is shown and the one before the fix. */
+const maxRecordBytes = 2 * maxReportBytes;
+
+/** Never more than can be read back: the reports are let go first, and a run brings them again. */
+function encoded(record: SessionRecord, limit: number): Uint8Array {
+  const attempts: readonly (() => SessionRecord)[] = [
+    () => record,
+    () => ({ ...record, stack: record.stack.map((written) => ({ ...written, before: null })) }),
+    () => ({ ...record, report: null, stack: record.stack.map((written) => ({ ...written, before: null })) }),
+  ];
+  let bytes = new Uint8Array();
+  for (const attempt of attempts) {
+    bytes = new TextEncoder().encode(JSON.stringify(attempt()));
+    if (bytes.byteLength <= limit) break;
+  }
+  return bytes;
+}
+
+const setsMeet = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => [...a].some((entry) => b.has(entry));
+
+/** Models whose last batch is remembered. */
+const rememberedModels = 50;
+
+/** The batch that was used last with a model; remembered per workspace, for the models of late. */
 export class BatchMemory {
   constructor(private readonly memento: vscode.Memento) {}
 
   get(model: string): RememberedBatch | null {
-    const parsed = remembered.safeParse(this.memento.get<unknown>(memoryKey(model)));
-    return parsed.success ? parsed.data : null;
+    return this.all().find((entry) => entry.model === model) ?? null;
   }
 
   async set(model: string, { batch, batchChosen, inputsPath }: RememberedBatch): Promise<void> {
-    await this.memento.update(memoryKey(model), { batch, batchChosen, inputsPath });
+    const others = this.all().filter((entry) => entry.model !== model);
+    await this.memento.update(
+      memoryKey,
+      [{ model, batch, batchChosen, inputsPath }, ...others].slice(0, rememberedModels),
+    );
+  }
+
+  /** Latest first; what cannot be read is forgotten. */
+  private all(): readonly Remembered[] {
+    const kept = this.memento.get<unknown>(memoryKey);
+    return Array.isArray(kept) ? kept.flatMap((entry) => remembered.safeParse(entry).data ?? []) : [];
   }
 }
 
-const remembered = z.object({ batch: batchChoice, batchChosen: z.boolean(), inputsPath: z.string().nullable() });
+const memoryKey = 'batches';
+const remembered = z.object({
+  model: z.string(),
+  batch: batchChoice,
+  batchChosen: z.boolean(),
+  inputsPath: z.string().nullable(),
+});
+type Remembered = z.infer<typeof remembered>;
 type RememberedBatch = Pick<SessionRecord, 'batch' | 'batchChosen' | 'inputsPath'>;
-
-function memoryKey(model: string): string {
-  return `batch:${model}`;
-}

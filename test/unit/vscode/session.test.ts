@@ -5,7 +5,8 @@ import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../../src
 import { NanoscopeError } from '../../../src/core/errors';
 import type { Report } from '../../../src/core/report';
 import type { PanelState } from '../../../src/protocol/panel';
-import { DiagnosisSession, type SessionRecord } from '../../../src/vscode/panel/session';
+import { DiagnosisSession } from '../../../src/vscode/panel/session';
+import type { SessionRecord } from '../../../src/vscode/panel/sessionParts';
 import type { Subject } from '../../../src/vscode/panel/subject';
 import { sampleReport } from './sampleReport';
 
