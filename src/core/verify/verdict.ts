@@ -59,4 +59,10 @@ export function rankFixes(results: readonly FixResult[]): FixResult[] {
 }
 
 const count = (n: number, noun: string): string => `${String(n)} ${noun}${n === 1 ? '' : 's'}`;
-const show = (value: JsonNumber): string => (typeof value === 'number' ? value.toPrecision(2) : value);
+/** `2.2e-5` and not `0.000022`: two figures that stand side by side are read by their exponents. */
+const show = (value: JsonNumber): string =>
+  typeof value !== 'number'
+    ? value
+    : Math.abs(value) < 1e-3 && value !== 0
+      ? value.toExponential(1).replace('.0e', 'e')
+      : value.toPrecision(2);

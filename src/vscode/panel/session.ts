@@ -143,7 +143,8 @@ export class DiagnosisSession {
     return this.attempt('Removing the fixed copy', async (events, signal) => {
       await this.parts.work.undoFix(top.file).catch(unlessGone);
       this.stack = this.stack.slice(0, -1);
-      this.set(this.withTop(this.shown));
+      // The copy is gone: should the run that follows not end, what is shown is the model and not the copy.
+      this.set(this.withTop(top.before ? this.reported(this.shown, top.before) : this.shown));
       return this.diagnose(this.parts.work.triesFixes(), events, signal);
     });
   }

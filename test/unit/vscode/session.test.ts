@@ -306,6 +306,22 @@ describe('a fix', () => {
     expect(dismissed.session.current.phase).toBe('done');
   });
 
+  it('that is undone leaves the report of the model, even if the run after it is cancelled', async () => {
+    let runs = 0;
+    const { session } = setUp({
+      diagnose: ({ model }) =>
+        ++runs > 2
+          ? Promise.reject(new NanoscopeError('cancelled', 'Cancelled.', 'Again.'))
+          : Promise.resolve(sampleReport(model.replace('/w/', ''))),
+    });
+    await session.run();
+    await session.apply('unmask-rows');
+    expect(session.current.report?.model.name).toBe('sick.fixed.onnx');
+    await session.undo();
+    expect(session.current).toMatchObject({ phase: 'cancelled', applied: null, modelName: 'sick.onnx' });
+    expect(session.current.report?.model.name).toBe('sick.onnx');
+  });
+
   it('can be undone when somebody removed the copy already', async () => {
     const { session } = setUp({
       undoFix: () => Promise.reject(new NanoscopeError('file-not-found', 'Gone.', 'Nothing to do.')),
