@@ -1,6 +1,7 @@
 /** Trouble that no NaN in an output shows, looked for once the figures of the table are known. */
 import { overflowRisk } from '../../core/diagnose/silent/overflowRisk';
 import { explainUnmasked, unmaskedRows } from '../../core/diagnose/silent/unmasked';
+import type { NaNWeight } from '../../core/diagnose/silent/unreadWeight';
 import { explainUnread } from '../../core/diagnose/silent/unreadWeight';
 import { positionsOf, whereText } from '../../core/diagnose/wording';
 import type { GraphNode } from '../../core/onnx/graph';
@@ -8,27 +9,26 @@ import type { SampleFigures } from '../../core/probe/inspect/health';
 import type { EvidenceValue, Origin, SilentFinding } from '../../core/report';
 import type { Flags } from '../../core/trace/health';
 import type { Place, Site } from '../../core/trace/sites';
-import type { EngineJob } from '../ports';
 import type { Measurement } from './measure';
-import { nanWeights } from './weights';
 
 /**
  * @param sites rows of the table, with their figures by tensor.
  * @param roles by sequence.
+ * @param weights those that hold NaN.
  */
-export async function silentTrouble(
-  job: EngineJob,
+export function silentTrouble(
   measured: Measurement,
   sites: readonly Site[],
   figures: ReadonlyMap<string, readonly SampleFigures[]>,
   roles: readonly (readonly string[])[],
   origins: readonly Origin[],
+  weights: readonly NaNWeight[],
   placeOf: (node: GraphNode, value: string) => Place,
-): Promise<SilentFinding[]> {
+): SilentFinding[] {
   return [
     ...unmasked(measured, roles, placeOf),
     ...nearLimits(measured, sites, figures),
-    ...(await unread(job, measured, origins, placeOf)),
+    ...unread(measured, origins, weights, placeOf),
   ];
 }
 
@@ -101,12 +101,12 @@ function nearLimits(
   ];
 }
 
-async function unread(
-  job: EngineJob,
+function unread(
   measured: Measurement,
   origins: readonly Origin[],
+  weights: readonly NaNWeight[],
   placeOf: (node: GraphNode, value: string) => Place,
-): Promise<SilentFinding[]> {
+): SilentFinding[] {
   const { graph } = measured.target;
   const read = new Set<EvidenceValue>(
     origins.flatMap(({ mechanism, evidence }): readonly EvidenceValue[] => {
@@ -114,7 +114,7 @@ async function unread(
       return mechanism === 'nan-in-weights' && Array.isArray(weights) ? (weights as readonly EvidenceValue[]) : [];
     }),
   );
-  return (await nanWeights(job, measured)).flatMap((weight): SilentFinding[] => {
+  return weights.flatMap((weight): SilentFinding[] => {
     const reader = graph.consumers.get(weight.name)?.[0];
     if (!reader || read.has(weight.name)) return [];
     const value = reader.outputs[0] ?? '';

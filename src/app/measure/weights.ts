@@ -2,6 +2,7 @@
 import { TensorProto_DataType } from 'onnx-buf';
 import type { NodeProto } from 'onnx-buf';
 import type { NaNWeight } from '../../core/diagnose/silent/unreadWeight';
+import type { Graph } from '../../core/onnx/graph';
 import { graphOf } from '../../core/onnx/graph';
 import { int64Tensor } from '../../core/onnx/tensors';
 import { floatsOf } from '../../core/probe/floats';
@@ -17,12 +18,16 @@ const summed: ReadonlySet<number> = new Set([
   TensorProto_DataType.FLOAT16,
 ]);
 
+/** Initializers that some node reads and that the engine can sum. */
+export const storedFloats = (graph: Graph): string[] =>
+  [...graph.initializers]
+    .filter(([name, tensor]) => summed.has(tensor.dataType) && !tensor.dims.includes(0n) && graph.consumers.has(name))
+    .map(([name]) => name);
+
 /** Initializers that some node reads and that hold NaN, with the number of NaN per row. */
 export async function nanWeights(job: EngineJob, measured: Measurement): Promise<NaNWeight[]> {
   const { graph } = measured.target;
-  const names = [...graph.initializers]
-    .filter(([name, tensor]) => summed.has(tensor.dataType) && !tensor.dims.includes(0n) && graph.consumers.has(name))
-    .map(([name]) => name);
+  const names = storedFloats(graph);
   // One number for all of them: nearly every model ends here. +Inf beside −Inf sums to NaN too, so rows are counted.
   if (names.length === 0 || !(await sums(job, measured, names, 'together')).some(Number.isNaN)) return [];
   const each = await sums(job, measured, names, 'apart');

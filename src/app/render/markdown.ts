@@ -46,6 +46,7 @@ export function markdownReport(report: Report, options: MarkdownOptions = {}): s
     chain(report),
     cause(report),
     silent(report),
+    ruledOut(report),
     fixes(report),
     `## How it was measured\n\n${engine(report)}`,
     `## Reproduce\n\n${reproduce(report, options)}`,
@@ -216,6 +217,12 @@ function limited<G>(groups: readonly G[], text: (group: G, index: number) => str
     ...groups.slice(0, maxGroups).map(text),
     ...(rest > 0 ? [`… and ${String(rest)} more, which \`--json\` lists.`] : []),
   ];
+}
+
+function ruledOut({ ruledOut: list = [] }: Report): string {
+  return list.length === 0
+    ? ''
+    : `## Checked and ruled out\n\n${list.map(({ claim, because }) => `- **${prose(claim)}**: ${prose(because)}`).join('\n')}`;
 }
 
 function silent(report: Report): string {

@@ -31,6 +31,11 @@ export function terminalReport(report: Report, options: TableOptions): string {
     section('Born', bornLines(report, options), options),
     section('Chain', chainLines(report, options), options),
     section('Silent findings', silentLines(report.silent, options), options),
+    section(
+      'Checked and ruled out',
+      (report.ruledOut ?? []).map(({ claim, because }) => fit(`· ${visible(`${claim}: ${because}`)}`, options, 2)),
+      options,
+    ),
     section('Fixes', report.fixes === undefined ? [] : fixLines(report.fixes, options), options),
     section('Observer', report.observer === undefined ? [] : [fit(observerText(report.observer), options)], options),
     section(
