@@ -2,174 +2,189 @@
  * Step three, the second look: only the part of the graph that leads to the births is run again, and the rows and
  * operands that made NaN are inspected beside the tensors.
  */
+import { TensorProto_DataType } from 'onnx-buf';
 import type { AttentionSite } from '../../core/diagnose/attentionSites';
 import type { BirthContext } from '../../core/diagnose/births/types';
 import { isMasked } from '../../core/diagnose/maskPlane';
 import type { NewNaN } from '../../core/diagnose/newNaN';
-import { keyPlace } from '../../core/onnx/axes/types';
-import type { TensorAxes } from '../../core/onnx/axes/types';
-import type { Graph, GraphNode } from '../../core/onnx/graph';
-import { intAttribute } from '../../core/onnx/graph';
+import type { Graph } from '../../core/onnx/graph';
+import { int64Tensor } from '../../core/onnx/tensors';
 import { floatsOf } from '../../core/probe/floats';
 import { extended, extract, freshPrefix, isFloat, node as makeNode } from '../../core/probe/instrument';
-import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
+import type { Inspections } from '../../core/probe/inspectors';
 import { NAN } from '../../core/trace/health';
-import type { EngineJob } from '../ports';
-import { cellParams } from './cellParams';
+import type { EngineJob, RunResult } from '../ports';
 import { encode, feedsOf, measuring } from './facts';
+import type { BirthLook } from './looks';
+import { laneId, lookAt, operandsId, rowsId } from './looks';
 import type { Measurement } from './measure';
 
-/** Elements shown per birth, and how much may be held at once to look at them. */
-const shownElements = 3;
+/** How much may be held at once to look at births. */
 const bytesPerRun = 64 * 1024 * 1024;
 
 type Partial = Omit<BirthContext, 'where' | 'sampleOf' | 'positionOf'>;
 
 export async function focus(job: EngineJob, measured: Measurement, births: readonly NewNaN[]): Promise<Partial[]> {
   const results: Partial[] = [];
-  for (const group of inGroups(measured, births)) results.push(...(await focusOn(job, measured, group)));
+  const looks = births.map((birth, i) => lookAt(measured, birth, i));
+  for (const group of inGroups(measured, looks)) results.push(...(await focusOn(job, measured, group)));
   return results;
 }
 
-function inGroups(measured: Measurement, births: readonly NewNaN[]): NewNaN[][] {
-  const groups: NewNaN[][] = [];
+interface Numbered {
+  readonly look: BirthLook;
+  /** Its number among all looks, which names its inspections. */
+  readonly i: number;
+}
+
+function inGroups(measured: Measurement, looks: readonly BirthLook[]): Numbered[][] {
+  const groups: Numbered[][] = [];
+  const held = new Set<string>();
   let bytes = Infinity;
-  for (const birth of births) {
-    const size = [birth.value, ...activations(measured, birth.node)].reduce(
-      (sum, value) => sum + 4 * (measured.facts.shape(value)?.reduce((a, b) => a * b, 1) ?? 0),
-      0,
-    );
+  for (const [i, look] of looks.entries()) {
+    const size = look.values
+      .filter((value) => !held.has(value))
+      .reduce((sum, value) => sum + 4 * (measured.facts.shape(value)?.reduce((a, b) => a * b, 1) ?? 0), 0);
     if (bytes + size > bytesPerRun) {
       groups.push([]);
+      held.clear();
       bytes = 0;
     }
-    groups.at(-1)?.push(birth);
+    groups.at(-1)?.push({ look, i });
+    for (const value of look.values) held.add(value);
     bytes += size;
   }
   return groups;
 }
 
-/** Float inputs that a run computes: what can be fetched to look at. */
-function activations(measured: Measurement, node: GraphNode): string[] {
-  const { graph } = measured.target;
-  return node.inputs.filter(
-    (input) => input !== '' && !graph.isConstant(input) && isFloat(measured.facts.values.get(input)?.dtype ?? ''),
-  );
-}
-
-async function focusOn(job: EngineJob, measured: Measurement, births: readonly NewNaN[]): Promise<Partial[]> {
+async function focusOn(job: EngineJob, measured: Measurement, group: readonly Numbered[]): Promise<Partial[]> {
   const { graph } = measured.target;
   const prefix = freshPrefix(graph);
-  const inspections: AnyInspection[] = [];
-  const values = new Set<string>();
+  const values = new Set(group.flatMap(({ look }) => look.values));
   // Weights stay where they are: their sum alone says whether one holds NaN.
-  const weightSums = new Map<string, string>();
-  const shown = births.map((birth, i) => {
-    const { node } = birth;
-    const inputs = node.inputs.filter((input) => input !== '' && isShown(measured, input));
-    for (const input of node.inputs) {
-      if (!graph.isInitializer(input) || weightSums.has(input)) continue;
-      if (isFloatInitializer(graph, input)) weightSums.set(input, `${prefix}weight_${String(weightSums.size)}`);
-    }
-    const axes = measured.axes.of(birth.value);
-    if (axes) {
-      const params = { ...cellParams(measured, axes), wanted: wantedCells(birth), limit: shownElements };
-      values.add(birth.value);
-      for (const input of inputs) values.add(input);
-      inspections.push({
-        id: `operands:${String(i)}`,
-        inspector: 'operands',
-        tensors: [birth.value, ...inputs],
-        params,
-      });
-    }
-    const scores = node.inputs[0] ?? '';
-    const scoreAxes = node.op === 'Softmax' ? measured.axes.of(scores) : null;
-    if (scoreAxes) {
-      values.add(scores);
-      inspections.push({
-        id: `rows:${String(i)}`,
-        inspector: 'softmaxRows',
-        tensors: [scores],
-        params: {
-          ...cellParams(measured, scoreAxes),
-          axis: softmaxAxis(graph, node, scoreAxes),
-          wanted: wantedCells(birth),
-        },
-      });
-    }
-    return inputs;
-  });
-
+  const weights = [...new Set(group.flatMap(({ look }) => look.birth.node.inputs))].filter((input) =>
+    isFloatInitializer(graph, input),
+  );
+  const weightSums = new Map(weights.map((weight, i) => [weight, `${prefix}weight_${String(i)}`]));
   // Graph inputs and constants are handed out through a copy: the engine wants outputs to be computed.
   const copies = new Map<string, string>();
   for (const value of values) if (!graph.producer.has(value)) copies.set(value, `${prefix}copy_${String(copies.size)}`);
-  const renamed = inspections.map((inspection) => ({
-    ...inspection,
-    tensors: inspection.tensors.map((value) => copies.get(value) ?? value),
-  }));
   const part = extract(graph, [...values, ...weightSums.keys()]);
   const model = extended(part, {
     nodes: [
       ...[...copies].map(([value, copy]) => makeNode('Identity', [value], [copy])),
-      ...[...weightSums].map(([weight, sum]) => makeNode('ReduceSum', [weight], [sum], { keepdims: 0 })),
+      ...[...weightSums].flatMap(([weight, sum]) => sumOfMagnitudes(graph, weight, sum)),
     ],
     outputs: [...[...values].map((value) => copies.get(value) ?? value), ...weightSums.values()],
     onlyThese: true,
   });
-  const session = await job.createSession(encode(model), measuring(measured.target));
-  const feeds = feedsOf(session, measured.target);
-  const run = await job.run({ session: session.id, feeds, fetch: [...weightSums.values()], inspect: renamed });
-  await job.release(session.id);
+  const inspect = group.flatMap(({ look }) =>
+    look.inspections.map((inspection) => ({
+      ...inspection,
+      tensors: inspection.tensors.map((value) => copies.get(value) ?? value),
+    })),
+  );
+  let run: RunResult = { tensors: {}, inspected: {}, runMs: 0 };
+  // Where no shape is known there is nothing to look at.
+  if (values.size + weightSums.size > 0) {
+    const session = await job.createSession(encode(model), measuring(measured.target));
+    const feeds = feedsOf(session, measured.target);
+    run = await job.run({ session: session.id, feeds, fetch: [...weightSums.values()], inspect });
+    await job.release(session.id);
+  }
 
-  return births.map((birth, i) => {
-    const nanWeights = birth.node.inputs.filter((input) => {
+  const lanes = await completed(job, measured, group, run);
+  return group.map(({ look, i }, k) => ({
+    birth: look.birth,
+    dtype: look.dtype,
+    rows: (run.inspected[rowsId(i)] as Inspections['softmaxRows']['result'] | undefined) ?? null,
+    plan: look.plan,
+    operands: (run.inspected[operandsId(i)] as Inspections['operands']['result'] | undefined) ?? null,
+    inputs: look.inputs,
+    lane: lanes[k] ?? null,
+    nanWeights: look.birth.node.inputs.filter((input) => {
       const sum = run.tensors[weightSums.get(input) ?? ''];
       return (sum !== undefined && Number.isNaN(floatsOf(sum)[0])) || constantHoldsNaN(graph, input);
-    });
-    const rows = run.inspected[`rows:${String(i)}`] as Inspections['softmaxRows']['result'] | undefined;
-    const operands = run.inspected[`operands:${String(i)}`] as Inspections['operands']['result'] | undefined;
-    return {
-      birth,
-      rows: rows ?? null,
-      operands: operands ?? null,
-      inputs: shown[i] ?? [],
-      nanWeights,
-      masks: maskedRows(measured, birth),
-    };
-  });
+    }),
+    masks: maskedRows(measured, look.birth),
+  }));
 }
 
-/** Small tensors and activations are worth showing; a weight matrix is not an operand that one looks at. */
-function isShown(measured: Measurement, value: string): boolean {
+/** The terms of products and norms; of weights that stayed in their file only the elements that were read. */
+async function completed(
+  job: EngineJob,
+  measured: Measurement,
+  group: readonly Numbered[],
+  run: RunResult,
+): Promise<BirthContext['lane'][]> {
   const { graph } = measured.target;
-  const dtype = measured.facts.values.get(value)?.dtype;
-  if (!graph.isConstant(value))
-    return dtype !== undefined && (isFloat(dtype) || dtype.startsWith('int') || dtype === 'bool');
-  const constant = graph.constant(value);
-  return constant !== null && isFloat(constant.dtype) && constant.data.length <= 4096;
+  const prefix = freshPrefix(graph);
+  const picks = new Map<string, { readonly weight: string; readonly indices: Float64Array }>();
+  const found = group.map(({ look, i }, k) => {
+    const lane = run.inspected[laneId(i)] as Inspections['lanes']['result'] | undefined;
+    if (!lane || !look.lane) return null;
+    for (const [slot, operand] of lane.operands.entries()) {
+      const weight = look.lane.operands[slot] ?? '';
+      if (operand.values || !operand.indices || operand.indices.length === 0 || !isFloatInitializer(graph, weight))
+        continue;
+      picks.set(`${prefix}pick_${String(k)}_${String(slot)}`, { weight, indices: operand.indices });
+    }
+    return { ...lane, names: look.lane.operands };
+  });
+  if (picks.size === 0) return found;
+  const flat = `${prefix}flat`;
+  const model = extended(extract(graph, [...new Set([...picks.values()].map(({ weight }) => weight))]), {
+    nodes: [...picks].flatMap(([name, { weight }]) => [
+      makeNode('Reshape', [weight, flat], [`${name}_row`]),
+      makeNode('Gather', [`${name}_row`, `${name}_at`], [name]),
+    ]),
+    initializers: [
+      int64Tensor(flat, [-1]),
+      ...[...picks].map(([name, { indices }]) => int64Tensor(`${name}_at`, Array.from(indices))),
+    ],
+    outputs: [...picks.keys()],
+    onlyThese: true,
+  });
+  const session = await job.createSession(encode(model), measuring(measured.target));
+  const { tensors } = await job.run({ session: session.id, feeds: {}, fetch: [...picks.keys()] });
+  await job.release(session.id);
+  return found.map(
+    (lane, k) =>
+      lane && {
+        ...lane,
+        operands: lane.operands.map((operand, slot) => {
+          const tensor = tensors[`${prefix}pick_${String(k)}_${String(slot)}`];
+          return tensor ? { ...operand, values: Float64Array.from(floatsOf(tensor)) } : operand;
+        }),
+      },
+  );
 }
+
+/** The engine has no kernel that sums 16-bit floats. Magnitudes cannot cancel: the sum is NaN only if an element is. */
+function sumOfMagnitudes(graph: Graph, weight: string, sum: string): ReturnType<typeof makeNode>[] {
+  const half = graph.initializers.get(weight)?.dataType === (TensorProto_DataType.FLOAT16 as number);
+  const source = half ? `${sum}_wide` : weight;
+  return [
+    ...(half ? [makeNode('Cast', [weight], [source], { to: TensorProto_DataType.FLOAT })] : []),
+    makeNode('ReduceL1', [source], [sum], { keepdims: 0 }),
+  ];
+}
+
+const summable: ReadonlySet<number> = new Set([
+  TensorProto_DataType.FLOAT,
+  TensorProto_DataType.DOUBLE,
+  TensorProto_DataType.FLOAT16,
+]);
 
 function isFloatInitializer(graph: Graph, name: string): boolean {
   const tensor = graph.initializers.get(name);
-  // FLOAT and DOUBLE: the engine has no kernel that sums 16-bit floats.
-  return tensor?.dataType === 1 || tensor?.dataType === 11;
+  return tensor !== undefined && summable.has(tensor.dataType);
 }
 
 function constantHoldsNaN(graph: Graph, value: string): boolean {
   if (graph.isInitializer(value) || !graph.isConstant(value)) return false;
   const constant = graph.constant(value);
   return constant !== null && isFloat(constant.dtype) && Array.from(floatsOf(constant)).some(Number.isNaN);
-}
-
-const wantedCells = (birth: NewNaN): Uint8Array => birth.cells.bits.map((bit) => ((bit & NAN) !== 0 ? 1 : 0));
-
-function softmaxAxis(graph: Graph, softmax: GraphNode, axes: TensorAxes): number {
-  const key = keyPlace(axes);
-  const axis = intAttribute(softmax, 'axis', graph.opset < 13 ? 1 : -1);
-  const own = axis < 0 ? axis + axes.length : axis;
-  // Before opset 13 everything from `axis` on was one row; exporters only ever used the last axis so.
-  return graph.opset < 13 && key ? key.axis : own;
 }
 
 /** How many of the born rows the masks on the way to this Softmax remove entirely. */

@@ -38,6 +38,10 @@ export interface AttentionSite {
 
 const products = new Set(['MatMul', 'Einsum', 'FusedMatMul']);
 
+/** A product of two activations, such as Q·Kᵀ. */
+export const isProduct = (graph: Graph, node: GraphNode): boolean =>
+  products.has(node.op) && !node.inputs.some((input) => graph.isConstant(input));
+
 export function attentionSites(graph: Graph, axes: AxesOfGraph): AttentionSite[] {
   return graph.nodes.filter((node) => node.op === 'Softmax').flatMap((softmax) => siteOf(graph, axes, softmax) ?? []);
 }
@@ -52,7 +56,7 @@ function siteOf(graph: Graph, axes: AxesOfGraph, softmax: GraphNode): AttentionS
   let value = softmax.inputs[0] ?? '';
   let scores: GraphNode | null = null;
   for (let node = graph.producer.get(value); node; node = graph.producer.get(value)) {
-    if (products.has(node.op) && !node.inputs.some((input) => graph.isConstant(input))) {
+    if (isProduct(graph, node)) {
       scores = node;
       break;
     }
@@ -78,7 +82,7 @@ function siteOf(graph: Graph, axes: AxesOfGraph, softmax: GraphNode): AttentionS
 }
 
 /** From a node between Q·Kᵀ and Softmax to the value that carries the scores into it. */
-function stepBack(graph: Graph, axes: AxesOfGraph, node: GraphNode): { scores: string; mask: MaskStep | null } | null {
+export function stepBack(graph: Graph, axes: AxesOfGraph, node: GraphNode): { scores: string; mask: MaskStep | null } | null {
   const [a = '', b = '', c = ''] = node.inputs;
   if (node.op === 'Add') {
     const carrier = carriesScores(graph, axes, a) ? a : carriesScores(graph, axes, b) ? b : null;
@@ -108,7 +112,7 @@ function carriesScores(graph: Graph, axes: AxesOfGraph, value: string, depth = 0
   if (depth > 24 || graph.isConstant(value)) return false;
   const node = graph.producer.get(value);
   if (!node) return false;
-  if (products.has(node.op)) return !node.inputs.some((input) => graph.isConstant(input));
+  if (products.has(node.op)) return isProduct(graph, node);
   if (!isElementwise(node) && !keepsElementOrder(node) && node.op !== 'Transpose') return false;
   return node.inputs.some((input) => carriesScores(graph, axes, input, depth + 1));
 }

@@ -11,6 +11,8 @@ import type { ElementCounts } from './inspect/count';
 import { countElements } from './inspect/count';
 import type { HealthParams, SampleFigures } from './inspect/health';
 import { health } from './inspect/health';
+import type { Lane, LanesParams } from './inspect/lanes';
+import { lanes } from './inspect/lanes';
 import type { Operands, OperandsParams } from './inspect/operands';
 import { operands } from './inspect/operands';
 import type { SoftmaxRows, SoftmaxRowsParams } from './inspect/softmaxRows';
@@ -23,6 +25,7 @@ export interface Inspections {
   health: { params: HealthParams; result: readonly SampleFigures[] };
   softmaxRows: { params: SoftmaxRowsParams; result: SoftmaxRows };
   operands: { params: OperandsParams; result: Operands };
+  lanes: { params: LanesParams; result: Lane | null };
   bitEqual: { params: null; result: boolean };
   difference: { params: null; result: Difference };
   rowsDifference: { params: RowsParams; result: RowsDifference };
@@ -45,8 +48,9 @@ export const inspectors: { readonly [K in InspectorName]: Inspector<K> } = {
   count: (tensors) => tensors.map(countElements),
   maskPlane: (tensors, params) => maskPlane(first(tensors), params),
   health: (tensors, params) => health(first(tensors), params),
-  softmaxRows: (tensors, params) => softmaxRows(first(tensors), params),
+  softmaxRows: (tensors, params) => softmaxRows(tensors, params),
   operands: (tensors, params) => operands(tensors, params),
+  lanes: (tensors, params) => lanes(tensors, params),
   bitEqual: (tensors) => bitEqual(first(tensors), first(tensors, 1)),
   difference: (tensors) => difference(first(tensors), first(tensors, 1)),
   rowsDifference: (tensors, params) => rowsDifference(first(tensors), first(tensors, 1), params),

@@ -13,6 +13,7 @@ const elements = (...pairs: (readonly JsonNumber[])[]): Operands => ({
   nanElements: pairs.length,
   refutedCells: 0,
   examples: pairs.map((inputs, i) => ({ cell: i, at: [0, i], inputs })),
+  groups: pairs.map((inputs, i) => ({ count: 1, cell: i, at: [0, i], inputs })),
   inputs: [],
 });
 
@@ -32,7 +33,10 @@ function context(op: string, more: Partial<BirthContext>): BirthContext {
       value: 'y',
       cells: clean,
     },
+    dtype: 'float32',
     rows: null,
+    plan: null,
+    lane: null,
     operands: null,
     inputs: ['a', 'b'],
     nanWeights: [],
@@ -53,6 +57,7 @@ const maskedRows: SoftmaxRows = {
   maskedCells: 2,
   overflowCells: 0,
   example: { cell: 0, length: 3, negInf: 3, posInf: 0, nan: 0, values: ['-Infinity', '-Infinity', '-Infinity'] },
+  looks: [],
 };
 const masks = { tensors: ['mask'], fullyMasked: 2, keys: 3 };
 
@@ -65,7 +70,7 @@ describe('fully-masked-row', () => {
   });
 
   it.each<[string, string, Partial<BirthContext>]>([
-    ['+inf in a row', 'Softmax', { rows: { ...maskedRows, withPosInf: 1, overflowCells: 1 }, masks }],
+    ['+inf in most rows', 'Softmax', { rows: { ...maskedRows, withPosInf: 9, overflowCells: 9 }, masks }],
     ['NaN in a row', 'Softmax', { rows: { ...maskedRows, withNaN: 1 }, masks }],
     [
       'no row that is −inf throughout: a finite lowest mask',
@@ -75,9 +80,17 @@ describe('fully-masked-row', () => {
     ['rows of −inf that no mask made', 'Softmax', { rows: maskedRows, masks: null }],
     ['the mask leaves a key open in every row', 'Softmax', { rows: maskedRows, masks: { ...masks, fullyMasked: 0 } }],
     ['no row was read', 'Softmax', { rows: { ...maskedRows, example: null }, masks }],
-    ['another operator', 'LogSoftmax', { rows: maskedRows, masks }],
+    ['another operator', 'Sigmoid', { rows: maskedRows, masks }],
   ])('declines: %s', (_, op, more) => {
-    expect(mechanism(op, more)).toBe('unknown');
+    expect(mechanism(op, more)).not.toBe('fully-masked-row');
+  });
+
+  it('rows with +inf beside are told', () => {
+    const found = explainBirth(
+      context('LogSoftmax', { rows: { ...maskedRows, withPosInf: 1, overflowCells: 1 }, masks }),
+    );
+    expect(found.mechanism).toBe('fully-masked-row');
+    expect(found.explanation).toContain('1 more rows hold +inf');
   });
 });
 
@@ -112,9 +125,14 @@ describe('arithmetic', () => {
     expect(mechanism(op, { operands: elements(operands) })).toBe(wanted);
   });
 
-  it('every element must show it', () => {
+  it('the commonest among the elements, with the others beside it', () => {
     expect(mechanism('Div', { operands: elements([0, 0], [0, 0]) })).toBe('zero-over-zero');
-    expect(mechanism('Div', { operands: elements([0, 0], ['Infinity', 'Infinity']) })).toBe('unknown');
+    const mixed = explainBirth(
+      context('Div', { operands: elements([0, 0], ['Infinity', 'Infinity'], ['Infinity', '-Infinity']) }),
+    );
+    expect(mixed.mechanism).toBe('inf-over-inf');
+    expect(mixed.evidence.also).toEqual({ 'zero-over-zero': 1 });
+    expect(mixed.explanation).toContain('1 more elements of it are zero-over-zero');
     expect(mechanism('Div', { operands: elements() })).toBe('unknown');
     expect(mechanism('Div', {})).toBe('unknown');
   });
@@ -140,5 +158,6 @@ describe('unknown', () => {
     const found = explainBirth(context('Sin', { operands: elements(['Infinity', 2]) }));
     expect(found.evidence.examples).toEqual([{ sample: 0, position: 0, at: [0, 0], values: ['Infinity', 2] }]);
     expect(found.explanation).toContain('a = +inf, b = 2');
+    expect(found.explanation).toContain('Sin has no value at +inf');
   });
 });

@@ -1,7 +1,8 @@
 /** Softmax rows, operands and comparisons, computed by hand. */
 import { describe, expect, it } from 'vitest';
 import { bitEqual, difference, rowsDifference } from '../../../src/core/probe/inspect/compare';
-import { broadcastIndex, coordinates, operands } from '../../../src/core/probe/inspect/operands';
+import { broadcastIndex, coordinates } from '../../../src/core/probe/inspect/elementPath';
+import { operands } from '../../../src/core/probe/inspect/operands';
 import { softmaxRows } from '../../../src/core/probe/inspect/softmaxRows';
 import { inspect } from '../../../src/core/probe/inspectors';
 import type { TensorData } from '../../../src/core/tensor';
@@ -31,7 +32,7 @@ describe('softmaxRows', () => {
   };
 
   it('tells rows of only −inf, rows with +inf and rows with NaN apart, per head', () => {
-    expect(softmaxRows(scores, params)).toEqual({
+    expect(softmaxRows([scores], params)).toEqual({
       rows: 4,
       allNegInf: 2,
       withPosInf: 1,
@@ -39,14 +40,15 @@ describe('softmaxRows', () => {
       maskedCells: 1,
       overflowCells: 1,
       example: { cell: 0, length: 3, negInf: 3, posInf: 0, nan: 0, values: ['-Infinity', '-Infinity', '-Infinity'] },
+      looks: [],
     });
   });
 
   it('looks at wanted cells only', () => {
-    const found = softmaxRows(scores, { ...params, wanted: Uint8Array.of(0, 1) });
+    const found = softmaxRows([scores], { ...params, wanted: Uint8Array.of(0, 1) });
     expect(found).toMatchObject({ rows: 2, allNegInf: 0, withPosInf: 1, withNaN: 1, maskedCells: 0 });
     expect(found.example?.values).toEqual([1, 'Infinity', 2]);
-    expect(softmaxRows(scores, { ...params, wanted: new Uint8Array(2) })).toMatchObject({ rows: 0, example: null });
+    expect(softmaxRows([scores], { ...params, wanted: new Uint8Array(2) })).toMatchObject({ rows: 0, example: null });
   });
 
   it('rows along an axis that is not the last', () => {
@@ -56,12 +58,12 @@ describe('softmaxRows', () => {
       { size: 3, kept: false },
       { size: 2, kept: true },
     ];
-    const found = softmaxRows(turned, { cell: Int32Array.of(0, 1), axes, axis: 0, wanted: Uint8Array.of(1, 1) });
+    const found = softmaxRows([turned], { cell: Int32Array.of(0, 1), axes, axis: 0, wanted: Uint8Array.of(1, 1) });
     expect(found).toMatchObject({ rows: 2, allNegInf: 1, withPosInf: 1, maskedCells: 1, overflowCells: 1 });
   });
 
   it('no keys at all: no rows', () => {
-    const empty = softmaxRows(f32([1, 2, 2, 0]), {
+    const empty = softmaxRows([f32([1, 2, 2, 0])], {
       ...params,
       axes: params.axes.map((axis, i) => (i === 3 ? { size: 0, kept: false } : axis)),
     });

@@ -9,7 +9,9 @@ import {
   zeroTimesInf,
 } from './arithmetic';
 import { fullyMaskedRow } from './fullyMaskedRow';
+import { maskOverflow } from './maskOverflow';
 import { nanInWeights } from './nanInWeights';
+import { scoreOverflow } from './scoreOverflow';
 import type { BirthContext, BirthRule, Explained } from './types';
 import { unknownBirth } from './unknown';
 
@@ -17,6 +19,8 @@ import { unknownBirth } from './unknown';
 const rules: readonly BirthRule[] = [
   nanInWeights,
   fullyMaskedRow,
+  maskOverflow,
+  scoreOverflow,
   zeroTimesInf,
   infMinusInf,
   zeroOverZero,
@@ -27,10 +31,11 @@ const rules: readonly BirthRule[] = [
 ];
 
 export function explainBirth(context: BirthContext): Explained & { readonly mechanism: BirthMechanism } {
+  const declined: { mechanism: BirthMechanism; why: string }[] = [];
   for (const rule of rules) {
-    const explained = rule.explain(context);
-    if (explained) return { mechanism: rule.id, ...explained };
+    const said = rule.explain(context);
+    if (said && 'explanation' in said) return { mechanism: rule.id, ...said };
+    if (said) declined.push({ mechanism: rule.id, why: said.declines });
   }
-  const fallback = unknownBirth.explain(context);
-  return { mechanism: 'unknown', evidence: fallback?.evidence ?? {}, explanation: fallback?.explanation ?? '' };
+  return { mechanism: 'unknown', ...unknownBirth(context, declined) };
 }

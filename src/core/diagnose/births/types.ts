@@ -1,17 +1,25 @@
+import type { Lane } from '../../probe/inspect/lanes';
 import type { Operands } from '../../probe/inspect/operands';
 import type { SoftmaxRows } from '../../probe/inspect/softmaxRows';
 import type { BirthMechanism, Evidence, JsonNumber } from '../../report';
 import type { NewNaN } from '../newNaN';
+import type { RowPlan } from '../rows/rowPlan';
 
 /** What a second, focused look at one birth brought back. */
 export interface BirthContext {
   readonly birth: NewNaN;
-  /** Rows of the Softmax input at the born positions; null for other operators. */
+  /** Element type of the value that NaN was born in. */
+  readonly dtype: string;
+  /** Rows of the softmax's scores at the born positions; null where the node is no softmax, nor part of one. */
   readonly rows: SoftmaxRows | null;
-  /** The operands of the first NaN elements; null when they could not be read. */
+  /** What was read along these rows, and why. */
+  readonly plan: RowPlan | null;
+  /** The operands of NaN elements; null when they could not be read. */
   readonly operands: Operands | null;
-  /** Names of the float inputs that `operands` speaks of, in its order. */
+  /** Names of the inputs that `operands` speaks of, in its order. */
   readonly inputs: readonly string[];
+  /** What a product, a sum or a norm put together for its first NaN element; null for other operators. */
+  readonly lane: (Lane & { readonly names: readonly string[] }) | null;
   /** Initializers that the node reads and that hold NaN. */
   readonly nanWeights: readonly string[];
   /** Masks that are applied on the way to this Softmax, and how many born rows they mask entirely. */
@@ -27,10 +35,15 @@ export interface Explained {
   readonly explanation: string;
 }
 
-/** One cause of birth. Returns null when the evidence does not show it. */
+/** A rule that concerns the operator, looked, and did not find its mechanism; the reason as a sentence's end. */
+export interface Declined {
+  readonly declines: string;
+}
+
+/** One cause of birth. Null where the operator is none of its business. */
 export interface BirthRule {
   readonly id: BirthMechanism;
-  explain(context: BirthContext): Explained | null;
+  explain(context: BirthContext): Explained | Declined | null;
 }
 
 export const showNumber = (value: JsonNumber | null): string => {
@@ -38,5 +51,5 @@ export const showNumber = (value: JsonNumber | null): string => {
   if (value === 'Infinity') return '+inf';
   if (value === '-Infinity') return '−inf';
   if (typeof value === 'string') return value;
-  return String(Number(value.toPrecision(6))).replace('-', '−');
+  return String(Number(value.toPrecision(6))).replaceAll('-', '−');
 };

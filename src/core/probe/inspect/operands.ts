@@ -6,7 +6,8 @@ import type { JsonNumber } from '../../report';
 import type { TensorData } from '../../tensor';
 import { floatsOf } from '../floats';
 import { jsonNumber } from '../../trace/jsonNumber';
-import { cellTable } from './softmaxRows';
+import { cellTable } from './cellTable';
+import { broadcastIndex, coordinates } from './elementPath';
 
 export interface OperandsParams {
   readonly cell: Int32Array;
@@ -27,6 +28,13 @@ export interface Operands {
     /** One per input; null where the input does not broadcast to the output. */
     readonly inputs: readonly (JsonNumber | null)[];
   }[];
+  /** NaN elements by the kinds of their operands (zero, infinite, negative, …): how many, and the first of each. */
+  readonly groups: readonly {
+    readonly count: number;
+    readonly cell: number;
+    readonly at: readonly number[];
+    readonly inputs: readonly (JsonNumber | null)[];
+  }[];
   /** Per input: how many of its elements are NaN, +Inf, −Inf. */
   readonly inputs: readonly {
     readonly nan: number;
@@ -36,14 +44,28 @@ export interface Operands {
   }[];
 }
 
+type Group = Operands['groups'][number];
+
+/** More kinds of operands than any operator has ways to make NaN of. */
+const mostGroups = 24;
+
+/** What decides whether an operation is defined, without the very number. */
+function kindOf(value: number | null): string {
+  if (value === null) return '?';
+  if (value === 0) return '0';
+  if (!Number.isFinite(value)) return String(value);
+  return `${value < 0 ? '-' : '+'}${Number.isInteger(value) ? 'i' : 'f'}${Math.abs(value) > 1 ? '>1' : ''}`;
+}
+
 /** @param tensors the output first, then the inputs. */
 export function operands(tensors: readonly TensorData[], params: OperandsParams): Operands {
   const [output, ...inputs] = tensors;
-  if (!output) return { nanElements: 0, refutedCells: 0, examples: [], inputs: [] };
+  if (!output) return { nanElements: 0, refutedCells: 0, examples: [], groups: [], inputs: [] };
   const values = floatsOf(output);
   const inputValues = inputs.map(floatsOf);
   const cellOf = cellTable(params);
   const examples: Operands['examples'][number][] = [];
+  const groups = new Map<string, { -readonly [K in keyof Group]: Group[K] }>();
   const unseen = params.wanted.slice();
   let nanElements = 0;
   for (let i = 0; i < values.length; i += 1) {
@@ -54,21 +76,25 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
     // An element that belongs to no sample or position counts for all of them.
     if (cell >= 0) unseen[cell] = 0;
     else unseen.fill(0);
-    if (examples.length >= params.limit) continue;
     const at = coordinates(i, output.dims);
-    examples.push({
-      cell,
-      at,
-      inputs: inputs.map((input, k) => {
-        const index = broadcastIndex(at, input.dims);
-        return index === null ? null : jsonNumber(inputValues[k]?.[index] ?? NaN);
-      }),
+    const read = inputs.map((input, k) => {
+      const index = broadcastIndex(at, input.dims);
+      return index === null ? null : (inputValues[k]?.[index] ?? NaN);
     });
+    const kind = read.map(kindOf).join(' ');
+    const group = groups.get(kind);
+    if (group) group.count += 1;
+    const show = examples.length < params.limit;
+    if (group && !show) continue;
+    const example = { cell, at, inputs: read.map((value) => (value === null ? null : jsonNumber(value))) };
+    if (show) examples.push(example);
+    if (!group && groups.size < mostGroups) groups.set(kind, { count: 1, ...example });
   }
   return {
     nanElements,
     refutedCells: unseen.reduce((count, wanted) => count + wanted, 0),
     examples,
+    groups: [...groups.values()],
     inputs: inputValues.map((data) => {
       let nan = 0;
       let posInf = 0;
@@ -82,27 +108,4 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
       return { nan, posInf, negInf, elements: data.length };
     }),
   };
-}
-
-export function coordinates(index: number, dims: readonly number[]): number[] {
-  const at: number[] = [];
-  let rest = index;
-  for (let i = dims.length - 1; i >= 0; i -= 1) {
-    const size = dims[i] ?? 1;
-    at[i] = rest % size;
-    rest = Math.floor(rest / size);
-  }
-  return at;
-}
-
-/** Flat index of the element that broadcasting pairs with coordinates `at`; null where shapes do not broadcast. */
-export function broadcastIndex(at: readonly number[], dims: readonly number[]): number | null {
-  if (dims.length > at.length) return null;
-  let index = 0;
-  for (const [i, size] of dims.entries()) {
-    const coordinate = at[i + at.length - dims.length] ?? 0;
-    if (size !== 1 && coordinate >= size) return null;
-    index = index * size + (size === 1 ? 0 : coordinate);
-  }
-  return index;
 }

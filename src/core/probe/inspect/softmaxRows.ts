@@ -3,6 +3,11 @@ import type { JsonNumber } from '../../report';
 import type { TensorData } from '../../tensor';
 import { floatsOf } from '../floats';
 import { jsonNumber } from '../../trace/jsonNumber';
+import { cellTable } from './cellTable';
+import type { ElementPath } from './elementPath';
+import { coordinates, flatIndex, follow } from './elementPath';
+import type { Lane, LanesParams } from './lanes';
+import { readLane } from './lanes';
 
 export interface SoftmaxRowsParams {
   /** Cell per element of the kept axes, and which axes those are, as in `health`. */
@@ -12,6 +17,27 @@ export interface SoftmaxRowsParams {
   readonly axis: number;
   /** Cells whose rows are wanted: 1 per sample × positions + position. */
   readonly wanted: Uint8Array;
+  /** What else to read of the rows shown: tensors of the request, by place, and how their elements are found. */
+  readonly sources?: readonly { readonly tensor: number; readonly path: ElementPath }[];
+  /** The product that the scores come from: its result among `sources`, and how its terms are found. */
+  readonly product?: Pick<LanesParams, 'spec' | 'dims' | 'tensors'> & {
+    readonly source: number;
+    readonly path: ElementPath;
+  };
+}
+
+/** One row, element by element. */
+export interface RowLook {
+  /** Entirely −inf, with +inf in it, or neither. */
+  readonly kind: 'masked' | 'overflow' | 'other';
+  readonly cell: number;
+  /** Coordinates of the row's first element. */
+  readonly at: readonly number[];
+  readonly scores: Float64Array;
+  /** In the order of `sources`; null where the path does not lead there. */
+  readonly sources: readonly (Float64Array | null)[];
+  /** The first key whose product is infinite, and the terms of it. */
+  readonly product: { readonly key: number; readonly operands: Lane['operands'] } | null;
 }
 
 export interface SoftmaxRows {
@@ -32,11 +58,16 @@ export interface SoftmaxRows {
     readonly nan: number;
     readonly values: readonly JsonNumber[];
   } | null;
+  /** The first row of each kind; empty unless `sources` were asked for. */
+  readonly looks: readonly RowLook[];
 }
 
 const shownValues = 8;
 
-export function softmaxRows(tensor: TensorData, params: SoftmaxRowsParams): SoftmaxRows {
+/** @param tensors the scores first, then what `sources` and `product` speak of. */
+export function softmaxRows(tensors: readonly TensorData[], params: SoftmaxRowsParams): SoftmaxRows {
+  const tensor = tensors[0];
+  if (!tensor) throw new Error('softmaxRows needs the scores');
   const values = floatsOf(tensor);
   const dims = tensor.dims;
   const length = dims[params.axis] ?? 1;
@@ -49,6 +80,7 @@ export function softmaxRows(tensor: TensorData, params: SoftmaxRowsParams): Soft
   let withPosInf = 0;
   let withNaN = 0;
   let example: SoftmaxRows['example'] = null;
+  const looks = new Map<RowLook['kind'], RowLook>();
   const outer = length === 0 ? 0 : values.length / (length * stride);
   for (let block = 0; block < outer; block += 1) {
     for (let lane = 0; lane < stride; lane += 1) {
@@ -74,6 +106,8 @@ export function softmaxRows(tensor: TensorData, params: SoftmaxRowsParams): Soft
         overflow.add(cell);
       }
       if (nan > 0) withNaN += 1;
+      const kind = negInf === length ? 'masked' : posInf > 0 ? 'overflow' : 'other';
+      if (params.sources && !looks.has(kind)) looks.set(kind, lookAt(tensors, params, kind, cell, start));
       example ??= {
         cell,
         length,
@@ -86,27 +120,52 @@ export function softmaxRows(tensor: TensorData, params: SoftmaxRowsParams): Soft
       };
     }
   }
-  return { rows, allNegInf, withPosInf, withNaN, maskedCells: masked.size, overflowCells: overflow.size, example };
+  return {
+    rows,
+    allNegInf,
+    withPosInf,
+    withNaN,
+    maskedCells: masked.size,
+    overflowCells: overflow.size,
+    example,
+    looks: [...looks.values()],
+  };
 }
 
-/** Cell of an element by its flat index, any axis order. */
-export function cellTable(params: Pick<SoftmaxRowsParams, 'cell' | 'axes'>): (index: number) => number {
-  const strides: number[] = [];
-  const keptStrides: number[] = [];
-  let stride = 1;
-  let kept = 1;
-  for (let i = params.axes.length - 1; i >= 0; i -= 1) {
-    const axis = params.axes[i] ?? { size: 1, kept: false };
-    strides[i] = stride;
-    stride *= axis.size;
-    keptStrides[i] = axis.kept ? kept : 0;
-    if (axis.kept) kept *= axis.size;
-  }
-  return (index) => {
-    let at = 0;
-    for (const [i, axis] of params.axes.entries()) {
-      at += (Math.floor(index / (strides[i] ?? 1)) % axis.size) * (keptStrides[i] ?? 0);
+function lookAt(
+  tensors: readonly TensorData[],
+  params: SoftmaxRowsParams,
+  kind: RowLook['kind'],
+  cell: number,
+  start: number,
+): RowLook {
+  const dims = tensors[0]?.dims ?? [];
+  const at = coordinates(start, dims);
+  const length = dims[params.axis] ?? 1;
+  const keyAt = (key: number): number[] => at.map((own, axis) => (axis === params.axis ? key : own));
+  const read = (tensor: TensorData | undefined, path: ElementPath): Float64Array | null => {
+    if (!tensor) return null;
+    const data = floatsOf(tensor);
+    const row = new Float64Array(length);
+    for (let key = 0; key < length; key += 1) {
+      const place = follow(path, keyAt(key));
+      const index = place ? flatIndex(place, tensor.dims) : null;
+      if (index === null) return null;
+      row[key] = data[index] ?? NaN;
     }
-    return params.cell[at] ?? -1;
+    return row;
+  };
+  const sources = (params.sources ?? []).map((source) => read(tensors[source.tensor], source.path));
+  const { product } = params;
+  const infinity = kind === 'overflow' ? Infinity : -Infinity;
+  const key = product ? (sources[product.source]?.indexOf(infinity) ?? -1) : -1;
+  const place = product && key >= 0 ? follow(product.path, keyAt(key)) : null;
+  return {
+    kind,
+    cell,
+    at,
+    scores: read(tensors[0], []) ?? new Float64Array(0),
+    sources,
+    product: product && place ? { key, operands: readLane(tensors, product, place) } : null,
   };
 }
