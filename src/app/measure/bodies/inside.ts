@@ -1,0 +1,241 @@
+/**
+ * The second look at NaN that is born at a node with a body: the body is put in the place of its node, and that part
+ * of the graph is measured like any other. What is born there by the same definition is what is born inside. Bodies
+ * within bodies are opened one level after the other. Nodes that are not born NaN cost nothing here.
+ */
+import { NanoscopeError } from '../../../core/errors';
+import type { OpenedPart } from '../../../core/onnx/bodies/part';
+import type { GraphNode } from '../../../core/onnx/graph';
+import { Graph } from '../../../core/onnx/graph';
+import type { Inlined } from '../../../core/onnx/inline';
+import { joinPath } from '../../../core/onnx/names';
+import type { Finding, InsideFrame, Origin, SilentFinding } from '../../../core/report';
+import type { Place } from '../../../core/trace/sites';
+import type { EngineJob } from '../../ports';
+import type { Findings } from '../findings';
+import { findings } from '../findings';
+import type { Measurement } from '../measure';
+import { prepare } from '../measure';
+import { screen } from '../screen';
+import { mergeIterations } from './merge';
+import type { Opening } from './open';
+import { openNode } from './open';
+import { insideText } from './words';
+
+export interface Located extends Findings {
+  /** Nodes whose bodies were opened, by name. */
+  readonly opened: readonly string[];
+}
+
+type Roles = readonly (readonly string[])[];
+
+/** Nodes that are opened at most, and how deep bodies within bodies are followed. */
+const mostNodes = 16;
+const deepest = 8;
+
+/** @param inlined the functions that were opened before the run. */
+export async function locateInside(
+  job: EngineJob,
+  measured: Measurement,
+  roles: Roles,
+  found: Findings,
+  inlined: Pick<Inlined, 'inside' | 'kept'>,
+): Promise<Located> {
+  const looker = new Looker(job, roles, inlined);
+  const located: { readonly origin: Origin; readonly order: number }[] = [];
+  const bornInside = new Map<string, readonly Origin[]>();
+  for (const origin of found.origins) {
+    const inside = await looker.locate(measured, origin);
+    bornInside.set(origin.tensor, inside);
+    const order = measured.target.graph.producer.get(origin.tensor)?.index ?? -1;
+    for (const one of inside) {
+      if (!located.some((other) => sameBirth(one, other.origin))) located.push({ origin: one, order });
+    }
+  }
+  // The leading one stays so; the others are in the order of the nodes, those of one body in the order of that.
+  const [leading, ...rest] = located;
+  rest.sort((a, b) => a.order - b.order);
+  const silent: SilentFinding[] = [];
+  for (const finding of found.silent) {
+    if (finding.mechanism === 'guarded') silent.push(...(await looker.locateGuarded(measured, finding)));
+    else silent.push(retold(finding, bornInside));
+  }
+  return {
+    origins: [...(leading ? [leading] : []), ...rest].map(({ origin }) => origin),
+    spread: found.spread.map((crossing) => looker.framed(crossing)),
+    silent,
+    opened: [...looker.opened],
+  };
+}
+
+/** A body may hand one birth out twice. */
+const sameBirth = (a: Origin, b: Origin): boolean =>
+  a.tensor === b.tensor && JSON.stringify(a.evidence.inside) === JSON.stringify(b.evidence.inside);
+
+/** What is said of a birth elsewhere: where its NaN ends. */
+function retold(finding: SilentFinding, bornInside: ReadonlyMap<string, readonly Origin[]>): SilentFinding {
+  const { bornIn } = finding.evidence;
+  const inside = typeof bornIn === 'string' ? bornInside.get(bornIn)?.[0] : undefined;
+  if (!inside || inside.tensor === bornIn) return finding;
+  return { ...finding, evidence: { ...finding.evidence, bornAt: inside.node, bornAs: inside.mechanism } };
+}
+
+class Looker {
+  readonly opened = new Set<string>();
+  private readonly known = new Map<GraphNode, Promise<readonly Origin[] | string>>();
+  private readonly closed: ReadonlyMap<string, string>;
+
+  constructor(
+    private readonly job: EngineJob,
+    private readonly roles: Roles,
+    private readonly inlined: Pick<Inlined, 'inside' | 'kept'>,
+  ) {
+    this.closed = new Map(
+      inlined.kept.map((call) => [
+        call.node,
+        `it calls the local function ${call.function}, which was not opened because ${call.reason}`,
+      ]),
+    );
+  }
+
+  /** The births inside that a birth at the boundary is made of; that one itself where there is nothing inside. */
+  async locate(measured: Measurement, origin: Origin): Promise<readonly Origin[]> {
+    const node = origin.node === null ? undefined : measured.target.graph.producer.get(origin.tensor);
+    if (!node) return [origin];
+    const closed = this.closed.get(node.name);
+    if (closed !== undefined) return [this.framed(notLocated(origin, closed))];
+    if (!hasBody(node)) return [this.framed(origin)];
+    const inside = await this.inside(measured, node);
+    return typeof inside === 'string'
+      ? [this.framed(notLocated(origin, inside))]
+      : inside.map((one) => ({ ...one, layer: origin.layer, block: origin.block, stage: origin.stage }));
+  }
+
+  async locateGuarded(measured: Measurement, finding: SilentFinding): Promise<SilentFinding[]> {
+    const { guard = null, bornAs, ...evidence } = finding.evidence;
+    const remover = typeof guard === 'string' ? guard : 'A node behind it';
+    const inside = await this.locate(measured, { ...finding, evidence, mechanism: 'unknown' });
+    return inside.map((one) =>
+      one.tensor === finding.tensor && one.node === finding.node
+        ? { ...one, mechanism: 'guarded', evidence: { ...one.evidence, guard, bornAs: bornAs ?? null } }
+        : {
+            ...one,
+            mechanism: 'guarded',
+            evidence: { ...one.evidence, guard, bornAs: one.mechanism },
+            explanation: `${one.explanation} ${remover} (Where on a NaN test) removes it before it reaches any other position.`,
+          },
+    );
+  }
+
+  /** A node that came in with a local function says through which call. */
+  framed<F extends Finding>(finding: F): F {
+    const frames = finding.node === null ? [] : (this.inlined.inside.get(finding.node) ?? []);
+    if (frames.length === 0) return finding;
+    return {
+      ...finding,
+      evidence: { ...finding.evidence, inside: frames },
+      explanation: `${finding.explanation} ${insideText(frames)}`,
+    };
+  }
+
+  private inside(measured: Measurement, node: GraphNode): Promise<readonly Origin[] | string> {
+    const before = this.known.get(node);
+    if (before) return before;
+    if (this.opened.size >= mostNodes)
+      return Promise.resolve(`${String(mostNodes)} nodes with NaN from their bodies were opened before it`);
+    this.opened.add(node.name);
+    const frames = this.inlined.inside.get(node.name) ?? [];
+    const looked = this.look(measured, node, node.name, frames, 1);
+    this.known.set(node, looked);
+    return looked;
+  }
+
+  /**
+   * @param path of the node, as the report shows it.
+   * @param frames that lead to the node.
+   * @returns births inside, or half a sentence on why there are none to show.
+   */
+  private async look(
+    measured: Measurement,
+    node: GraphNode,
+    path: string,
+    frames: readonly InsideFrame[],
+    depth: number,
+  ): Promise<readonly Origin[] | string> {
+    if (depth > deepest) return `bodies within bodies are followed ${String(deepest)} levels deep`;
+    try {
+      const opening = await openNode(this.job, measured, node);
+      if (typeof opening === 'string') return opening;
+      const origins: Origin[] = [];
+      for (const part of opening.parts)
+        origins.push(...(await this.measure(measured, node, opening, part, path, frames, depth)));
+      if (origins.length === 0) return 'run on its own, its body gave no NaN that nothing before it held';
+      return mergeIterations(origins, frames.length, opening);
+    } catch (error) {
+      if (error instanceof NanoscopeError && refusals.has(error.code))
+        return `the engine refused the body on its own (${error.message})`;
+      throw error;
+    }
+  }
+
+  private async measure(
+    measured: Measurement,
+    node: GraphNode,
+    opening: Opening,
+    part: OpenedPart,
+    path: string,
+    frames: readonly InsideFrame[],
+    depth: number,
+  ): Promise<Origin[]> {
+    const graph = new Graph(part.model);
+    const read = new Set(graph.inputs);
+    const inputs = Object.fromEntries(Object.entries(measured.target.inputs).filter(([name]) => read.has(name)));
+    const { externalDataFolder } = measured.target;
+    const prepared = await prepare(this.job, { graph, inputs, externalDataFolder }, measured.inputAxes);
+    const screened = await screen(this.job, prepared);
+    const found = await findings(this.job, screened, this.roles, () => nowhere);
+    const origins: Origin[] = [];
+    for (const origin of found.origins) {
+      const producer = screened.target.graph.producer.get(origin.tensor);
+      const inner = producer ? part.inner.get(producer.name) : undefined;
+      if (!producer || !inner) continue;
+      const { name, iteration } = inner;
+      const frame: InsideFrame = { node: path, op: node.op, body: opening.body, iteration };
+      const through = [...frames, frame, ...this.callsWithin(name, frames.length)];
+      const shown = joinPath(joinPath(path, opening.body), name);
+      const deeper = hasBody(producer) ? await this.look(screened, producer, shown, through, depth + 1) : null;
+      if (deeper !== null && typeof deeper !== 'string') {
+        origins.push(...deeper.filter((one) => !origins.some((other) => sameBirth(one, other))));
+        continue;
+      }
+      const reason = deeper ?? this.closed.get(name) ?? null;
+      const own = { ...origin, node: shown, evidence: { ...origin.evidence, inside: through } };
+      const told = { ...own, explanation: `${own.explanation} ${insideText(through, opening.iterations)}` };
+      origins.push(reason === null ? told : notLocated(told, reason));
+    }
+    return origins;
+  }
+
+  /** Local functions were opened inside bodies too: the calls that stand in the body itself. */
+  private callsWithin(name: string, outside: number): readonly InsideFrame[] {
+    return (this.inlined.inside.get(name) ?? []).slice(outside);
+  }
+}
+
+const refusals: ReadonlySet<string> = new Set([
+  'engine-failed',
+  'unsupported-op',
+  'unsupported-opset',
+  'unsupported-type',
+]);
+
+const nowhere: Place = { layer: null, block: null, stage: 'other' };
+
+const hasBody = (node: GraphNode): boolean =>
+  node.proto.attribute.some((entry) => entry.g !== undefined || entry.graphs.length > 0);
+
+const notLocated = (origin: Origin, reason: string): Origin => ({
+  ...origin,
+  evidence: { ...origin.evidence, notLocated: reason },
+  explanation: `${origin.explanation} It was born inside ${origin.node ?? 'it'} and not located further: ${reason}.`,
+});

@@ -1,0 +1,160 @@
+/** NaN born in a branch of an If is located there. */
+import { describe, expect, it } from 'vitest';
+import { node, value } from '../../unit/onnx/support';
+import { BOOL, branch, chosen, constant, FLOAT, looked, model, positive, shape, told, x } from './support';
+import type { GraphInit } from '../../unit/onnx/support';
+import type { TensorData } from '../../../src/core/tensor';
+
+const log = (output: string): GraphInit =>
+  branch(`log_${output}`, [node('Log', ['x'], [output], { name: 'log' })], output);
+const root = (output: string): GraphInit =>
+  branch(
+    `root_${output}`,
+    [node('Neg', ['x'], [`${output}_n`]), node('Sqrt', [`${output}_n`], [output], { name: 'root' })],
+    output,
+  );
+const copy = (output: string): GraphInit => branch(`copy_${output}`, [node('Identity', ['x'], [output])], output);
+const toY = (from: string) => node('Identity', [from], ['y']);
+
+const less: TensorData = { ...positive, data: (positive.data as Float32Array).map((v) => -v) };
+
+describe('If', () => {
+  it('then_branch: node, positions and mechanism', async () => {
+    const report = await looked(model([...chosen('choose', 'i', log('t'), copy('e')), toY('i')]));
+    expect(told(report)).toEqual([
+      {
+        node: 'choose/then_branch/log',
+        op: 'Log',
+        mechanism: 'log-of-negative',
+        positions: ['1-2', ''],
+        inside: ['choose (If).then_branch'],
+      },
+    ]);
+    expect(report.origins[0]?.explanation).toContain('This is inside the then_branch of choose (If).');
+    expect(report.notes.join(' ')).toMatch(/NaN came out of choose and none went in/);
+  });
+
+  it('else_branch: the one that ran, not the one that would be NaN too', async () => {
+    // 0 − (1, 2, …) is negative, so its root is NaN in the first branch; the second takes the logarithm.
+    const report = await looked(model([...chosen('choose', 'i', root('t'), log('e')), toY('i')]), less);
+    expect(told(report)).toEqual([
+      {
+        node: 'choose/else_branch/log',
+        op: 'Log',
+        mechanism: 'log-of-negative',
+        positions: ['0-2', '0-2'],
+        inside: ['choose (If).else_branch'],
+      },
+    ]);
+  });
+
+  it('a condition that is stored, unnamed nodes, and names that are hostile', async () => {
+    const hostile = '<img src=x>"\n\u202e';
+    const body = branch('b', [node('Log', ['x'], [hostile], { name: '' })], hostile);
+    const choose = node('If', ['c'], ['i'], {
+      name: '',
+      attribute: [
+        { name: 'then_branch', type: 5, g: body },
+        { name: 'else_branch', type: 5, g: copy('e') },
+      ],
+    });
+    const stored = { initializer: [{ name: 'c', dims: [], dataType: BOOL, int32Data: [1] }] };
+    expect(told(await looked(model([choose, toY('i')], {}, stored)))).toMatchObject([
+      { node: `i/then_branch/${hostile}`, op: 'Log', positions: ['1-2', ''], inside: ['i (If).then_branch'] },
+    ]);
+  });
+
+  it('two births in one branch are two origins', async () => {
+    const both = branch(
+      'both',
+      [
+        node('Log', ['x'], ['l'], { name: 'log' }),
+        node('Neg', ['x'], ['n']),
+        node('Sqrt', ['n'], ['r'], { name: 'root' }),
+        node('Add', ['l', 'r'], ['t']),
+      ],
+      't',
+    );
+    expect(told(await looked(model([...chosen('choose', 'i', both, copy('e')), toY('i')])))).toMatchObject([
+      { node: 'choose/then_branch/root', positions: ['0-1', '0-2'] },
+      { node: 'choose/then_branch/log', positions: ['1-2', ''] },
+    ]);
+  });
+
+  it('an If within an If is opened level by level', async () => {
+    const inner = branch('outer', chosen('within', 't', log('l'), copy('k')), 't');
+    expect(told(await looked(model([...chosen('choose', 'i', inner, copy('e')), toY('i')])))).toEqual([
+      {
+        node: 'choose/then_branch/within/then_branch/log',
+        op: 'Log',
+        mechanism: 'log-of-negative',
+        positions: ['1-2', ''],
+        inside: ['choose (If).then_branch', 'choose/then_branch/within (If).then_branch'],
+      },
+    ]);
+  });
+
+  it('a branch that removes its own NaN is no origin', async () => {
+    const safe = branch(
+      'safe',
+      [
+        node('Log', ['x'], ['l']),
+        node('IsNaN', ['l'], ['is']),
+        constant('nought', 0),
+        node('Where', ['is', 'nought', 'l'], ['t']),
+      ],
+      't',
+    );
+    const report = await looked(model([...chosen('choose', 'i', safe, copy('e')), toY('i')]));
+    expect(told(report)).toEqual([]);
+    expect(report.outputs[0]?.nanPositions?.every((count) => count === 0) ?? true).toBe(true);
+  });
+
+  it('a branch whose NaN is removed behind the node is guarded, and located', async () => {
+    const nodes = [
+      ...chosen('choose', 'i', log('t'), copy('e')),
+      node('IsNaN', ['i'], ['is']),
+      constant('nought', 0),
+      node('Where', ['is', 'nought', 'i'], ['y'], { name: 'guard' }),
+    ];
+    const report = await looked(model(nodes));
+    expect(told(report)).toEqual([]);
+    expect(report.silent).toMatchObject([
+      { mechanism: 'guarded', node: 'choose/then_branch/log', evidence: { guard: 'guard', bornAs: 'log-of-negative' } },
+    ]);
+  });
+
+  it('NaN that the branch captured is not born in it', async () => {
+    const sick = { ...x, data: (x.data as Float32Array).map((v, i) => (i === 0 ? NaN : v)) };
+    const stored = { initializer: [{ name: 'c', dims: [], dataType: BOOL, int32Data: [1] }] };
+    const choose = node('If', ['c'], ['i'], {
+      name: 'choose',
+      attribute: [
+        { name: 'then_branch', type: 5, g: copy('t') },
+        { name: 'else_branch', type: 5, g: copy('e') },
+      ],
+    });
+    const report = await looked(model([choose, toY('i')], {}, stored), sick);
+    expect(told(report)).toMatchObject([{ node: null, mechanism: 'nan-in-input', inside: [] }]);
+  });
+
+  it('a stored NaN that a branch hands out', async () => {
+    const nan = { name: 'w', dims: [2n, 3n, 2n], dataType: FLOAT, floatData: Array.from({ length: 12 }, () => NaN) };
+    const yes: GraphInit = {
+      name: 't',
+      initializer: [nan],
+      node: [node('Identity', ['w'], ['t'], { name: 'hand' })],
+      output: [value('t', shape, FLOAT)],
+    };
+    const report = await looked(model([...chosen('choose', 'i', yes, copy('e')), toY('i')]));
+    expect(told(report)).toMatchObject([
+      { node: 'choose/then_branch/hand', mechanism: 'nan-in-weights', inside: ['choose (If).then_branch'] },
+    ]);
+  });
+
+  it('a healthy If says nothing and is not opened', async () => {
+    const report = await looked(model([...chosen('choose', 'i', log('t'), copy('e')), toY('i')]), positive);
+    expect(told(report)).toEqual([]);
+    expect(report.notes.join(' ')).toMatch(/1 node with a body \(If\) is measured at the boundary; .* none was opened/);
+  });
+});
