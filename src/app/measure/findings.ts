@@ -9,6 +9,7 @@ import { explainRemoved, removedFrom } from '../../core/diagnose/silent/removed'
 import type { Found } from '../../core/diagnose/newNaN';
 import { findNewNaN } from '../../core/diagnose/newNaN';
 import { crossings } from '../../core/diagnose/spread';
+import { nanConstants, unexplained } from '../../core/diagnose/unexplained';
 import { positionsOf, whereText } from '../../core/diagnose/wording';
 import type { GraphNode } from '../../core/onnx/graph';
 import type { Crossing, Finding, Origin, SilentFinding } from '../../core/report';
@@ -136,13 +137,42 @@ export async function findings(
   const origins = candidates
     .filter((candidate) => candidate.guard === null)
     .sort((a, b) => b.contamination.outputCells - a.contamination.outputCells || a.order - b.order);
+  const gaps = (
+    origins.length > 0
+      ? []
+      : unexplained(
+          graph,
+          flagsOf,
+          candidates.map(({ contamination }) => contamination.reached),
+        )
+  ).map((gap): Origin => {
+    const { op, name } = gap.node;
+    const where = whereText(positionsOf(gap.cells, grid.samples), rolesFor(gap.cells), 'position');
+    return {
+      ...place(gap.node, gap.value, gap.cells),
+      mechanism: 'unknown',
+      evidence: { boundary: true, bodies: bodiesOf(gap.node) },
+      explanation: `${where}: ${name} (${op}) hands on NaN, and nothing that was measured before it holds any; it was born in or before what ${name} reads, where it could not be seen.`,
+    };
+  });
+  const stored = nanConstants(graph)
+    .filter((output) => !found.births.some(({ value }) => value === output))
+    .map((output): Origin => {
+      const name = graph.producer.get(output)?.name ?? output;
+      return {
+        ...{ tensor: output, node: name, op: 'Constant', layer: null, block: null, stage: 'other', positions: null },
+        mechanism: 'nan-in-weights',
+        evidence: { weights: [output] },
+        explanation: `The output ${output} is a stored constant that holds NaN; nothing computed it.`,
+      };
+    });
   const leading = origins[0];
   const rest = origins.slice(1).sort((a, b) => a.order - b.order);
 
   const crossed = crossings(found.crossings, measured.sites, axes, flagsOf, (site) => measured.planesOf(site));
   return {
     measured,
-    origins: [...(leading ? [leading] : []), ...rest].map((candidate) => candidate.origin),
+    origins: [...[...(leading ? [leading] : []), ...rest].map((candidate) => candidate.origin), ...gaps, ...stored],
     spread: crossed.map((item): Crossing => {
       const where = whereText(positionsOf(item.cells, grid.samples), rolesFor(item.cells), 'position');
       return {
@@ -170,6 +200,10 @@ async function confirmedBirths(
   const exact = of(measured);
   return { measured, found: exact, looks: await focus(job, measured, exact.births) };
 }
+
+/** Names of the bodies that a node holds: `then_branch`, `body`. */
+const bodiesOf = (node: GraphNode): string[] =>
+  node.proto.attribute.filter((entry) => entry.g !== undefined || entry.graphs.length > 0).map((entry) => entry.name);
 
 /** NaN cells of a value per sample, for the outputs of the report. */
 export function outputPositions(
