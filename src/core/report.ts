@@ -77,6 +77,8 @@ export interface Report {
   readonly origins: readonly Origin[];
   readonly spread: readonly Crossing[];
   readonly silent: readonly SilentFinding[];
+  /** What people blame first and this run refutes. Absent until known. */
+  readonly ruledOut?: readonly RuledOut[];
   /** Absent with `--no-fixes` and until they are known. */
   readonly fixes?: readonly FixResult[];
   /** Absent until known. */
@@ -238,6 +240,14 @@ export interface Crossing extends Finding {
 }
 export interface SilentFinding extends Finding {
   readonly mechanism: SilentMechanism;
+}
+
+export interface RuledOut {
+  readonly id: string;
+  /** The suspicion, as a noun phrase. */
+  readonly claim: string;
+  /** The figure of this run that refutes it. */
+  readonly because: string;
 }
 
 export type Verdict = 'heals' | 'partial' | 'hides' | 'fails' | 'unproven' | 'declines';

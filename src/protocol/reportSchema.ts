@@ -175,6 +175,7 @@ export const reportSchema = z.object({
       ]),
     }),
   ),
+  ruledOut: z.array(z.object({ id: z.string(), claim: z.string(), because: z.string() })).exactOptional(),
   silent: z.array(
     z.object({
       ...finding,

@@ -202,6 +202,9 @@ const fields = {
   origins: z.array(origin),
   spread: z.array(crossing),
   silent: z.array(silent),
+  ruledOut: z
+    .array(z.strictObject({ id: z.string().min(1), claim: z.string().min(1), because: z.string().min(1) }))
+    .optional(),
   fixes: z.array(fix).optional(),
   observer: z
     .strictObject({
