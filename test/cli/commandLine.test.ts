@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ApplyRequest, DiagnoseRequest } from '../../src/app/useCases';
 import { NanoscopeError } from '../../src/core/errors';
+import { builtinModels } from '../../src/core/models';
 import type { Report } from '../../src/core/report';
 import { runHere, type InProcess } from '../support/cliHarness';
 import { hostileReport } from '../support/hostileReport';
@@ -455,7 +456,9 @@ describe('the other commands', () => {
     for (const option of ['layers', 'hidden', 'heads', 'experts', 'attention', 'seed']) {
       expect(out).toMatch(new RegExp(`^    ${option}=`, 'm'));
     }
-    expect(JSON.parse((await runHere(['models', '--json'])).out)).toMatchObject({ models: [{ id: 'kimi-k2-mini' }] });
+    expect(JSON.parse((await runHere(['models', '--json'])).out)).toMatchObject({
+      models: builtinModels.map(({ id }) => ({ id })),
+    });
   });
 
   it('undo tells what was removed', async () => {

@@ -29,7 +29,7 @@ import {
 import type { Rotary } from './layers';
 import { causalAndPadding, positionIds, sharedMask } from './masks';
 
-export interface KimiK2MiniConfig extends CommonConfig {
+interface KimiK2MiniConfig extends CommonConfig {
   readonly experts: number;
 }
 
@@ -39,7 +39,7 @@ export const kimiK2Mini: Definition = {
   description:
     'Small Kimi K2 / DeepSeek-V3 decoder: multi-head latent attention, one dense layer, then mixture of experts.',
   specs: commonSpecs(4, [{ name: 'experts', kind: 'integer', default: 8, min: 1, max: 64 }]),
-  parameters: (values) => kimiK2MiniParameters(configOf(values)),
+  parameters: (values) => parameters(configOf(values)),
   build: (values, uri) => buildKimiK2Mini(configOf(values), uri),
 };
 
@@ -67,7 +67,7 @@ const routedScaling = 2.827;
 const ropeTheta = 50_000;
 
 /** Number of weights; checked before anything is allocated. */
-export function kimiK2MiniParameters(config: KimiK2MiniConfig): number {
+function parameters(config: KimiK2MiniConfig): number {
   const { layers, hidden, heads, experts } = config;
   const s = sizes(config);
   const attention =
