@@ -13,7 +13,7 @@ import { siteFigures } from './measure/details';
 import type { Findings } from './measure/findings';
 import { findings, outputPositions } from './measure/findings';
 import type { Measurement } from './measure/measure';
-import { screen } from './measure/measure';
+import { screen } from './measure/screen';
 import { observe } from './measure/observer';
 import type { RolesFound } from './measure/roles';
 import { rolesOf } from './measure/roles';
@@ -54,17 +54,17 @@ export async function runDiagnosis(
   const subject = await openSubject(deps.files, request.model, request.cast);
   const { batch, prepared, masks, padIds } = await prepareBatch(job, deps, subject, request, progress);
   progress('Measuring every tensor', 0.3);
-  const screened = await screen(job, prepared);
-  const { grid } = screened;
+  const measured = await screen(job, prepared);
+  const { grid } = measured;
   if (request.inputsFile !== undefined && request.lengths) checkGivenLengths(request.lengths, grid);
   const roles = rolesOf(batch, masks, grid.samples, grid.positions);
   progress('Looking closer at where NaN is born', 0.45);
   const sites = tableSites(
     subject.graph,
-    screened.axes,
-    (value) => screened.flagsOf(value) !== null && isFloatValue(screened, value),
+    measured.axes,
+    (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value),
   );
-  const { measured, ...found } = await findings(job, screened, roles.roles, placesInTable(subject.graph, sites));
+  const found = await findings(job, measured, roles.roles, placesInTable(subject.graph, sites));
   const version = await job.version();
   const asked = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
   const assemble = (

@@ -6,7 +6,6 @@ import { explainCrossing } from '../../core/diagnose/crossings/index';
 import { guardOf } from '../../core/diagnose/silent/guarded';
 import type { Removed } from '../../core/diagnose/silent/removed';
 import { explainRemoved, removedFrom } from '../../core/diagnose/silent/removed';
-import type { Found } from '../../core/diagnose/newNaN';
 import { findNewNaN } from '../../core/diagnose/newNaN';
 import { crossings } from '../../core/diagnose/spread';
 import { nanConstants, unexplained } from '../../core/diagnose/unexplained';
@@ -21,7 +20,6 @@ import { isFloat } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
 import { focus } from './focus';
 import type { Measurement } from './measure';
-import { confirmed } from './measure';
 
 export interface Findings {
   readonly origins: readonly Origin[];
@@ -32,18 +30,17 @@ export interface Findings {
 /**
  * @param roles by sequence.
  * @param placeOf where a node's value stands in the table.
- * @returns the findings and the measurement that they rest on: the one given, or a confirmed one where it spoke of
- * NaN that is none.
  */
 export async function findings(
   job: EngineJob,
-  screened: Measurement,
+  measured: Measurement,
   roles: readonly (readonly string[])[],
   placeOf: (node: GraphNode, value: string) => Place,
-): Promise<Findings & { readonly measured: Measurement }> {
-  const { measured, found, looks } = await confirmedBirths(job, screened);
+): Promise<Findings> {
   const { target, axes, flagsOf, grid } = measured;
   const { graph } = target;
+  const found = findNewNaN(graph, axes, flagsOf);
+  const looks = await focus(job, measured, found.births);
   const rolesFor = (flags: Flags): readonly string[] => roles[flags.sequence] ?? [];
   const place = (node: GraphNode | null, value: string, flags: Flags): Omit<Finding, 'evidence' | 'explanation'> => {
     const at = node ? placeOf(node, value) : null;
@@ -171,7 +168,6 @@ export async function findings(
 
   const crossed = crossings(found.crossings, measured.sites, axes, flagsOf, (site) => measured.planesOf(site));
   return {
-    measured,
     origins: [...[...(leading ? [leading] : []), ...rest].map((candidate) => candidate.origin), ...gaps, ...stored],
     spread: crossed.map((item): Crossing => {
       const where = whereText(positionsOf(item.cells, grid.samples), rolesFor(item.cells), 'position');
@@ -183,22 +179,6 @@ export async function findings(
     }),
     silent,
   };
-}
-
-/** Births, and the second look at each. A screen that a second look refutes is repeated with exact sums. */
-async function confirmedBirths(
-  job: EngineJob,
-  screened: Measurement,
-): Promise<{ measured: Measurement; found: Found; looks: Awaited<ReturnType<typeof focus>> }> {
-  const of = (measured: Measurement): Found => findNewNaN(measured.target.graph, measured.axes, measured.flagsOf);
-  const found = of(screened);
-  if (!screened.sawPosInf) {
-    const looks = await focus(job, screened, found.births);
-    if (looks.every((look) => (look.operands?.refutedCells ?? 0) === 0)) return { measured: screened, found, looks };
-  }
-  const measured = await confirmed(job, screened);
-  const exact = of(measured);
-  return { measured, found: exact, looks: await focus(job, measured, exact.births) };
 }
 
 /** Names of the bodies that a node holds: `then_branch`, `body`. */

@@ -16,7 +16,7 @@ import { formatRanges } from '../../core/trace/ranges';
 import type { EngineJob } from '../ports';
 import { encode, feedsOf, measuring } from './facts';
 import type { Prepared } from './measure';
-import { maskInspections } from './measure';
+import { maskInspections } from './masks';
 
 /** A mask input and which of its elements mark real tokens. */
 export interface MaskReading {

@@ -1,0 +1,117 @@
+/**
+ * Step two: where NaN is, in every float value. Few values are probed; the others are told from them, because most
+ * operators hand NaN on for certain (core/probe/derive). Where that leaves a question open, which is where NaN is
+ * born or swallowed, a second run probes. The masks of all attention sites are read in the first run.
+ */
+import type { MaskStep } from '../../core/diagnose/attentionSites';
+import type { MaskPlane } from '../../core/diagnose/maskPlane';
+import type { Bounds, Known } from '../../core/probe/derive/bounds';
+import { boundsOf, flagsOfBounds, isContradicted, openValues, unproven } from '../../core/probe/derive/bounds';
+import type { NaNGraph } from '../../core/probe/derive/edges';
+import { nanGraph } from '../../core/probe/derive/edges';
+import { watched } from '../../core/probe/derive/watched';
+import { floatsOf } from '../../core/probe/floats';
+import type { Grid } from '../../core/probe/fold';
+import { cellsOf, foldFlags } from '../../core/probe/fold';
+import { isFloat } from '../../core/probe/instrument';
+import type { TensorAxes } from '../../core/onnx/axes/types';
+import type { Flags } from '../../core/trace/health';
+import type { EngineJob } from '../ports';
+import { isPlane, maskInspections } from './masks';
+import type { Measurement, Prepared } from './measure';
+import { sumsOf, sumsOfModel } from './sums';
+
+/** Up to so many values are all probed at once: a second session would cost more than it saves. */
+const fewValues = 200;
+
+export async function screen(job: EngineJob, prepared: Prepared): Promise<Measurement> {
+  const { target, facts, axes, sites } = prepared;
+  const { graph } = target;
+  const nan = nanGraph({ graph, axes, facts: facts.values, grid: prepared.grid, cellsOf: prepared.cellsOf });
+  const everything = nan.values.length <= fewValues || roundsInside(prepared);
+  const masks = maskInspections(sites, axes, facts, (value) => graph.constant(value)?.data[0]);
+  const outputs = new Map(
+    graph.outputs.filter((name) => facts.values.has(name)).map((name) => [name, `probed:${name}`]),
+  );
+  const first = everything ? nan.values : watched(nan);
+  const { flags, run } = await sumsOfModel(
+    job,
+    prepared,
+    first,
+    { exact: everything },
+    {
+      inspect: masks.map((mask) => mask.inspection),
+      keep: Object.fromEntries([...outputs].map(([name, handle]) => [handle, name])),
+    },
+  );
+  const inputs = inputFlags(prepared);
+  const known: Known = everything
+    ? { exact: new Map([...inputs, ...flags]), screened: new Map() }
+    : { exact: inputs, screened: flags };
+  const found = everything ? known.exact : await told(job, prepared, nan, known);
+
+  const planes = new Map<MaskStep, MaskPlane>();
+  for (const { step, inspection } of masks) {
+    const plane = run.inspected[inspection.id];
+    if (isPlane(plane)) planes.set(step, plane);
+  }
+  return {
+    ...prepared,
+    flagsOf: (value) => found.get(nan.nameOf(value)) ?? null,
+    planesOf: (site) => site.masks.flatMap((step) => planes.get(step) ?? []),
+    keptOutputs: outputs,
+    runMs: run.runMs,
+  };
+}
+
+/** Exact flags of every value, from the screen of the watched ones. */
+async function told(
+  job: EngineJob,
+  prepared: Prepared,
+  nan: NaNGraph,
+  first: Known,
+): Promise<ReadonlyMap<string, Flags>> {
+  let known = first;
+  const probe = async (values: readonly string[]): Promise<void> => {
+    const flags = await sumsOf(job, prepared, values, { exact: true });
+    known = { ...known, exact: new Map([...known.exact, ...flags]) };
+  };
+  // A sum that is NaN is believed first: what it then leaves open, and what nothing hands on, is what to look at.
+  const believed = boundsOf(nan, known, true);
+  const doubtful = new Set([...openValues(nan, believed), ...unproven(nan, known, believed)]);
+  if (doubtful.size > 0) await probe([...doubtful]);
+  // The second look is believed alone. It leaves something open only if a sum lied.
+  let bounds = boundsOf(nan, known, false);
+  const left = openValues(nan, bounds);
+  if (left.length > 0) {
+    await probe(left);
+    bounds = boundsOf(nan, known, false);
+  }
+  if (isContradicted(bounds)) await probe(nan.values.filter((value) => !known.exact.has(value)));
+  return new Map([...flagsOf(bounds), ...known.exact]);
+}
+
+const flagsOf = (bounds: ReadonlyMap<string, Bounds>): [string, Flags][] =>
+  [...bounds].map(([value, own]) => [value, flagsOfBounds(own)]);
+
+/**
+ * The engine computes float16 in float32 and rounds only where a value is read: what one run does not probe, it does
+ * not round, so nothing may be told from one run to another.
+ */
+const roundsInside = ({ facts }: Prepared): boolean =>
+  [...facts.values.values()].some((fact) => fact.dtype === 'float16' || fact.dtype === 'bfloat16');
+
+/** The batch is known, every element of it. */
+function inputFlags({ target, inputAxes, grid }: Prepared): Map<string, Flags> {
+  const flags = new Map<string, Flags>();
+  for (const [name, tensor] of Object.entries(target.inputs)) {
+    const own = inputAxes.get(name);
+    if (own && isFloat(tensor.dtype)) flags.set(name, elementFlags(own, floatsOf(tensor), grid));
+  }
+  return flags;
+}
+
+function elementFlags(axes: TensorAxes, values: ArrayLike<number>, grid: Grid): Flags {
+  const all = axes.map((_, axis) => axis);
+  return foldFlags(cellsOf(axes, all, grid), values);
+}
