@@ -616,11 +616,18 @@ describe('chain and map', () => {
   it('tells evidence shortly, and says so when it is empty', async () => {
     const report = kimi({ layers: 2 });
     const node = '/a/very/long/name'.repeat(10);
-    const evidence = { exampleRow: ['-Infinity', '-Infinity', 1, '-Infinity'], allowed: '', masks: [], node };
+    const evidence = {
+      exampleRow: ['-Infinity', '-Infinity', 1, '-Infinity'],
+      allowed: '',
+      masks: [],
+      node,
+      at: '0-3,7',
+      row: { a: 1, b: 2, c: 3, d: 'e' },
+    };
     const page = await show(
       done({ report: { ...report, spread: report.spread.map((one) => ({ ...one, evidence })) } }),
     );
-    const facts = await page.$$eval('.crossing .evidence > div', (items) =>
+    const facts = await page.$$eval('.crossing > .evidence > div', (items) =>
       items.map((item) => [...item.children].map((part) => part.textContent.trim())),
     );
     expect(facts.slice(0, 4)).toEqual([
@@ -629,8 +636,13 @@ describe('chain and map', () => {
       ['masks', 'none'],
       ['node', node],
     ]);
+    expect(facts[4]).toEqual(['at', '0–3, 7']);
+    const inner = await page.$$eval('.crossing .evidence .evidence > div', (items) =>
+      items.map((item) => [...item.children].map((part) => part.textContent.trim()).join(' ')),
+    );
+    expect(inner.slice(0, 4)).toEqual(['a 1', 'b 2', 'c 3', 'd e']);
     // A long value has the whole width; short ones share a line.
-    const [short, long] = await page.$$eval('.crossing .evidence > div', (items) =>
+    const [short, long] = await page.$$eval('.crossing > .evidence > div', (items) =>
       [items[0], items[3]].map((item) => item?.getBoundingClientRect().width ?? 0),
     );
     expect(long).toBeGreaterThan(2 * (short ?? 0));

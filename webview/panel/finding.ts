@@ -23,21 +23,15 @@ export function findingView(finding: Finding & { readonly mechanism: string }): 
         ? html`<p class="quiet">The positions of this tensor are unknown.</p>`
         : positionsView(finding.positions)
     }
-    ${
-      facts.length === 0
-        ? nothing
-        : html`<dl class="evidence">
-            ${facts.map(
-              ([key, value]) =>
-                html`<div class=${plain(value).length > wideText ? 'long' : ''}>
-                  <dt>${visible(spaced(key))}</dt>
-                  <dd>${evidence(value)}</dd>
-                </div>`,
-            )}
-          </dl>`
-    }
+    ${facts.length === 0 ? nothing : html`<dl class="evidence">${facts.map(([key, value]) => fact(key, value))}</dl>`}
   `;
 }
+
+const fact = (key: string, value: EvidenceValue): TemplateResult =>
+  html`<div class=${plain(value).length > wideText ? 'long' : ''}>
+    <dt>${visible(spaced(key))}</dt>
+    <dd>${evidence(value)}</dd>
+  </div>`;
 
 /** More samples than this in one list say less, not more. */
 const mostSamples = 6;
@@ -61,6 +55,10 @@ const spaced = (key: string): string => key.replace(/([a-z0-9])([A-Z])/g, '$1 $2
 const longestList = 12;
 /** Characters that a column of the evidence holds in two lines. */
 const wideText = 40;
+/** An object with more entries gets a list of its own. */
+const inlineEntries = 3;
+/** Positions as the report writes them: `0-29,34`. */
+const rangesOnly = /^\d+-\d+(,\d+(-\d+)?)*$/;
 
 /** Roughly what `evidence` shows, to know how much room it takes. */
 function plain(value: EvidenceValue): string {
@@ -99,7 +97,11 @@ function evidence(value: EvidenceValue): TemplateResult {
     return html`none`;
   }
   if (typeof value === 'string') {
-    return nameOf(/^-?(Infinity|NaN)$/.test(value) ? figure(value as 'NaN') : value);
+    return /^-?(Infinity|NaN)$/.test(value)
+      ? nameOf(figure(value as 'NaN'))
+      : rangesOnly.test(value)
+        ? html`${positionsText(value)}`
+        : nameOf(value);
   }
   if (typeof value === 'boolean') {
     return html`${value ? 'yes' : 'no'}`;
@@ -117,7 +119,11 @@ function evidence(value: EvidenceValue): TemplateResult {
           html`${i === 0 ? '' : ', '}${evidence(entry)}${times > 1 ? ` × ${String(times)}` : nothing}`,
       )}${more > 0 ? `, … (${String(more)} more)` : ''}`;
   }
-  return html`${Object.entries(value).map(
+  const entries = Object.entries(value);
+  if (entries.length > inlineEntries) {
+    return html`<dl class="evidence">${entries.map(([key, entry]) => fact(key, entry))}</dl>`;
+  }
+  return html`${entries.map(
     ([key, entry], i) => html`${i === 0 ? '' : ', '}${visible(spaced(key))} ${evidence(entry)}`,
   )}`;
 }
