@@ -40,12 +40,12 @@ export function contaminate(
     for (const [o, value] of node.outputs.entries()) {
       const flags = value === '' ? null : flagsOf(value);
       if (!flags) {
-        measured ||= isInteger(value) && !tests.has(node.op) && sickInputs(node, o, axes, of).length > 0;
+        measured ||= isInteger(value) && !tests.has(node.op) && sickInputs(node, o, axes, of, null).length > 0;
         continue;
       }
       measured = true;
       if (!hasNaN(flags)) continue;
-      const inputs = sickInputs(node, o, axes, of);
+      const inputs = sickInputs(node, o, axes, of, flags);
       const bits = new Uint8Array(flags.bits.length);
       for (let sample = 0; sample < flags.samples; sample += 1) {
         for (let position = 0; position < flags.positions; position += 1) {

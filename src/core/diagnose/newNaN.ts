@@ -6,6 +6,7 @@ import type { AxesOfGraph } from '../onnx/axes/infer';
 import type { Graph, GraphNode } from '../onnx/graph';
 import type { Flags } from '../trace/health';
 import { hasNaN, isNaNAt, isNaNInSample, NAN } from '../trace/health';
+import { touched } from './touched';
 
 /** Flags of every measured float value; null for values that cannot hold NaN or were not measured. */
 export type FlagsOf = (value: string) => Flags | null;
@@ -31,7 +32,7 @@ export function findNewNaN(graph: Graph, axes: AxesOfGraph, flagsOf: FlagsOf): F
       if (!flags || !hasNaN(flags)) continue;
       const born = new Uint8Array(flags.bits.length);
       const crossed = new Uint8Array(flags.bits.length);
-      const inputs = sickInputs(node, o, axes, flagsOf);
+      const inputs = sickInputs(node, o, axes, flagsOf, flags);
       for (let sample = 0; sample < flags.samples; sample += 1) {
         for (let position = 0; position < flags.positions; position += 1) {
           const at = sample * flags.positions + position;
@@ -53,19 +54,40 @@ export function findNewNaN(graph: Graph, axes: AxesOfGraph, flagsOf: FlagsOf): F
 export interface SickInput {
   readonly flags: Flags;
   readonly samePosition: boolean;
+  /** By cell of the output, 1 where a NaN was read for it; null where equal labels mean equal coordinates. */
+  readonly touched: Uint8Array | null;
 }
 
-/** Inputs of a node that hold NaN anywhere, and how the node reads them for its output `o`. */
-export function sickInputs(node: GraphNode, o: number, axes: AxesOfGraph, flagsOf: FlagsOf): SickInput[] {
+/**
+ * Inputs of a node that hold NaN anywhere, and how the node reads them for its output `o`; an input that is read
+ * twice (x·x) stands there twice.
+ *
+ * @param out flags of that output; null when it cannot hold NaN.
+ */
+export function sickInputs(
+  node: GraphNode,
+  o: number,
+  axes: AxesOfGraph,
+  flagsOf: FlagsOf,
+  out: Flags | null,
+): SickInput[] {
   const found: SickInput[] = [];
-  for (const input of new Set([...node.inputs, ...node.captured])) {
+  for (const [slot, input] of node.inputs.entries()) {
     const flags = input === '' ? null : flagsOf(input);
     if (!flags || !hasNaN(flags)) continue;
-    const slots = node.inputs.map((name, i) => (name === input ? i : -1)).filter((i) => i >= 0);
-    const reads = slots.map((slot) => axes.reads(node, slot, o));
-    if (reads.length > 0 && reads.every((read) => read === 'nothing')) continue;
-    // A value read twice (x·x) is read at the same position if one of its slots is.
-    found.push({ flags, samePosition: reads.includes('same-position') });
+    const read = axes.reads(node, slot, o);
+    if (read === 'nothing') continue;
+    const link = out ? (axes.link?.(node, slot, o) ?? null) : null;
+    found.push({
+      flags,
+      // A running sum reads its own position among others.
+      samePosition: read === 'same-position' || (link !== null && link.band !== null),
+      touched: link && out ? touched(link, flags, out) : null,
+    });
+  }
+  for (const input of node.captured) {
+    const flags = flagsOf(input);
+    if (flags && hasNaN(flags)) found.push({ flags, samePosition: false, touched: null });
   }
   return found;
 }
@@ -78,9 +100,15 @@ export function howRead(
   position: number,
 ): 'clean' | 'here' | 'elsewhere' {
   let elsewhere = false;
-  for (const { flags, samePosition } of inputs) {
-    if (samePosition && flags.perPosition && out.perPosition) {
-      if (anySample(flags, out, sample, (s) => isNaNAt(flags, s, position))) return 'here';
+  for (const { flags, samePosition, touched } of inputs) {
+    const here = (): boolean => anySample(flags, out, sample, (s) => isNaNAt(flags, s, position));
+    const told = samePosition && flags.perPosition && out.perPosition;
+    if (touched) {
+      if (touched[sample * out.positions + position] !== 1) continue;
+      if (!flags.perPosition || (told && here())) return 'here';
+      elsewhere = true;
+    } else if (told) {
+      if (here()) return 'here';
     } else if (anySample(flags, out, sample, (s) => isNaNInSample(flags, s))) {
       if (!flags.perPosition) return 'here';
       elsewhere = true;

@@ -1,5 +1,5 @@
 import { batchPlace, isLabelled, positionPlace } from '../onnx/axes/types';
-import type { Factor, TensorAxes } from '../onnx/axes/types';
+import type { Factor, FactorPlace, TensorAxes } from '../onnx/axes/types';
 import type { Flags } from '../trace/health';
 import { NAN, NOT_FINITE } from '../trace/health';
 
@@ -13,11 +13,7 @@ export interface Grid {
 /** Axes that a probe must keep: those that hold the batch or the position that the site is counted on. */
 export function keptAxes(axes: TensorAxes): number[] {
   const keep = new Set<number>();
-  const position = positionPlace(axes);
-  if (position) keep.add(position.axis);
-  for (const [i, axis] of axes.entries()) {
-    if (axis.some((factor) => factor.kind === 'batch' || factor.kind === 'routed')) keep.add(i);
-  }
+  for (const place of [positionPlace(axes), batchPlace(axes)]) if (place) keep.add(place.axis);
   return [...keep].sort((a, b) => a - b);
 }
 
@@ -42,10 +38,14 @@ export function cellsOf(axes: TensorAxes, kept: readonly number[], grid: Grid): 
   const sequence = position?.factor.sequence ?? 0;
   const samples = batch ? grid.samples : 1;
   const positions = position ? (grid.positions[sequence] ?? 1) : 1;
-  const factors: { factor: Factor; primary: boolean }[] = kept.flatMap((axis) =>
+  const isAt = (place: FactorPlace | null, axis: number, index: number): boolean =>
+    place !== null && axis === place.axis && index === place.index;
+  const factors: { factor: Factor; primary: boolean; sampled: boolean }[] = kept.flatMap((axis) =>
     (axes[axis] ?? []).map((factor, index) => ({
       factor,
-      primary: position !== null && axis === position.axis && index === position.index,
+      primary: isAt(position, axis, index),
+      // Samples against samples (a contrastive loss): the first axis says whose row it is.
+      sampled: isAt(batch, axis, index),
     })),
   );
   const size = factors.reduce((product, { factor }) => product * factor.size, 1);
@@ -56,9 +56,9 @@ export function cellsOf(axes: TensorAxes, kept: readonly number[], grid: Grid): 
     let place = 0;
     let nowhere = false;
     let nobody = false;
-    for (const [k, { factor, primary }] of factors.entries()) {
+    for (const [k, { factor, primary, sampled }] of factors.entries()) {
       const at = coordinate[k] ?? 0;
-      if (factor.kind === 'batch' || factor.kind === 'routed') {
+      if (sampled) {
         sample = factor.samples ? (factor.samples[at] ?? -1) : at;
         if (sample < 0 || sample >= samples) nobody = true;
       }

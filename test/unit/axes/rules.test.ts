@@ -255,8 +255,17 @@ describe('element by element', () => {
   it('an operator that is not known is not followed, whatever the sizes', () => {
     expect(through('Mystery', { x: 'B5 P5 o5' }, [5, 5, 5])).toBe('?5 ?5 ?5');
   });
-  it('Conv keeps samples apart and nothing else', () => {
-    expect(through('Conv', { x: 'B2 o8 P5', w: 'o8 o8 o3' }, [2, 8, 5])).toBe('B2 ?8 ?5');
+  it('Conv that keeps the length leaves positions in place; one that changes it makes new ones', () => {
+    const conv = (shape: number[], ...attribute: ReturnType<typeof ints>[]) =>
+      through('Conv', { x: 'B2 o8 P5', w: 'o8 o8 o3' }, shape, attribute);
+    expect(conv([2, 8, 5], ints('pads', [1, 1]))).toBe('B2 o8 P5');
+    expect(conv([2, 8, 5], ints('pads', [2, 0]))).toBe('B2 o8 P5');
+    expect(conv([2, 8, 3])).toBe('B2 ?8 ?3');
+    expect(conv([2, 8, 5], ints('pads', [4, 3]), ints('strides', [2]))).toBe('B2 ?8 ?5');
+  });
+  it('Pad puts rows around that are nobody’s', () => {
+    const pads = { reads: ['x', 'p'], ints: { p: [0, 2, 0, 0, -1, 0] } };
+    expect(through('Pad', { x: 'B2 P4 o8' }, [2, 5, 8], [], pads)).toBe('B2 P5[-1,-1,0,1,2] o8');
   });
 });
 

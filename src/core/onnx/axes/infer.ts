@@ -1,5 +1,7 @@
 import type { Graph, GraphNode } from '../graph';
 import { keyOperands } from './keys';
+import type { Band, Link } from './link';
+import { movesRows, plainLink } from './link';
 import { reshapeAxes } from './reshape';
 import type { AxisMap, RuleContext } from './rule';
 import { isElementwise, keepsElementOrder, ruleFor } from './rules';
@@ -35,6 +37,8 @@ export interface AxesOfGraph {
   of(value: string): TensorAxes | null;
   /** How node reads input `i` for output `o`. */
   reads(node: GraphNode, i: number, o: number): Reads;
+  /** How coordinates of output `o` read input `i`, where labels alone do not tell; null where they do. */
+  link?(node: GraphNode, i: number, o: number): Link | null;
   /** Which operand of a score product brings the keys, as the softmax over them says; null where none does. */
   keyOperand?(node: GraphNode): number | null;
 }
@@ -50,6 +54,7 @@ const rounds = 4;
 export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>, facts: RunFacts): AxesOfGraph {
   const known = new Map<string, TensorAxes>(inputs);
   const maps = new Map<GraphNode, readonly (AxisMap | null)[]>();
+  const bands = new Map<GraphNode, Band>();
 
   const axesOf = (value: string): TensorAxes => {
     const found = known.get(value);
@@ -90,6 +95,7 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
     for (const node of graph.nodes) {
       const result = ruleFor(node)(contextOf(node));
       maps.set(node, result.maps);
+      if (result.band) bands.set(node, result.band);
       for (const [i, axes] of result.outputs.entries()) {
         if (axes && learn(node.outputs[i] ?? '', axes)) changed = true;
       }
@@ -129,7 +135,16 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
       const target = to ? positionPlace(to) : null;
       if (!map || !source || !target || source.factor.sequence !== target.factor.sequence) return 'all-positions';
       if (map === 'layout') return source.factor.key === target.factor.key ? 'same-position' : 'all-positions';
+      if (i === 0 && bands.get(node)?.axis === source.axis) return 'all-positions';
       return map[source.axis] === target.axis ? 'same-position' : 'all-positions';
+    },
+    link(node, i, o) {
+      const map = maps.get(node)?.[i] ?? null;
+      const from = known.get(node.inputs[i] ?? '');
+      const to = known.get(node.outputs[o] ?? '');
+      if (map === null || map === 'layout' || !from || !to || movesRows(node.op)) return null;
+      const link: Link = { from, to, map, band: i === 0 ? (bands.get(node) ?? null) : null };
+      return plainLink(link) ? null : link;
     },
   };
 }

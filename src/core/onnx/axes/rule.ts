@@ -1,5 +1,6 @@
 /** What a rule is told and what it answers, and the pieces that rules share. */
 import type { GraphNode } from '../graph';
+import type { Band } from './link';
 import type { Axis, TensorAxes } from './types';
 import { mergeOperands, unknown, unknownAxes } from './types';
 
@@ -14,6 +15,8 @@ export interface RuleResult {
   readonly outputs: readonly (TensorAxes | null)[];
   /** Per input, for the first output; null = every element may be read for every position. */
   readonly maps: readonly (AxisMap | null)[];
+  /** For the first input: only its neighbours along one axis are read, or what comes before or after. */
+  readonly band?: Band;
 }
 
 export interface RuleContext {

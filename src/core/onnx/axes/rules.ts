@@ -6,13 +6,13 @@ import type { GraphNode } from '../graph';
 import type { Rule } from './rule';
 import { nothing } from './rule';
 import type { Axis } from './types';
-import { axisLabelled, other, unknown } from './types';
+import { other, unknown } from './types';
 import { elementwise } from './rules/elementwise';
 import { reshape, squeezing, transpose } from './rules/layout';
 import { matmul, gemm, einsum } from './rules/products';
-import { slice, split, concat, expand, tile, convolution } from './rules/rowsTaken';
+import { slice, split, concat, expand, tile, pad, convolution } from './rules/rowsTaken';
 import { gather, gatherElements, gatherNd, scatter, scatterElements } from './rules/gathers';
-import { reduce, argReduce, topK, softmax, layerNorm, skipNorm } from './rules/reductions';
+import { reduce, argReduce, topK, softmax, layerNorm, skipNorm, cumSum } from './rules/reductions';
 import { fusedAttention, packedAttention } from './rules/attention';
 import { shapeOnly, constant, oneHot, sameAsFirst } from './rules/plain';
 
@@ -49,6 +49,7 @@ const table: Record<string, Rule> = {
   Concat: concat,
   Expand: expand,
   Tile: tile,
+  Pad: pad,
   Conv: convolution,
   ConvTranspose: convolution,
   MaxPool: convolution,
@@ -69,13 +70,7 @@ const table: Record<string, Rule> = {
   SimplifiedLayerNormalization: layerNorm,
   SkipLayerNormalization: skipNorm,
   SkipSimplifiedLayerNormalization: skipNorm,
-  CumSum: (context) => {
-    const axes = context.axes(0);
-    return {
-      outputs: [axes],
-      maps: [axes.map((axis, i) => (axisLabelled(axis) && i === (context.ints(1)?.[0] ?? -1) ? -1 : i)), []],
-    };
-  },
+  CumSum: cumSum,
   Trilu: sameAsFirst,
   RotaryEmbedding: sameAsFirst,
   Attention: fusedAttention,

@@ -94,4 +94,21 @@ export const skipNorm: Rule = (context) => {
   return { outputs: result.outputs, maps };
 };
 
-/** Fused attention: the query's batch and position come out, everything else is read as a whole. */
+/** Running sums: each element reads those before it, or behind it where `reverse`. */
+export const cumSum: Rule = (context) => {
+  const axes = context.axes(0);
+  const given = context.ints(1)?.[0];
+  // A place that is not known may be any.
+  if (given === undefined) return { outputs: [axes], maps: [axes.map(() => -1), []] };
+  const gap = intAttribute(context.node, 'exclusive', 0) === 0 ? 0 : -1;
+  const reverse = intAttribute(context.node, 'reverse', 0) !== 0;
+  return {
+    outputs: [axes],
+    maps: [axes.map((_, i) => i), []],
+    band: {
+      axis: normalise(given, axes.length),
+      before: reverse ? gap : Infinity,
+      after: reverse ? Infinity : gap,
+    },
+  };
+};

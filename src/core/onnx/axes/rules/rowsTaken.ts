@@ -1,6 +1,6 @@
 /** Rows cut out, laid end to end, repeated or slid over. */
-import { intAttribute, intsAttribute } from '../../graph';
-import type { Rule } from '../rule';
+import { intAttribute, intsAttribute, stringAttribute } from '../../graph';
+import type { Rule, RuleResult } from '../rule';
 import { broadcast, broadcastMap, identityMap, normalise, nothing } from '../rule';
 import { joinAxes, pick } from '../rows';
 import type { Axis, TensorAxes } from '../types';
@@ -91,13 +91,59 @@ export const tile: Rule = (context) => {
   };
 };
 
-/** Samples stay apart; channels are new and places are mixed with their neighbours. */
+/** Rows are cut off or put around; those from outside are nobody's. */
+export const pad: Rule = (context) => {
+  const shape = context.outShape(0);
+  const axes = context.axes(0);
+  const rank = axes.length;
+  const pads = context.opset < 11 ? intsAttribute(context.node, 'pads') : context.ints(1);
+  const named = context.opset < 18 ? null : context.ints(3);
+  const mode = stringAttribute(context.node, 'mode') ?? 'constant';
+  if (!shape || !pads) return nothing(context);
+  const out = axes.map((axis, i): Axis => {
+    const size = shape[i] ?? 0;
+    const place = (named ?? axes.map((_, k) => k)).findIndex((entry) => normalise(entry, rank) === i);
+    const before = place < 0 ? 0 : (pads[place] ?? 0);
+    if (before === 0 && size === axisSize(axis)) return axis;
+    if (!axisLabelled(axis)) return [axis[0]?.kind === 'unknown' ? unknown(size) : other(size)];
+    if (mode !== 'constant') return [unknown(size)];
+    return pick(
+      axis,
+      Array.from({ length: size }, (_, row) => (row >= before && row - before < axisSize(axis) ? row - before : -1)),
+    );
+  });
+  return { outputs: [out], maps: context.node.inputs.map((_, i) => (i === 0 ? identityMap(axes) : [])) };
+};
+
+/**
+ * Samples stay apart and channels are new. Along one axis a convolution that steps by one and keeps the length
+ * leaves every position where it is, mixed with its neighbours; any other makes positions of its own.
+ */
 export const convolution: Rule = (context) => {
   const shape = context.outShape(0);
-  const first = context.axes(0)[0];
+  const axes = context.axes(0);
+  const first = axes[0];
   if (!shape || !first) return nothing(context);
-  return {
+  const whole = (): RuleResult => ({
     outputs: [shape.map((size, i) => (i === 0 && axisSize(first) === size ? first : [unknown(size)]))],
-    maps: context.node.inputs.map((_, i) => (i === 0 ? context.axes(0).map((_axis, k) => (k === 0 ? 0 : -1)) : [])),
+    maps: context.node.inputs.map((_, i) => (i === 0 ? axes.map((_axis, k) => (k === 0 ? 0 : -1)) : [])),
+  });
+  const along = axes[2];
+  const kernel = context.shape(1)?.[2] ?? 1;
+  const steps = intsAttribute(context.node, 'strides')?.[0] ?? 1;
+  const auto = stringAttribute(context.node, 'auto_pad') ?? 'NOTSET';
+  if (context.node.op !== 'Conv' || !along || axes.length !== 3 || steps !== 1 || shape[2] !== axisSize(along))
+    return whole();
+  const reach = (kernel - 1) * (intsAttribute(context.node, 'dilations')?.[0] ?? 1);
+  const before =
+    auto === 'SAME_UPPER'
+      ? Math.floor(reach / 2)
+      : auto === 'SAME_LOWER'
+        ? Math.ceil(reach / 2)
+        : (intsAttribute(context.node, 'pads')?.[0] ?? 0);
+  return {
+    outputs: [[first, [other(shape[1] ?? 1)], along]],
+    maps: context.node.inputs.map((_, i) => (i === 0 ? [0, -1, 2] : [])),
+    band: { axis: 2, before, after: reach - before },
   };
 };
