@@ -27,6 +27,16 @@ export function nodePlaces(graph: Graph): NodePlaces {
   return places;
 }
 
+/** What a reader of the table must know of where its layers come from. */
+export function placesNote(graph: Graph): string[] {
+  return nodePlaces(graph).by === 'structure'
+    ? [
+        'Node names and metadata hold no modules: layers and stages were told from the structure of the graph, and the ' +
+          'labels of their rows are not names in the file.',
+      ]
+    : [];
+}
+
 function findPlaces(graph: Graph): NodePlaces {
   const paths = new Map(graph.nodes.map((node) => [node, pathName(node)]));
   const nameOf = (node: GraphNode): string => paths.get(node) ?? node.name;

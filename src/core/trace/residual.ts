@@ -23,8 +23,9 @@ const fusedAttention = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAt
 /** Which values carry data of the batch, and what the products among them are. */
 export class Stream {
   private readonly activations: ReadonlySet<string>;
+  private readonly scores = new Map<GraphNode, GraphNode | null>();
   /** Visits that are left; a hostile graph could make the search quadratic. */
-  private budget = 4_000_000;
+  private budget = 500_000;
 
   constructor(readonly graph: Graph) {
     const found = new Set(graph.inputs);
@@ -60,6 +61,14 @@ export class Stream {
   /** Q·Kᵀ of a softmax; null for a router's, whose scores come from weights. */
   scoresOf(softmax: GraphNode): GraphNode | null {
     if (softmax.op !== 'Softmax') return null;
+    const before = this.scores.get(softmax);
+    if (before !== undefined) return before;
+    const found = this.findScores(softmax);
+    this.scores.set(softmax, found);
+    return found;
+  }
+
+  private findScores(softmax: GraphNode): GraphNode | null {
     const queue = [softmax.inputs[0] ?? ''];
     const seen = new Set(queue);
     for (let value = queue.shift(); value !== undefined && seen.size < 256; value = queue.shift()) {

@@ -156,7 +156,8 @@ function placeEnd(
   // One product and nothing that computes beside it: a head. More is a task's own business.
   const isHead =
     rest.filter((node) => stream.isWeighted(node)).length === 1 && rest.every((node) => headOps.has(node.op));
-  if (ends && isHead) put(rest, { module: 'logits', layer: null, block: null, stage: 'logits' });
+  const head = rest.slice(rest.findIndex((node) => stream.isWeighted(node)));
+  if (ends && isHead) put(head, { module: 'logits', layer: null, block: null, stage: 'logits' });
 }
 
 const headOps = new Set([
@@ -207,6 +208,8 @@ function feeders(stream: Stream, unit: Unit): GraphNode[] {
 const wholeNorms = new Set(['LayerNormalization', 'RMSNormalization', 'SimplifiedLayerNormalization']);
 const means = new Set(['ReduceMean', 'ReduceSum', 'ReduceSumSquare', 'ReduceL2']);
 const roots = new Set(['Sqrt', 'Pow', 'ReduceL2']);
+/** What may still belong to a norm once it has divided. */
+const afterNorm = new Set(['Mul', 'Add', 'Cast', 'Identity']);
 const normOps = new Set([
   ...wholeNorms,
   ...means,
@@ -236,15 +239,20 @@ function normAtStart(
   let end = -1;
   let complete = false;
   const seen = { mean: false, root: false };
+  // Weight and bias of a norm that is written out; any further scaling is not its own.
+  const own = { Mul: 1, Add: 1 };
   for (const [i, node] of nodes.entries()) {
     const isStart = wholeNorms.has(node.op) || means.has(node.op);
     if (!normOps.has(node.op) || (complete && (isStart || stream.activationsOf(node).length > 1))) break;
+    if (complete && (node.op === 'Mul' || node.op === 'Add') && (own[node.op] -= 1) < 0) break;
+    if (complete && !afterNorm.has(node.op)) break;
     seen.mean ||= means.has(node.op);
     seen.root ||= roots.has(node.op);
     complete ||=
       wholeNorms.has(node.op) ||
       (seen.mean && seen.root && (node.op === 'Div' || node.op === 'Mul') && open <= node.index);
     if (complete && open <= node.index) end = i;
+    if (wholeNorms.has(node.op)) own.Mul = own.Add = 0;
     for (const output of node.outputs) open = Math.max(open, output === '' ? -1 : lastRead(output, false));
   }
   return end === -1 ? null : nodes.slice(0, end + 1);
