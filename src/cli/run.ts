@@ -79,4 +79,4 @@ const knownCommand = (word: string): string =>
   ['diagnose', 'undo', 'models', 'explain', 'save'].includes(word) ? `${word} ` : '';
 
 const cancelled = (): NanoscopeError =>
-  new NanoscopeError('cancelled', 'The run was cancelled.', 'Start it again; nothing was left behind.');
+  new NanoscopeError('cancelled', 'The run was cancelled.', 'Start it again; no process of it is left.');
