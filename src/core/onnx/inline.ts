@@ -188,11 +188,11 @@ class Inliner {
   private whyNotHere(fn: FunctionProto, { node, frames }: Pending): string | null {
     if (node.input.length > fn.input.length || node.output.length > fn.output.length)
       return 'the call has more inputs or outputs than the function';
-    if (
-      fn.output.some(
-        (output, i) => (node.output[i] ?? '') !== '' && (node.input[fn.input.indexOf(output)] ?? '?') === '',
-      )
-    )
+    const omitted = (output: string): boolean => {
+      const slot = fn.input.indexOf(output);
+      return slot >= 0 && (node.input[slot] ?? '') === '';
+    };
+    if (fn.output.some((output, i) => (node.output[i] ?? '') !== '' && omitted(output)))
       return 'it hands out an input that the call leaves out';
     if (frames.length >= deepest) return `functions are nested more than ${String(deepest)} deep`;
     if (this.nodes + fn.node.length > mostNodes) return `the graph would have more than ${String(mostNodes)} nodes`;

@@ -1,0 +1,64 @@
+/** Models with the control flow that torch.jit.script keeps, as PyTorch exports them. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { diagnosed } from '../../support/diagnosing';
+import { python } from '../../support/python';
+import { told } from './support';
+
+const script = fileURLToPath(new URL('./scripted.py', import.meta.url));
+let folder = '';
+let truth: Readonly<Record<string, readonly (readonly number[])[]>> = {};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nanoscope-scripted-'));
+  truth = JSON.parse(await python([script, folder])) as typeof truth;
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const report = (name: string) =>
+  diagnosed({ model: join(folder, `${name}.onnx`), inputsFile: join(folder, `${name}.npz`), fixes: true });
+
+describe('exports of scripted modules', () => {
+  it('attention in an If: the masked rows of its softmax', async () => {
+    const found = await report('chosen');
+    expect(truth.chosen).toEqual([
+      [1, 1, 0, 0, 0],
+      [0, 0, 0, 0, 0],
+    ]);
+    expect(told(found)).toEqual([
+      {
+        node: 'If_32/then_branch/Softmax_43',
+        op: 'Softmax',
+        mechanism: 'fully-masked-row',
+        positions: ['0-1', ''],
+        inside: ['If_32 (If).then_branch'],
+      },
+    ]);
+    expect(found.observer?.outputsBitEqual).toBe(true);
+    // What the node hands out is the softmax itself, so a fix behind it heals; the mask lies inside the body.
+    expect(found.fixes?.map((fix) => [fix.id, fix.verdict])).toEqual([
+      ['nan-to-num-softmax', 'heals'],
+      ['unmask-rows', 'declines'],
+    ]);
+  });
+
+  it('a Loop whose body takes a root of what gets smaller: born anew in every iteration from the fourth on', async () => {
+    const found = await report('repeated');
+    expect(truth.repeated?.flat().every((nan) => nan === 1)).toBe(true);
+    expect(told(found)).toEqual([
+      {
+        node: 'Loop_4/body/Sqrt_8',
+        op: 'Sqrt',
+        mechanism: 'sqrt-of-negative',
+        positions: null,
+        inside: ['Loop_4 (Loop).body[3-4]'],
+      },
+    ]);
+    expect(found.observer?.outputsBitEqual).toBe(true);
+  });
+});
