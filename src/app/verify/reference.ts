@@ -56,12 +56,14 @@ export async function runReference(
   try {
     for (let sample = 0; sample < grid.samples; sample += 1) {
       const real = realPositions(roles, sample);
-      // A sample without real tokens has no reference; it counts only in the NaN that is left.
-      if ((real[0]?.length ?? 0) === 0 || real.some((positions) => positions.length === 0)) continue;
+      // Outputs without real tokens have no reference; they count only in the NaN that is left. A sample whose memory
+      // alone is empty has one: its tokens attend to nothing, and attention over no keys at all is 0.
+      const telling = outputs.filter(({ output }) => (real[outputSequence(measured, output)]?.length ?? 0) > 0);
+      if (telling.length === 0) continue;
       const fit = whyNotAlone(specs, inputAxes, real);
       if ('reason' in fit) return none(fit.reason);
       const keep = (tag: string): Record<string, string> =>
-        Object.fromEntries(outputs.map(({ output }) => [`${tag}:${String(sample)}:${output}`, output]));
+        Object.fromEntries(telling.map(({ output }) => [`${tag}:${String(sample)}:${output}`, output]));
       const copies = fit.copies;
       await job.run({
         session: session.id,
@@ -69,7 +71,7 @@ export async function runReference(
         fetch: [],
         keep: keep('ref'),
       });
-      const own = outputs.map(({ output, leading }): ComparedOutput => {
+      const own = telling.map(({ output, leading }): ComparedOutput => {
         const positions = real[outputSequence(measured, output)] ?? [];
         const width = grid.positions[outputSequence(measured, output)] ?? 1;
         const pairs =
