@@ -115,7 +115,7 @@ export function rowPlan(context: RowPlanContext, like: SoftmaxLike): RowPlan | n
       if (spec) product = { node, read: read(value, path), path, spec: spec.spec, operands: spec.operands };
       break;
     }
-    const step = stepBack(graph, axes, node) ?? explicitMask(graph, node);
+    const step = stepBack(graph, axes, node) ?? explicitMask(graph, node) ?? copied(node);
     if (!step) break;
     const slot = node.inputs.indexOf(step.scores);
     const back = readThrough(graph, facts, node, slot);
@@ -136,7 +136,7 @@ export function rowPlan(context: RowPlanContext, like: SoftmaxLike): RowPlan | n
       masks.unshift({ value: mask, node, kind, read: read(mask, maskPath), parts });
     }
     // Reshapes and the like hand on what they got.
-    if (back.kind === 'broadcast') {
+    if (back.kind === 'broadcast' && node.op !== 'Expand') {
       const operands = node.inputs.map((input, i) => {
         const own = input === '' ? null : readThrough(graph, facts, node, i);
         return own ? read(input, [...path, own]) : -1;
@@ -178,6 +178,10 @@ function softmaxAxis(graph: Graph, like: SoftmaxLike, rank: number, key: number 
   // Before opset 13 everything from `axis` on was one row; exporters only ever used the last axis so.
   return like.form === 'node' && graph.opset < 13 ? (key ?? rank - 1) : own;
 }
+
+/** Operators that pick or repeat elements without changing them. */
+const copied = (node: GraphNode): ReturnType<typeof stepBack> =>
+  ['Slice', 'Expand', 'Tile'].includes(node.op) ? { scores: node.inputs[0] ?? '', mask: null } : null;
 
 /** `Where` with a number that masks on one side: a mask whatever the scores were made of. */
 function explicitMask(graph: Graph, node: GraphNode): ReturnType<typeof stepBack> {
