@@ -2,7 +2,11 @@
 import { kindOf, marksPadding } from '../core/batch/layout';
 import type { MaskMeaning } from '../core/batch/make';
 import { comparedWith, padIdInMetadata } from '../core/batch/padId';
+import { shapeText } from '../core/batch/limits';
 import type { Batch } from '../core/batch/types';
+import { NanoscopeError } from '../core/errors';
+import type { TensorAxes } from '../core/onnx/axes/types';
+import { axisSize, batchPlace, positionPlace } from '../core/onnx/axes/types';
 import type { PadId } from '../core/report';
 import type { Prepared } from './measure/measure';
 import { prepare } from './measure/measure';
@@ -50,7 +54,9 @@ export async function prepareBatch(
       inputs: batch.inputs,
       externalDataFolder: subject.loaded.externalDataFolder,
     };
-    const prepared = await prepare(job, target, axesOfInputs(subject, batch));
+    const inputAxes = axesOfInputs(subject, batch);
+    for (const [name, axes] of inputAxes) refuseEmpty(name, axes);
+    const prepared = await prepare(job, target, inputAxes);
     progress('Finding out what the mask means', 0.2);
     const masks = await readMasks(job, prepared, subject.inputs, asked);
     return { batch, prepared, masks, padIds: isMade ? usedIds(told.padIds, batch) : {} };
@@ -63,6 +69,18 @@ export async function prepareBatch(
   if (!isMade) return made;
   const { told, differs } = corrected(first, made.masks);
   return differs ? attempt(told) : { ...made, padIds: usedIds(told.padIds, made.batch) };
+}
+
+/** An empty past is legal and an empty sample too; a batch without samples or positions has nothing to diagnose. */
+function refuseEmpty(name: string, axes: TensorAxes): void {
+  const none =
+    batchPlace(axes)?.factor.size === 0 ? 'samples' : positionPlace(axes)?.factor.size === 0 ? 'positions' : null;
+  if (none === null) return;
+  throw new NanoscopeError(
+    'bad-input',
+    `The batch is empty: "${name}" has the shape ${shapeText(axes.map(axisSize))}, without ${none}.`,
+    'Give at least one sample with at least one position.',
+  );
 }
 
 function firstPadIds(subject: Subject, asked: number | undefined): Record<string, PadId> {

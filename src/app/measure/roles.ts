@@ -29,6 +29,8 @@ export interface MaskReading {
    */
   readonly form: 'flag' | 'additive' | 'ids';
   readonly padId?: number;
+  /** Of a flag: values beside 0 and 1 in this batch that switch a key off, as the scores say. */
+  readonly offValues?: ReadonlySet<number>;
   /** Places of batch and key in the input; −1 for no batch. */
   readonly axes: { readonly batch: number; readonly position: number };
   /** It says something else of every query; a causal mask is one, and marks no padding. */
@@ -79,6 +81,17 @@ export async function readMasks(
     const mask = inputs[reading.input];
     if (mask && reading.form !== 'ids') feeds = { ...feeds, [reading.input]: allOpen(mask, reading) };
   };
+  const offValuesOf = async (spec: InputSpec, candidate: Candidate, real: 0 | 1): Promise<Set<number>> => {
+    const off = new Set<number>();
+    const mask = inputs[spec.name];
+    if (!mask) return off;
+    const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
+    for (const odd of oddValues(mask)) {
+      const [open = 0, flipped = 0] = await seenIn(job, prepared, feeds, candidate, reached, [odd, real]);
+      if (flipped < open) off.add(odd);
+    }
+    return off;
+  };
   const formOf = (candidate: Candidate, spec: InputSpec): ReturnType<typeof tryForms> => {
     const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
     return reached.length === 0 ? Promise.resolve(null) : tryForms(job, prepared, feeds, candidate, spec, reached);
@@ -114,13 +127,28 @@ export async function readMasks(
     .sort((a, b) => kindRank(a.spec) - kindRank(b.spec) || (a.spec.dims?.length ?? 0) - (b.spec.dims?.length ?? 0));
   for (const { spec, candidate } of ordered) {
     const found = await formOf(candidate, spec);
-    if (found) settle({ ...candidate, ...found, by: 'path' });
-    else if (kindOf(spec) === 'mask' && graph.consumers.has(spec.name)) {
+    if (found) {
+      const offValues = found.form === 'flag' ? await offValuesOf(spec, candidate, found.real) : undefined;
+      settle({ ...candidate, ...found, ...(offValues && { offValues }), by: 'path' });
+    } else if (kindOf(spec) === 'mask' && graph.consumers.has(spec.name)) {
       const form = looksAdditive(inputs[spec.name]) ? 'additive' : 'flag';
       readings.push({ ...candidate, real: form === 'additive' || marksPadding(spec.name) ? 0 : 1, form, by: 'name' });
     }
   }
   return readings;
+}
+
+/** More values than this are weights rather than flags; each costs a small run. */
+const mostOddValues = 8;
+
+/** Values of a mask beside 0 and 1; none where they are too many to be asked for one by one. */
+function oddValues(mask: TensorData): number[] {
+  const values = isFloat(mask.dtype) ? floatsOf(mask) : mask.data;
+  const odd = new Set<number>();
+  for (let i = 0; i < values.length && odd.size < mostOddValues + 3; i += 1) odd.add(Number(values[i]));
+  odd.delete(0);
+  odd.delete(1);
+  return odd.size > mostOddValues ? [] : [...odd];
 }
 
 /** The same mask with every key real. */
@@ -197,22 +225,28 @@ function dependsOn(graph: Graph, value: string): Set<string> {
   return found;
 }
 
-async function tryPolarity(
+async function tryPolarity(...asked: Parameters<typeof seenIn>): Promise<0 | 1 | null> {
+  const seen = await seenIn(...asked);
+  return seen.length === 0 ? null : polarityFrom(seen);
+}
+
+/** What `seenBy` says of each of `polarityTrials`; empty where the mask cannot be read at all. */
+async function seenIn(
   job: EngineJob,
   { target, axes, facts, sites }: Prepared,
   inputs: Feeds,
   { input, axes: place }: Candidate,
   steps: readonly MaskStep[],
   meaning: readonly [number, number],
-): Promise<0 | 1 | null> {
+): Promise<number[]> {
   const { graph } = target;
   const mask = inputs[input];
   const step = steps[0];
-  if (!mask || !step) return null;
+  if (!mask || !step) return [];
   const site = sites.find((entry) => entry.masks.includes(step));
   const wanted = maskInspections(site ? [site] : [], axes, facts, (value) => graph.constant(value)?.data[0]);
   const values = [...new Set(wanted.map((entry) => entry.inspection.tensors[0] ?? ''))];
-  if (values.length === 0) return null;
+  if (values.length === 0) return [];
   const part = extract(graph, values);
   const session = await job.createSession(encode(part), measuring(target));
   const feeds = feedsOf(session, { inputs });
@@ -227,7 +261,7 @@ async function tryPolarity(
     seen.push(seenBy(Object.values(run.inspected) as MaskPlane[]));
   }
   await job.release(session.id);
-  return polarityFrom(seen);
+  return seen;
 }
 
 /**
@@ -307,14 +341,15 @@ function disagreement(one: Told, other: Told): NanoscopeError {
   );
 }
 
-function realIn({ form, real, padId }: MaskReading): (value: number) => boolean {
+function realIn({ form, real, padId, offValues }: MaskReading): (value: number) => boolean {
   switch (form) {
     case 'additive':
       return (value) => !(value < maskedBelow);
     case 'ids':
       return (value) => value !== padId;
     case 'flag':
-      return (value) => (value !== 0 ? 1 : 0) === real;
+      return (value) =>
+        value === 0 || value === 1 || !offValues ? (value !== 0 ? 1 : 0) === real : !offValues.has(value);
   }
 }
 

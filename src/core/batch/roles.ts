@@ -6,6 +6,7 @@ import type { MaskPlane } from '../diagnose/maskPlane';
 import { isMasked } from '../diagnose/maskPlane';
 import { floatsOf } from '../probe/floats';
 import type { TensorData } from '../tensor';
+import { toFloat16Bits } from './half';
 import { isFloat } from './numbers';
 import { allocate, elementCount } from '../tensor';
 
@@ -54,13 +55,10 @@ export function trialMask(
     const key = Math.floor(i / stride) % size;
     const value = values[trial.flipped && key === flippedKey ? (trial.fill === 1 ? 0 : 1) : trial.fill];
     if (data instanceof BigInt64Array || data instanceof BigUint64Array) data[i] = BigInt(value);
-    else data[i] = mask.dtype === 'float16' ? float16Bits(value) : value;
+    else data[i] = mask.dtype === 'float16' ? (toFloat16Bits([value])[0] ?? 0) : value;
   }
   return { dtype: mask.dtype, dims: mask.dims, data };
 }
-
-/** The float16 values that trials use, as bits. */
-const float16Bits = (value: number): number => (value === 1 ? 0x3c00 : value === -Infinity ? 0xfc00 : 0);
 
 /** How many queries other than the key's own position see the flipped key. */
 export function seenBy(planes: readonly MaskPlane[]): number {
