@@ -11,6 +11,7 @@ import { structurePlaces } from './structure';
 export interface NodePlaces {
   /** What the layers were told from; `none` where the model has none that could be told. */
   readonly by: 'names' | 'scopes' | 'structure' | 'none';
+  /** @param node of this graph, or of another view of the same model */
   of(node: GraphNode): ModulePlace;
   /** Module path of the layer that holds a node, `decoder.layers.0`; empty outside of layers. */
   layerModule(node: GraphNode): string;
@@ -38,8 +39,8 @@ export function placesNote(graph: Graph): string[] {
 }
 
 function findPlaces(graph: Graph): NodePlaces {
-  const paths = new Map(graph.nodes.map((node) => [node, pathName(node)]));
-  const nameOf = (node: GraphNode): string => paths.get(node) ?? node.name;
+  const paths = new Map(graph.nodes.map((node) => [valueOf(node), pathName(node)]));
+  const nameOf = (node: GraphNode): string => paths.get(valueOf(node)) ?? node.name;
   const byName = modulePlaces(paths.values());
   const named: NodePlaces = {
     by: 'none',
@@ -52,12 +53,17 @@ function findPlaces(graph: Graph): NodePlaces {
   }
   const structure = structurePlaces(graph);
   if (!structure) return named;
+  // By value, not by node: another view of the same model has nodes of its own.
+  const byValue = new Map([...structure].map(([node, place]) => [valueOf(node), place]));
   return {
     by: 'structure',
-    of: (node) => structure.get(node)?.place ?? named.of(node),
-    layerModule: (node) => structure.get(node)?.layerModule ?? '',
+    of: (node) => byValue.get(valueOf(node))?.place ?? named.of(node),
+    layerModule: (node) => byValue.get(valueOf(node))?.layerModule ?? '',
   };
 }
+
+/** Every value has one producer. */
+const valueOf = (node: GraphNode): string => node.outputs.find((output) => output !== '') ?? node.name;
 
 /** A node's name, or its scope in the form of such a name where that says more. */
 function pathName(node: GraphNode): string {

@@ -158,6 +158,14 @@ describe('structures that are certain', () => {
   });
 });
 
+it('another view of the same model has its nodes in the same places', () => {
+  const { proto } = stripNames(buildModel('builtin:llama-mini').proto);
+  const [graph, view] = [new Graph(proto), new Graph(proto)];
+  const places = nodePlaces(graph);
+  expect(view.nodes.map((entry) => places.of(entry))).toEqual(graph.nodes.map((entry) => places.of(entry)));
+  expect(view.nodes.some((entry) => places.of(entry).stage === 'attention')).toBe(true);
+});
+
 describe('structures that are not: nothing is told', () => {
   const told = (build: (bench: Bench) => string[]): string => {
     const bench = new Bench();
