@@ -107,6 +107,17 @@ describe('the table', () => {
     expect(Math.abs((head?.y ?? 0) - (box?.y ?? 0))).toBeLessThan(3);
   });
 
+  it('has room for the longest usual stage of a deep layer', async () => {
+    const page = await show(done({ report: kimi({ layers: 61 }) }));
+    await type(page, 'layers', '58');
+    const cut = (): Promise<string[]> =>
+      page.$$eval('#table-scroller tbody th.stage', (heads) =>
+        heads.filter((head) => head.scrollWidth > head.clientWidth).map((head) => head.textContent.trim()),
+      );
+    await expect.poll(() => page.locator('#table-scroller tbody').innerText()).toContain('post_attention_layernorm');
+    expect(await cut()).toEqual([]);
+  });
+
   it('draws only the sample columns that are near', async () => {
     const page = await show(done({ report: kimi({ layers: 2, repeat: 100 }) }), { width: 1000 });
     await expect.poll(() => page.locator('#table-scroller table').getAttribute('aria-colcount')).toBe('201');

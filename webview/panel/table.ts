@@ -24,7 +24,7 @@ import { reveal, windowOf, type Window } from './window';
 const lineHeight = 24;
 const sampleWidth = 204;
 const narrow = 560;
-const stageWidth = (width: number): number => (width < narrow ? 150 : 236);
+const stageWidth = (width: number): number => (width < narrow ? 150 : 256);
 /** Below this the margin notes get lines of their own under their rows. */
 const noteWidth = 250;
 const spareRows = 8;
