@@ -6,7 +6,7 @@ import type { FixContext } from '../core/fix/types';
 import type { Graph } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
 import type { AttentionInfo, BatchInfo, FixResult, Observer, Report } from '../core/report';
-import { placeOfNode } from '../core/trace/modules';
+import { nodePlaces, placesNote } from '../core/trace/places';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
 import { siteFigures } from './measure/details';
@@ -84,7 +84,12 @@ export async function runDiagnosis(
     }),
     ...found,
     ...rest,
-    notes: [...subject.notes, ...padIdNotes(padIds, subject), ...notesOf(subject.graph)],
+    notes: [
+      ...subject.notes,
+      ...placesNote(subject.graph),
+      ...padIdNotes(padIds, subject),
+      ...notesOf(subject.graph),
+    ],
   });
   // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
   events.onReport?.(assemble(new Map(), {}));
@@ -178,7 +183,8 @@ function header(
   // A model without a position axis has one place per sample, and it is real.
   const own = roles.roles[0] ?? allReal(grid.samples, 1);
   const memory = roles.roles[1];
-  const layers = new Set(graph.nodes.map((node) => placeOfNode(node.name).layer).filter((layer) => layer !== null));
+  const places = nodePlaces(graph);
+  const layers = new Set(graph.nodes.map((node) => places.of(node).layer).filter((layer) => layer !== null));
   return {
     model: {
       name: subject.name,
@@ -213,8 +219,9 @@ function header(
 const fusedOps = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAttention']);
 
 function attentionInfo(graph: Graph, measured: Measurement): AttentionInfo[] {
+  const places = nodePlaces(graph);
   const eager = measured.sites.map(({ softmax }): AttentionInfo & { index: number } => ({
-    layer: placeOfNode(softmax.name).layer,
+    layer: places.of(softmax).layer,
     kind: 'eager',
     op: softmax.op,
     node: softmax.name,
@@ -224,7 +231,7 @@ function attentionInfo(graph: Graph, measured: Measurement): AttentionInfo[] {
   const fused = graph.nodes
     .filter((node) => fusedOps.has(node.op))
     .map((node): AttentionInfo & { index: number } => ({
-      layer: placeOfNode(node.name).layer,
+      layer: places.of(node).layer,
       kind: 'fused',
       op: node.op,
       node: node.name,
