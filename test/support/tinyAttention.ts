@@ -53,7 +53,7 @@ export function featureModel(
     {
       name: 'features',
       input: [value('x', ['batch', 'seq', 4]), ...(more.inputs ?? [])],
-      output: [value('y', [])].map(({ name }) => ({ name })),
+      output: [{ name: 'y' }],
       initializer: [...initializer],
       node: [...nodes],
       ...more.graph,

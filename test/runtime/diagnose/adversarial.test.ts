@@ -74,7 +74,9 @@ describe('a sum that is NaN without a NaN element', () => {
     );
     const report = await diagnosedModel(made, { x: f32([1, 3, 4], [-1, -2, -3, -4, 1, -1, 1, -1, 5, 1, 1, 1]) });
     // Position 0: −inf throughout, but no mask did that. Positions 1 and 2: +inf in the row.
-    expect(short(report.origins)).toEqual([['/blocks.0/attn/Softmax', 'unknown', ['0-2']]]);
+    expect(short(report.origins)).toEqual([['/blocks.0/attn/Softmax', 'score-overflow', ['0-2']]]);
+    expect(report.origins[0]?.explanation).toContain('1 more rows are −inf throughout');
+    expect(report.origins[0]?.evidence.from).toMatchObject({ op: 'Div', values: [1, 0], result: 'Infinity' });
     expect(report.outputs[0]?.nanAt).toEqual(['0-2']);
   });
 

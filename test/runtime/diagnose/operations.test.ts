@@ -236,7 +236,7 @@ const suites: Record<string, readonly Case[]> = {
       ],
       weights: [scalar('more', 1e-3)],
       x: [plain, [1, 1, 1, 1], plain],
-      born: ['Std', '1', '√(−0.000999],
+      born: ['Std', '1', '√(−0.000999'],
     },
     {
       title: 'looks alike: √(−0) is −0',

@@ -3,6 +3,7 @@
  * the masks that were applied, the parts that these were made of, and the operands of the arithmetic between.
  */
 import type { AxesOfGraph } from '../../onnx/axes/infer';
+import { isElementwise } from '../../onnx/axes/rules';
 import { keyPlace, positionPlace } from '../../onnx/axes/types';
 import type { Graph, GraphNode } from '../../onnx/graph';
 import type { ElementPath } from '../../probe/inspect/elementPath';
@@ -109,14 +110,24 @@ export function rowPlan(context: RowPlanContext, like: SoftmaxLike): RowPlan | n
   let product: RowPlan['product'] = null;
   // Walking back, the mask that was met last is the one that is applied first.
   let unmasked = read(like.scores, []);
+  const operandsOf = (node: GraphNode): number[] =>
+    node.inputs.map((input, i) => {
+      const own = input === '' ? null : readThrough(graph, facts, node, i);
+      return own ? read(input, [...path, own]) : -1;
+    });
   for (let node = graph.producer.get(value); node; node = graph.producer.get(value)) {
     if (isProduct(graph, node)) {
       const spec = laneSpec(graph, facts, node);
       if (spec) product = { node, read: read(value, path), path, spec: spec.spec, operands: spec.operands };
       break;
     }
-    const step = stepBack(graph, axes, node) ?? explicitMask(graph, node) ?? copied(node);
-    if (!step) break;
+    const step = stepBack(graph, axes, node) ?? explicitMask(graph, node) ?? copied(graph, node);
+    if (!step) {
+      // Whatever it adds or multiplies, it may be what made the infinity.
+      if (isElementwise(node))
+        passed.unshift({ node, out: read(value, path), operands: operandsOf(node), masks: false });
+      break;
+    }
     const slot = node.inputs.indexOf(step.scores);
     const back = readThrough(graph, facts, node, slot);
     if (!back) break;
@@ -137,11 +148,7 @@ export function rowPlan(context: RowPlanContext, like: SoftmaxLike): RowPlan | n
     }
     // Reshapes and the like hand on what they got.
     if (back.kind === 'broadcast' && node.op !== 'Expand') {
-      const operands = node.inputs.map((input, i) => {
-        const own = input === '' ? null : readThrough(graph, facts, node, i);
-        return own ? read(input, [...path, own]) : -1;
-      });
-      passed.unshift({ node, out: read(value, path), operands, masks: step.mask !== null });
+      passed.unshift({ node, out: read(value, path), operands: operandsOf(node), masks: step.mask !== null });
     }
     path = [...path, back];
     value = step.scores;
@@ -179,9 +186,13 @@ function softmaxAxis(graph: Graph, like: SoftmaxLike, rank: number, key: number 
   return like.form === 'node' && graph.opset < 13 ? (key ?? rank - 1) : own;
 }
 
-/** Operators that pick or repeat elements without changing them. */
-const copied = (node: GraphNode): ReturnType<typeof stepBack> =>
-  ['Slice', 'Expand', 'Tile'].includes(node.op) ? { scores: node.inputs[0] ?? '', mask: null } : null;
+/** Operators that pick or repeat elements, and arithmetic with one operand that depends on the batch. */
+function copied(graph: Graph, node: GraphNode): ReturnType<typeof stepBack> {
+  if (['Slice', 'Expand', 'Tile'].includes(node.op)) return { scores: node.inputs[0] ?? '', mask: null };
+  if (!isElementwise(node) || node.op === 'Where') return null;
+  const [scores = '', ...others] = node.inputs.filter((input) => input !== '' && uniform(graph, input) === null);
+  return scores !== '' && others.length === 0 ? { scores, mask: null } : null;
+}
 
 /** `Where` with a number that masks on one side: a mask whatever the scores were made of. */
 function explicitMask(graph: Graph, node: GraphNode): ReturnType<typeof stepBack> {
