@@ -9,6 +9,7 @@ import { makeBatch } from '../../../src/core/batch/make';
 import { readNpz, writeNpz } from '../../../src/core/batch/npz';
 import type { InputSpec, PadSide } from '../../../src/core/batch/types';
 import { buildModel, parseBuiltin, serializeModel } from '../../../src/core/models';
+import type { ParsedBuiltin } from '../../../src/core/models';
 import type { Report } from '../../../src/core/report';
 import type { TensorData } from '../../../src/core/tensor';
 import { python } from '../../support/python';
@@ -45,11 +46,13 @@ export interface Agreement {
   readonly folder: () => string;
 }
 
+type TensorOf = (module: string, options: ParsedBuiltin['options']) => string;
+
 /**
  * @param reference file name of the PyTorch script among the fixtures
  * @param tensorOf the tensor in which the graph computes a module of the reference; `''` for none
  */
-export function agreement(reference: string, tensorOf: (module: string) => string, cases: readonly Case[]): Agreement {
+export function agreement(reference: string, tensorOf: TensorOf, cases: readonly Case[]): Agreement {
   const script = fileURLToPath(new URL(`../../fixtures/builtin/${reference}`, import.meta.url));
   const compared = new Map<string, Compared>();
   let folder = '';
@@ -71,7 +74,9 @@ export function agreement(reference: string, tensorOf: (module: string) => strin
     await python([script, ...args]);
     for (const { one, files, inputs } of prepared) {
       const expected = readNpz('out.npz', await readFile(files.out));
-      const result = await compare(await readFile(files.model), inputs, expected, tensorOf);
+      const { options } = parseBuiltin(one.uri);
+      const tensor = (module: string): string => tensorOf(module, options);
+      const result = await compare(await readFile(files.model), inputs, expected, tensor);
       compared.set(nameOf(one), { ...result, inputsFile: files.inputs });
     }
   }, 180_000);

@@ -25,14 +25,16 @@ const sizes: readonly Case[] = [
 ].map((options) => ({ uri: `builtin:kimi-k2-mini?${options}`, lengths: [3, 20, 11], pad: 'left' }));
 
 /** The tensor of every module of the reference, where the built-in graph computes it. */
-function tensorOf(module: string): string {
+function tensorOf(module: string, options: Readonly<Record<string, number | string>>): string {
   if (module === 'logits') return 'logits';
   const path = `/${module.replace(/^model\./, 'model/').replace(/(layers\.\d+)\./, '$1/')}`;
   if (module.endsWith('embed_tokens')) return `${path}/Gather_output_0`;
   if (module.endsWith('norm')) return `${path}/Mul_1_output_0`;
   if (module.endsWith('self_attn')) return `${path}/o_proj/MatMul_output_0`;
   if (module.endsWith('layers.0.mlp')) return `${path}/down_proj/MatMul_output_0`;
-  if (module.endsWith('mlp')) return '';
+  // One sum for each further expert, the last for the shared one.
+  if (module.endsWith('mlp'))
+    return `${path}/Add${options.experts === 1 ? '' : `_${String(Number(options.experts) - 1)}`}_output_0`;
   return `${path}/Add_1_output_0`;
 }
 
