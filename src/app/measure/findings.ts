@@ -17,6 +17,7 @@ import { hasNaN, NAN } from '../../core/trace/health';
 import { formatRanges } from '../../core/trace/ranges';
 import type { Place } from '../../core/trace/sites';
 import { isFloat } from '../../core/probe/instrument';
+import { withLists } from '../../core/diagnose/lists';
 import type { EngineJob } from '../ports';
 import { focus } from './focus';
 import type { Measurement } from './measure';
@@ -37,8 +38,9 @@ export async function findings(
   roles: readonly (readonly string[])[],
   placeOf: (node: GraphNode, value: string) => Place,
 ): Promise<Findings> {
-  const { target, axes, flagsOf, grid } = measured;
+  const { target, axes, grid } = measured;
   const { graph } = target;
+  const flagsOf = withLists(graph, measured.flagsOf, (value) => isTensor(measured, value));
   const found = findNewNaN(graph, axes, flagsOf);
   const looks = await focus(job, measured, found.births);
   const rolesFor = (flags: Flags): readonly string[] => roles[flags.sequence] ?? [];
@@ -184,6 +186,10 @@ export async function findings(
 /** Names of the bodies that a node holds: `then_branch`, `body`. */
 const bodiesOf = (node: GraphNode): string[] =>
   node.proto.attribute.filter((entry) => entry.g !== undefined || entry.graphs.length > 0).map((entry) => entry.name);
+
+/** What the engine gave a type and shape for; weights are tensors too. */
+export const isTensor = ({ facts, target }: Pick<Measurement, 'facts' | 'target'>, value: string): boolean =>
+  facts.values.has(value) || target.graph.isInitializer(value);
 
 /** NaN cells of a value per sample, for the outputs of the report. */
 export function outputPositions(

@@ -20,6 +20,9 @@ export const nanToNumSoftmax: Fix = {
     if (born.size === 0) return { applies: false, reason: 'No NaN is born in a Softmax.' };
     if (graph.opset < 9)
       return { applies: false, reason: `IsNaN does not exist in opset ${String(graph.opset)}; it needs 9 or newer.` };
+    // A softmax in a body, or one that is no attention, is not among those that would be edited.
+    if (!context.sites.some((site) => born.has(site.softmax.name)))
+      return { applies: false, reason: `${[...born].join(', ')} is not an attention softmax of the main graph.` };
     const plan = new EditPlan(graph, 'nan-to-num-softmax');
     // All attention layers, not only the one where NaN was born first: later ones would give birth in turn.
     for (const site of context.sites) {

@@ -3,6 +3,7 @@
  * of the graph is measured like any other. What is born there by the same definition is what is born inside. Bodies
  * within bodies are opened one level after the other. Nodes that are not born NaN cost nothing here.
  */
+import { listMakers } from '../../../core/diagnose/lists';
 import { NanoscopeError } from '../../../core/errors';
 import type { OpenedPart } from '../../../core/onnx/bodies/part';
 import type { GraphNode } from '../../../core/onnx/graph';
@@ -13,7 +14,7 @@ import type { Finding, InsideFrame, Origin, SilentFinding } from '../../../core/
 import type { Place } from '../../../core/trace/sites';
 import type { EngineJob } from '../../ports';
 import type { Findings } from '../findings';
-import { findings } from '../findings';
+import { findings, isTensor } from '../findings';
 import type { Measurement } from '../measure';
 import { prepare } from '../measure';
 import { screen } from '../screen';
@@ -104,11 +105,21 @@ class Looker {
     if (!node) return [origin];
     const closed = this.closed.get(node.name);
     if (closed !== undefined) return [this.framed(notLocated(origin, closed))];
-    if (!hasBody(node)) return [this.framed(origin)];
-    const inside = await this.inside(measured, node);
-    return typeof inside === 'string'
-      ? [this.framed(notLocated(origin, inside))]
-      : inside.map((one) => ({ ...one, layer: origin.layer, block: origin.block, stage: origin.stage }));
+    const sources = hasBody(node)
+      ? [node]
+      : listMakers(measured.target.graph, node, (value) => isTensor(measured, value), hasBody);
+    if (sources.length === 0) return [this.framed(origin)];
+    const origins: Origin[] = [];
+    const reasons: string[] = [];
+    for (const source of sources) {
+      const inside = await this.inside(measured, source);
+      if (typeof inside === 'string')
+        reasons.push(source === node ? inside : `of the list from ${source.name}, ${inside}`);
+      else origins.push(...inside);
+    }
+    return origins.length === 0
+      ? [this.framed(notLocated(origin, reasons.join('; ')))]
+      : origins.map((one) => ({ ...one, layer: origin.layer, block: origin.block, stage: origin.stage }));
   }
 
   async locateGuarded(measured: Measurement, finding: SilentFinding): Promise<SilentFinding[]> {

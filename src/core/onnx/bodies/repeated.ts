@@ -6,6 +6,7 @@ import type { GraphNode } from '../graph';
 import { Graph, graphOf } from '../graph';
 import { joinPath, Names } from '../names';
 import type { OpenedPart } from './part';
+import { addedToList } from './list';
 import { sumOf } from './part';
 
 /** One number per iteration: the sum of the magnitudes of what leaves it. */
@@ -48,13 +49,17 @@ export function withSums(
   const nodes: NodeProto[] = [];
   const infos: ValueInfoProto[] = [];
   const sums: IterationSum[] = [];
-  for (const [i, value] of leaving.entries()) {
-    const dtype = dtypes[i] ?? null;
-    if (dtype === null) continue;
+  const add = (value: string, dtype: string, i: number, state: number | null): void => {
     const made = sumOf(value, dtype, names.value(joinPath(node.name, `sum_${String(i)}`)));
     nodes.push(...made.nodes);
     infos.push(made.info);
-    sums.push({ output: names.value(joinPath(node.name, `sums_${String(i)}`)), state: i < states ? i : null });
+    sums.push({ output: names.value(joinPath(node.name, `sums_${String(i)}`)), state });
+  };
+  for (const [i, value] of leaving.entries()) {
+    const dtype = dtypes[i] ?? null;
+    if (dtype !== null) add(value, dtype, i, i < states ? i : null);
+    // Of a list what this iteration adds to it.
+    else for (const { tensor, type } of addedToList(body, value)) add(tensor, type, i, null);
   }
   const extendedBody = altered(body, { node: [...body.node, ...nodes], output: [...body.output, ...infos] });
   const own = leaving.map((_, i) => node.outputs[i] ?? '');
