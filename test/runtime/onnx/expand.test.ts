@@ -9,7 +9,7 @@ import { Graph } from '../../../src/core/onnx/graph';
 import { Names } from '../../../src/core/onnx/names';
 import { splice } from '../../../src/core/onnx/splice';
 import type { TensorData } from '../../../src/core/tensor';
-import { AttributeType, node } from '../../unit/onnx/support';
+import { AttributeType, node, value } from '../../unit/onnx/support';
 import type { AttributeInit } from '../../unit/onnx/support';
 
 const types: Readonly<Record<string, number>> = { float32: DataType.FLOAT, bool: DataType.BOOL, int32: DataType.INT32 };
@@ -68,22 +68,7 @@ function modelOf({ op, domain = '', inputs, attributes = [], outputs = 1 }: Case
         ),
       ],
       input: inputs.flatMap((tensor, i) =>
-        tensor
-          ? [
-              create(ValueInfoProtoSchema, {
-                name: `i${String(i)}`,
-                type: {
-                  value: {
-                    case: 'tensorType',
-                    value: {
-                      elemType: types[tensor.dtype] ?? 0,
-                      shape: { dim: tensor.dims.map((size) => ({ value: { case: 'dimValue', value: BigInt(size) } })) },
-                    },
-                  },
-                },
-              }),
-            ]
-          : [],
+        tensor ? [create(ValueInfoProtoSchema, value(`i${String(i)}`, tensor.dims, types[tensor.dtype]))] : [],
       ),
       output: Array.from({ length: outputs }, (_, i) => create(ValueInfoProtoSchema, { name: `o${String(i)}` })),
     },
@@ -104,9 +89,7 @@ async function run(model: ModelProto, { inputs, outputs = 1 }: Case): Promise<Fl
           ? [
               [
                 `i${String(i)}`,
-                new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, [
-                  ...tensor.dims,
-                ]) as TypedTensor<'float32'>,
+                new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, [...tensor.dims]),
               ],
             ]
           : [],
