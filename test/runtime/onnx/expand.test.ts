@@ -2,7 +2,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, TensorProto_DataType as DataType, ValueInfoProtoSchema } from 'onnx-buf';
 import type { ModelProto } from 'onnx-buf';
-import type { Tensor, TypedTensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { expansionOf } from '../../../src/core/onnx/expand/index';
 import { Graph } from '../../../src/core/onnx/graph';
