@@ -77,7 +77,7 @@ describe('the module of a node', () => {
     expect(scopes(`[${"'a', ".repeat(1_000_000)}`)).toBe('');
     expect(scopes(`[${"'a', ".repeat(10_000)}`)).toBe('');
     expect(scopes(`['${'\\'.repeat(60_000)}`)).toBe('');
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(performance.now() - start).toBeLessThan(5000);
   });
 });
 

@@ -210,7 +210,7 @@ describe('structures that are not: nothing is told', () => {
     for (let i = 0; i < 6000; i += 1) x = bench.op('Add', bench.op('Mul', x, early), early);
     const start = performance.now();
     expect(bench.places(x).by).toBe('none');
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(20_000);
   });
 
   it('61 layers of a built-in model are told within seconds', () => {
@@ -218,7 +218,7 @@ describe('structures that are not: nothing is told', () => {
     const graph = new Graph(proto);
     const start = performance.now();
     const places = nodePlaces(graph);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(20_000);
     expect(new Set(graph.nodes.map((entry) => places.of(entry).layer)).size).toBe(62);
   });
 });
