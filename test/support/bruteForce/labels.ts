@@ -46,7 +46,7 @@ export function labelsOf(
   const op = node.opType;
   if (isElementwise(op)) return elementwise(inputs, tensors, output);
   if (movers.has(op)) return moved(op, inputs, size, reads);
-  if (/^(Softmax|LogSoftmax|LayerNormalization|RMSNormalization|CumSum)$/.test(op)) {
+  if (/^(Softmax|LogSoftmax|LayerNormalization|RMSNormalization|CumSum|Trilu)$/.test(op)) {
     const first = inputs[0] ?? noLabels;
     return count(tensors[0]?.dims ?? []) === size ? first : constant(inputs, [0], size, reads);
   }

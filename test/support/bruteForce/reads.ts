@@ -419,6 +419,21 @@ const conv: Maker = (view) => {
   };
 };
 
+/** [batch, positions, width] each: a query reads itself and all keys and values of its sample. */
+const fusedAttention: Maker = (view) => {
+  const { output } = view;
+  return (index, visit) => {
+    const [sample = 0, position = 0] = coordinates(index, output.dims);
+    for (const [slot, input] of view.inputs.slice(0, 3).entries()) {
+      const [, length = 0, width = 0] = input!.dims;
+      for (let row = 0; row < length; row += 1) {
+        if (slot === 0 && row !== position) continue;
+        for (let d = 0; d < width; d += 1) visit(slot, (sample * length + row) * width + d);
+      }
+    }
+  };
+};
+
 const nothing: Maker = () => () => undefined;
 
 const makers: Record<string, Maker> = {
@@ -451,6 +466,7 @@ const makers: Record<string, Maker> = {
   CumSum: cumSum,
   TopK: topK,
   Conv: conv,
+  Attention: fusedAttention,
   Constant: nothing,
   ConstantOfShape: nothing,
   Shape: nothing,
@@ -478,7 +494,7 @@ export function readsOf(view: NodeView): ReadsOf {
 export const movers: ReadonlySet<string> = new Set(
   (
     'Reshape Flatten Squeeze Unsqueeze Identity Transpose Slice Gather GatherElements GatherND ScatterND ' +
-    'ScatterElements Concat Split Expand Tile Pad Trilu'
+    'ScatterElements Concat Split Expand Tile Pad'
   ).split(' '),
 );
 export const isElementwise = (op: string): boolean => elementwiseOps.has(op) || op === 'Where';

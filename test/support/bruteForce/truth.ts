@@ -114,6 +114,7 @@ export function truthOf(
 class Cells {
   readonly samples: number;
   readonly positions: number;
+  private readonly sequence: number;
   private readonly place: Int32Array | null;
 
   constructor(
@@ -122,7 +123,16 @@ class Cells {
   ) {
     this.place = labels.q ?? labels.k;
     this.samples = labels.s ? sizes.samples : 1;
-    this.positions = this.place ? sizes.positions[labels.sequence[labels.q ? 0 : 1]]! : 1;
+    this.sequence = labels.sequence[labels.q ? 0 : 1];
+    this.positions = this.place ? sizes.positions[this.sequence]! : 1;
+  }
+
+  /** Whether a cell of another tensor is among the marked ones of this; what cannot be compared is not. */
+  holds(bits: readonly number[], other: Cells, cell: number): boolean {
+    if (this.labels.s && !other.labels.s) return false;
+    if (this.place && (!other.place || this.sequence !== other.sequence)) return false;
+    const sample = this.labels.s ? Math.floor(cell / other.positions) : 0;
+    return bits[sample * this.positions + (this.place ? cell % other.positions : 0)] === 1;
   }
 
   none(): number[] {
@@ -192,8 +202,7 @@ function isGuarded(
     if (own.size > 0) {
       if (outputs.has(step.value)) return false;
       const here = cellsOf(step.value);
-      if (here.samples < cells.samples || here.positions < cells.positions) return false;
-      for (const element of own) if (here.of(element).some((cell) => born[cell] !== 1)) return false;
+      for (const element of own) if (!here.of(element).every((cell) => cells.holds(born, here, cell))) return false;
       reached.set(step.value, own);
     } else if (step.op === 'Where' && testsForNaN(model, step.inputs[0]!)) ends += 1;
     else if (step.op !== 'IsNaN' && !testsForNaN(model, step.value)) return false;

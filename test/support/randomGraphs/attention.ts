@@ -24,6 +24,11 @@ export function attention(w: World, x: Val): Val {
   const value = w.linear(source);
   const causal = !cross && w.random.chance(0.4);
   const mask = cross ? w.memoryMask : w.mask;
+  if (k.opset >= 23 && w.random.chance(0.4)) {
+    const attributes = { q_num_heads: sizes.heads, kv_num_heads: sizes.heads };
+    const fused = k.node('Attention', [query, key, value], [sizes.batch, sizes.tokens, w.hidden], attributes);
+    return k.binary('Add', x, w.linear(k.say(fused, ['s', 'q', '.'])));
+  }
   const out = core(w, form, { query, key, value, keys, cross, causal, mask });
   const projected = w.linear(out);
   return w.random.chance(0.7) ? k.binary('Add', x, projected) : projected;

@@ -150,10 +150,12 @@ const nanWeight: Block = (w, x) => {
       ),
     );
   else if (op === 'Where') {
-    const chosen = k.binary('Greater', at, k.scalar(0.5), 'bool');
+    // Of a branch that is NaN and not chosen the product cannot tell that it was not read: it holds none here.
+    const tidy = k.where(k.unary('IsNaN', at, 'bool'), k.scalar(1), at);
+    const chosen = k.binary(w.random.pick(['Greater', 'Less']), tidy, k.scalar(0.5), 'bool');
     out = w.random.chance(0.5)
-      ? k.where(chosen, k.weight([w.hidden], data), at)
-      : k.where(chosen, at, k.weight([w.hidden], data));
+      ? k.where(chosen, k.weight([w.hidden], data), tidy)
+      : k.where(chosen, tidy, k.weight([w.hidden], data));
   } else out = k.binary(op, at, k.weight([w.hidden], data));
   w.side.push(out);
   return x;
@@ -227,6 +229,28 @@ export const plain: readonly Block[] = [
       transB: w.random.int(0, 1),
     });
     return k.reshape(out, x.dims);
+  },
+  (w, x) => {
+    const { sketch: k } = w;
+    const list = [x, w.linear(x), k.weight([w.hidden])];
+    return k.node(w.random.pick(['Max', 'Min', 'Sum', 'Mean']), list, x.dims);
+  },
+  (w, x) => {
+    const ops = ['Softplus', 'Relu', 'LeakyRelu', 'Exp', 'Cos', 'Sign', 'Floor', 'Identity'];
+    if (w.sketch.opset >= 20) ops.push('Gelu');
+    return w.sketch.unary(w.random.pick(ops), w.tame(x));
+  },
+  (w, x) => {
+    // Length of each row, as RMS norms and cosine similarities take it.
+    const { sketch: k } = w;
+    const length = k.reduce(w.random.pick(['L2', 'L1', 'SumSquare', 'Max', 'Min', 'Prod']), x, [2]);
+    const least = w.faulty ? 0 : 1e-3;
+    return k.binary('Div', x, k.binary('Max', k.unary('Abs', length), k.scalar(least)));
+  },
+  (w, x) => {
+    const { sketch: k } = w;
+    if (k.opset < 23) return x;
+    return k.node('RMSNormalization', [x, k.weight([w.hidden])], x.dims, { axis: -1 });
   },
   (w, x) => {
     const { sketch: k } = w;

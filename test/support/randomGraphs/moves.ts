@@ -143,7 +143,8 @@ const routed: Block = (w, x) => {
   const into = zeros ? k.weight([all, w.hidden], new Array<number>(all * w.hidden).fill(0)) : flat;
   let back: Val;
   if (w.random.chance(0.6)) {
-    back = k.node('ScatterND', [into, k.ints(chosen, [chosen.length, 1]), worked], [all, w.hidden]);
+    const adds = k.opset >= 16 && w.random.chance(0.3) ? { reduction: 'add' } : {};
+    back = k.node('ScatterND', [into, k.ints(chosen, [chosen.length, 1]), worked], [all, w.hidden], adds);
   } else {
     const index = k.ints(
       chosen.flatMap((row) => new Array<number>(w.hidden).fill(row)),
@@ -215,7 +216,44 @@ const chosen: Block = (w, x) => {
   return w.random.chance(0.5) ? k.where(real, risky, x) : k.where(real, x, risky);
 };
 
+/** Rotary positions: half of the features turned against the other half. */
+const rotary: Block = (w, x) => {
+  const { sketch: k } = w;
+  const half = Math.floor(w.hidden / 2);
+  const source = w.random.chance(0.5) ? spiked(w, x) : x;
+  const turned = k.concat([k.unary('Neg', k.slice(source, 2, half, w.hidden)), k.slice(source, 2, 0, half)], 2);
+  const angles = Array.from({ length: w.sizes.tokens * w.hidden }, (_, i) => Math.floor(i / w.hidden) / (1 + (i % 3)));
+  const table = k.weight([1, w.sizes.tokens, w.hidden], angles);
+  return k.binary(
+    'Add',
+    k.binary('Mul', source, k.unary('Cos', table)),
+    k.binary('Mul', turned, k.unary('Sin', table)),
+  );
+};
+
+/** The part below (or above) the diagonal of what each token is to each other. */
+const triangular: Block = (w, x) => {
+  const { sketch: k } = w;
+  if (k.opset < 14) return x;
+  const source = w.random.chance(0.5) ? spiked(w, x) : x;
+  const scores = k.matmul(source, k.transpose(w.random.chance(0.5) ? source : x, [0, 2, 1]));
+  const kept = k.node('Trilu', [scores], scores.dims, { upper: w.random.int(0, 1) });
+  return k.matmul(kept, w.random.chance(0.5) ? source : x);
+};
+
+/** A value against itself in one product, as attention without projections has it. */
+const itself: Block = (w, x) => {
+  const { sketch: k } = w;
+  if (k.opset < 12) return x;
+  const source = w.random.chance(0.5) ? fragile(w, signed(w, x)) : spiked(w, x);
+  const scores = k.einsum('bqd,bkd->bqk', source, source);
+  return k.einsum('bqk,bkd->bqd', k.softmax(scores), x);
+};
+
 export const moves: readonly Block[] = [
+  rotary,
+  triangular,
+  itself,
   shift,
   reversed,
   reordered,

@@ -40,6 +40,7 @@ export class Sketch {
   readonly operators = new Set<string>();
   readonly outputs: Val[] = [];
   private names = 0;
+  private weights = 0;
   private readonly constants = new Map<string, Val>();
 
   constructor(
@@ -94,14 +95,15 @@ export class Sketch {
   }
 
   weight(dims: readonly number[], data?: ArrayLike<number>): Val {
-    const name = `w${this.initializers.length}`;
+    this.weights += 1;
+    const name = `w${this.weights}`;
     const values = Float32Array.from(data ?? Array.from({ length: size(dims) }, () => this.number()));
-    this.initializers.push({
-      name,
-      dims: dims.map(BigInt),
-      dataType: DataType.FLOAT,
-      rawData: new Uint8Array(values.buffer),
-    });
+    const tensor = { dims: dims.map(BigInt), dataType: DataType.FLOAT, rawData: new Uint8Array(values.buffer) };
+    if (this.random.chance(0.15)) {
+      this.operators.add('Constant');
+      const entry: AttributeInit = { name: 'value', type: AttributeType.TENSOR, t: tensor };
+      this.nodes.push({ opType: 'Constant', name: `${name}_Constant`, input: [], output: [name], attribute: [entry] });
+    } else this.initializers.push({ ...tensor, name });
     return { name, dims, dtype: 'float32' };
   }
 
@@ -151,7 +153,7 @@ export class Sketch {
     this.names += 1;
     const name = `n${this.names}_${op}`;
     this.operators.add(op);
-    const made = outputs.map((output, i) => ({
+    const own = outputs.map((output, i) => ({
       ...output,
       name: outputs.length === 1 ? `v${this.names}` : `v${this.names}_${i}`,
     }));
@@ -159,10 +161,10 @@ export class Sketch {
       opType: op,
       name,
       input: inputs.map((input) => input?.name ?? ''),
-      output: made.map((output) => output.name),
+      output: own.map((output) => output.name),
       attribute: Object.entries(attributes).map(([key, entry]) => attribute(key, entry)),
     });
-    return made;
+    return own;
   }
 
   node(
@@ -228,7 +230,10 @@ export class Sketch {
   }
 
   reshape(x: Val, dims: readonly number[]): Val {
-    return this.node('Reshape', [x, this.ints(dims)], dims, {}, x.dtype);
+    // A shape may be known only once the graph runs.
+    const made = this.random.chance(0.15) && dims.length > 1;
+    const shape = made ? this.concat([this.ints(dims.slice(0, 1)), this.ints(dims.slice(1))], 0) : this.ints(dims);
+    return this.node('Reshape', [x, shape], dims, {}, x.dtype);
   }
 
   unsqueeze(x: Val, axes: readonly number[]): Val {

@@ -4,7 +4,7 @@
  */
 import type { Graph, GraphNode } from '../../onnx/graph';
 import type { Flags } from '../../trace/health';
-import { isNaNAt, NAN } from '../../trace/health';
+import { hasNaN, isNaNAt, NAN } from '../../trace/health';
 import type { Contamination } from '../contamination';
 import type { NewNaN } from '../newNaN';
 
@@ -32,6 +32,10 @@ function testsForNaN(graph: Graph, value: string, depth: number): boolean {
 }
 
 function staysAt(birth: Flags, reached: Flags): boolean {
+  if (!hasNaN(reached)) return true;
+  // Where samples were mixed, or positions are those of another sequence, it has gone elsewhere.
+  if (birth.samples > 1 && !reached.perSample) return false;
+  if (birth.perPosition && reached.perPosition && birth.sequence !== reached.sequence) return false;
   for (let sample = 0; sample < reached.samples; sample += 1) {
     for (let position = 0; position < reached.positions; position += 1) {
       if (((reached.bits[sample * reached.positions + position] ?? 0) & NAN) === 0) continue;

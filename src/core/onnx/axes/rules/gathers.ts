@@ -63,22 +63,30 @@ export const gatherNd: Rule = (context) => {
   };
 };
 
-/** Output has the data's axes; updates land where an index says, so positions of updates are followed by label. */
+/**
+ * Output has the data's axes; updates land where an index says, so positions of updates are followed by label. Only
+ * the axes behind the index stand side by side in data and updates: rows that happen to be as many as the data's lie
+ * in an order of their own.
+ */
 export const scatter: Rule = (context) => {
   const data = context.axes(0);
   const updates = context.axes(2);
   const shape = context.outShape(0);
-  if (!shape) return nothing(context);
+  const indices = context.shape(1);
+  const depth = indices?.at(-1);
+  if (!shape || !indices || depth === undefined) return nothing(context);
   const out = data.map((axis, i) => {
-    const twin = updates[i];
-    return twin && updates.length === data.length ? mergeAxis(axis, twin) : axis;
+    const twin = i < depth ? undefined : updates[i - depth + indices.length - 1];
+    return twin ? mergeAxis(axis, twin) : axis;
   });
   return { outputs: [out], maps: [identityMap(data), [], 'layout'] };
 };
 
 export const scatterElements: Rule = (context) => {
-  const result = scatter(context);
-  const axis = normalise(intAttribute(context.node, 'axis', 0), context.axes(0).length);
-  const map = context.axes(2).map((_, i) => (i === axis ? -1 : i));
-  return { outputs: result.outputs, maps: [identityMap(context.axes(0)), map, map] };
+  const data = context.axes(0);
+  const updates = context.axes(2);
+  const axis = normalise(intAttribute(context.node, 'axis', 0), data.length);
+  const out = data.map((own, i) => (i === axis ? own : mergeAxis(own, updates[i] ?? own)));
+  const map = updates.map((_, i) => (i === axis ? -1 : i));
+  return { outputs: [out], maps: [identityMap(data), map, map] };
 };
