@@ -52,7 +52,7 @@ const births: Readonly<Record<string, Births>> = {
   pad_id_1: 'first layer',
   pad_id_7: 'first layer',
   two_masks: 'first layer',
-  two_mask_inputs: 'every layer',
+  two_mask_inputs: 'first layer',
   bidirectional: 'first layer',
   routed: 'first layer',
   gpt2: 'first layer',

@@ -335,7 +335,7 @@ def cases():
         masks_of=lambda ids, m: [additive(causal(ids.shape[1])), additive(m[:, None, None, :].bool())])
     # The same padding said twice, once the other way round.
     yield "two_mask_inputs", plain(
-        masks_of=lambda ids, m, pad: full_causal(ids, m) + [~(~pad[:, None, None, :])],
+        masks_of=lambda ids, m, pad: full_causal(ids, m) + [pad[:, None, None, :]],
         extra={"key_padding_mask": inverted.astype(bool)})
     yield "bidirectional", plain(
         masks_of=lambda ids, m: [additive(m[:, None, None, :].bool())], roles=["ppppp", "rrrrr"],
