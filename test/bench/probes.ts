@@ -8,7 +8,7 @@ import { placesInTable } from '../../src/core/trace/sites';
 import { findings } from '../../src/app/measure/findings';
 import { encode, measuring } from '../../src/app/measure/facts';
 import { prepare } from '../../src/app/measure/measure';
-import { screen } from '../../src/app/measure/screen';
+import { planOf, screen } from '../../src/app/measure/screen';
 import { axesOfInputs } from '../../src/app/subject';
 import { createEngine } from '../../src/runtime/client/engine';
 import { inTemporaryFolder, onDisk } from './support/files';
@@ -59,6 +59,12 @@ async function measure(workerPath: string, limits: Limits, title: string, length
     const boundary = await pairs(bench, plain, atBoundaries, PAIRS);
     limits.atMost('sublayer boundaries, processor time / plain', boundary.cpuRatio, 1.15);
     limits.note('sublayer boundaries, wall time / plain', boundary.ratio);
+    const plan = planOf(prepared);
+    const told = subjectOf(prepared, plan.values, plan.everything);
+    console.log(`  the screen probes ${String(told.fetch.length)} and tells the others from them`);
+    const known = await pairs(bench, plain, told, PAIRS);
+    limits.atMost('every node known by the screen, processor time / plain', known.cpuRatio, 1.35);
+    limits.note('every node known by the screen, wall time / plain', known.ratio);
     const every = await pairs(bench, plain, atAll, PAIRS);
     limits.atMost('every node, processor time / plain', every.cpuRatio, 1.35);
     limits.note('every node, wall time / plain', every.ratio);
@@ -75,18 +81,21 @@ async function measure(workerPath: string, limits: Limits, title: string, length
 
     const base = await peakMemory(bench, plain);
     const most = await peakMemory(bench, atAll);
+    const screened = await peakMemory(bench, told);
     limits.note('plain, peak of resident memory', base.resident / MB, ' MB');
     limits.atMost('every node, peak of resident memory / plain', most.resident / base.resident, 1.1);
     limits.note('plain, peak of anonymous memory', base.anonymous / MB, ' MB');
     limits.note('every node, peak of anonymous memory / plain', most.anonymous / base.anonymous);
+    limits.atMost('every node known by the screen, resident / plain', screened.resident / base.resident, 1.1);
+    limits.atMost('every node known by the screen, anonymous / plain', screened.anonymous / base.anonymous, 1.1);
     const focused = await withFocus(workerPath, disk, prepared, plain, bench);
     limits.atMost('screen and focused runs, run time / plain', focused, 1.35);
   });
 }
 
-function subjectOf(prepared: Prepared, values: readonly string[]): Subject {
+function subjectOf(prepared: Prepared, values: readonly string[], exact = false): Subject {
   const { graph } = prepared.target;
-  const made = probed(graph, values, prepared.axes, prepared.facts.values);
+  const made = probed(graph, values, prepared.axes, prepared.facts.values, { exact });
   return { model: encode(made.model), fetch: made.probes.map((probe) => probe.output) };
 }
 

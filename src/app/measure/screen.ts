@@ -24,20 +24,36 @@ import { sumsOf, sumsOfModel } from './sums';
 /** Up to so many values are all probed at once: a second session would cost more than it saves. */
 const fewValues = 200;
 
-export async function screen(job: EngineJob, prepared: Prepared): Promise<Measurement> {
+export interface Plan {
+  readonly nan: NaNGraph;
+  /** What the first run probes. */
+  readonly values: readonly string[];
+  /** They are all, with exact sums: nothing is told from anything. */
+  readonly everything: boolean;
+}
+
+export function planOf(prepared: Prepared, few = fewValues): Plan {
+  const { target, facts, axes, grid, cellsOf: cells } = prepared;
+  const nan = nanGraph({ graph: target.graph, axes, facts: facts.values, grid, cellsOf: cells });
+  const everything = nan.values.length <= few || roundsInside(prepared);
+  return { nan, everything, values: everything ? nan.values : watched(nan) };
+}
+
+export async function screen(
+  job: EngineJob,
+  prepared: Prepared,
+  { nan, values, everything } = planOf(prepared),
+): Promise<Measurement> {
   const { target, facts, axes, sites } = prepared;
   const { graph } = target;
-  const nan = nanGraph({ graph, axes, facts: facts.values, grid: prepared.grid, cellsOf: prepared.cellsOf });
-  const everything = nan.values.length <= fewValues || roundsInside(prepared);
   const masks = maskInspections(sites, axes, facts, (value) => graph.constant(value)?.data[0]);
   const outputs = new Map(
     graph.outputs.filter((name) => facts.values.has(name)).map((name) => [name, `probed:${name}`]),
   );
-  const first = everything ? nan.values : watched(nan);
   const { flags, run } = await sumsOfModel(
     job,
     prepared,
-    first,
+    values,
     { exact: everything },
     {
       inspect: masks.map((mask) => mask.inspection),
