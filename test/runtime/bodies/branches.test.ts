@@ -31,7 +31,7 @@ describe('If', () => {
       },
     ]);
     expect(report.origins[0]?.explanation).toContain('This is inside the then_branch of choose (If).');
-    expect(report.notes.join(' ')).toMatch(/NaN came out of choose and none went in/);
+    expect(report.notes.join(' ')).toMatch(/NaN came out of choose, so its body was opened/);
   });
 
   it('else_branch: the one that ran, not the one that would be NaN too', async () => {
@@ -136,6 +136,55 @@ describe('If', () => {
     });
     const report = await looked(model([choose, toY('i')], {}, stored), sick);
     expect(told(report)).toMatchObject([{ node: null, mechanism: 'nan-in-input', inside: [] }]);
+  });
+
+  it('born in a branch at other positions than those that it hands on', async () => {
+    // Born before the If at positions 1 and 2 of sample 0; in it the root of −x is NaN wherever x is positive.
+    const yes = branch(
+      't',
+      [
+        node('Neg', ['x'], ['n']),
+        node('Sqrt', ['n'], ['r'], { name: 'root' }),
+        node('Add', ['r', 'before'], ['t'], { name: 'both' }),
+      ],
+      't',
+    );
+    const nodes = [node('Log', ['x'], ['before'], { name: 'log' }), ...chosen('choose', 'i', yes, copy('e')), toY('i')];
+    const report = await looked(model(nodes));
+    expect(told(report)).toEqual([
+      { node: 'log', op: 'Log', mechanism: 'log-of-negative', positions: ['1-2', ''], inside: [] },
+      {
+        node: 'choose/then_branch/root',
+        op: 'Sqrt',
+        mechanism: 'sqrt-of-negative',
+        positions: ['0-1', '0-2'],
+        inside: ['choose (If).then_branch'],
+      },
+    ]);
+  });
+
+  it('the same where what the node hands on is guarded', async () => {
+    const yes = branch(
+      't',
+      [
+        node('Neg', ['x'], ['n']),
+        node('Sqrt', ['n'], ['r'], { name: 'root' }),
+        node('Add', ['r', 'before'], ['t'], { name: 'both' }),
+      ],
+      't',
+    );
+    const nodes = [
+      node('Log', ['x'], ['before'], { name: 'log' }),
+      ...chosen('choose', 'i', yes, copy('e')),
+      node('IsNaN', ['i'], ['is']),
+      constant('nought', 0),
+      node('Where', ['is', 'nought', 'i'], ['y'], { name: 'guard' }),
+    ];
+    const report = await looked(model(nodes));
+    expect(told(report).filter((origin) => origin.inside.length > 0)).toEqual([]);
+    expect(report.silent.filter((finding) => finding.node === 'choose/then_branch/root')).toMatchObject([
+      { mechanism: 'guarded', evidence: { guard: 'guard', bornAs: 'sqrt-of-negative' } },
+    ]);
   });
 
   it('a stored NaN that a branch hands out', async () => {

@@ -1,16 +1,20 @@
 /**
  * The second look at NaN that is born at a node with a body: the body is put in the place of its node, and that part
  * of the graph is measured like any other. What is born there by the same definition is what is born inside. Bodies
- * within bodies are opened one level after the other. Nodes that are not born NaN cost nothing here.
+ * within bodies are opened one level after the other. Nodes without NaN in their outputs cost nothing here.
  */
+import { contaminate } from '../../../core/diagnose/contamination';
 import { listMakers } from '../../../core/diagnose/lists';
+import { guardOf } from '../../../core/diagnose/silent/guarded';
 import { NanoscopeError } from '../../../core/errors';
 import type { OpenedPart } from '../../../core/onnx/bodies/part';
 import type { GraphNode } from '../../../core/onnx/graph';
 import { Graph } from '../../../core/onnx/graph';
 import type { Inlined } from '../../../core/onnx/inline';
 import { joinPath } from '../../../core/onnx/names';
+import { isFloat } from '../../../core/probe/instrument';
 import type { Finding, InsideFrame, Origin, SilentFinding } from '../../../core/report';
+import { hasNaN } from '../../../core/trace/health';
 import type { Place } from '../../../core/trace/sites';
 import type { EngineJob } from '../../ports';
 import type { Findings } from '../findings';
@@ -53,14 +57,21 @@ export async function locateInside(
       if (!located.some((other) => sameBirth(one, other.origin))) located.push({ origin: one, order });
     }
   }
-  // The leading one stays so; the others are in the order of the nodes, those of one body in the order of that.
-  const [leading, ...rest] = located;
-  rest.sort((a, b) => a.order - b.order);
   const silent: SilentFinding[] = [];
   for (const finding of found.silent) {
     if (finding.mechanism === 'guarded') silent.push(...(await looker.locateGuarded(measured, finding)));
     else silent.push(retold(finding, bornInside));
   }
+  for (const { node, inside } of await looker.locatePassing(measured)) {
+    const guard = guardBehind(measured, node);
+    for (const one of inside) {
+      if (guard === null) located.push({ origin: one, order: node.index });
+      else silent.push(guarded(one, guard.name));
+    }
+  }
+  // The leading one stays so; the others are in the order of the nodes, those of one body in the order of that.
+  const [leading, ...rest] = located;
+  rest.sort((a, b) => a.order - b.order);
   return {
     origins: [...(leading ? [leading] : []), ...rest].map(({ origin }) => origin),
     spread: found.spread.map((crossing) => looker.framed(crossing)),
@@ -79,6 +90,29 @@ function retold(finding: SilentFinding, bornInside: ReadonlyMap<string, readonly
   const inside = typeof bornIn === 'string' ? bornInside.get(bornIn)?.[0] : undefined;
   if (!inside || inside.tensor === bornIn) return finding;
   return { ...finding, evidence: { ...finding.evidence, bornAt: inside.node, bornAs: inside.mechanism } };
+}
+
+const guarded = (origin: Origin, guard: string): SilentFinding => ({
+  ...origin,
+  mechanism: 'guarded',
+  evidence: { ...origin.evidence, guard, bornAs: origin.mechanism },
+  explanation: `${origin.explanation} ${guard} (Where on a NaN test) removes it before it reaches any other position.`,
+});
+
+/** What removes all NaN that a node hands on, where an explicit test does. */
+function guardBehind(measured: Measurement, node: GraphNode): GraphNode | null {
+  const { target, axes, facts } = measured;
+  const isInteger = (value: string): boolean => {
+    const dtype = facts.values.get(value)?.dtype;
+    return dtype !== undefined && !isFloat(dtype);
+  };
+  const guards = node.outputs.flatMap((value) => {
+    const cells = value === '' ? null : measured.flagsOf(value);
+    if (!cells || !hasNaN(cells)) return [];
+    const birth = { node, value, cells };
+    return [guardOf(target.graph, birth, contaminate(target.graph, axes, measured.flagsOf, birth, isInteger))];
+  });
+  return guards.every((guard) => guard !== null) ? (guards[0] ?? null) : null;
 }
 
 class Looker {
@@ -124,18 +158,25 @@ class Looker {
 
   async locateGuarded(measured: Measurement, finding: SilentFinding): Promise<SilentFinding[]> {
     const { guard = null, bornAs, ...evidence } = finding.evidence;
-    const remover = typeof guard === 'string' ? guard : 'A node behind it';
     const inside = await this.locate(measured, { ...finding, evidence, mechanism: 'unknown' });
     return inside.map((one) =>
       one.tensor === finding.tensor && one.node === finding.node
         ? { ...one, mechanism: 'guarded', evidence: { ...one.evidence, guard, bornAs: bornAs ?? null } }
-        : {
-            ...one,
-            mechanism: 'guarded',
-            evidence: { ...one.evidence, guard, bornAs: one.mechanism },
-            explanation: `${one.explanation} ${remover} (Where on a NaN test) removes it before it reaches any other position.`,
-          },
+        : guarded(one, typeof guard === 'string' ? guard : 'A node behind it'),
     );
+  }
+
+  /** Births in bodies that also hand on NaN that they read: at other positions than those it came with. */
+  async locatePassing(measured: Measurement): Promise<{ node: GraphNode; inside: readonly Origin[] }[]> {
+    const found: { node: GraphNode; inside: readonly Origin[] }[] = [];
+    for (const node of measured.target.graph.nodes) {
+      if (!hasBody(node) || this.known.has(node)) continue;
+      const flags = node.outputs.map((output) => (output === '' ? null : measured.flagsOf(output)));
+      if (!flags.some((own) => own !== null && hasNaN(own))) continue;
+      const inside = await this.inside(measured, node);
+      if (typeof inside !== 'string') found.push({ node, inside });
+    }
+    return found;
   }
 
   /** A node that came in with a local function says through which call. */
@@ -153,7 +194,7 @@ class Looker {
     const before = this.known.get(node);
     if (before) return before;
     if (this.opened.size >= mostNodes)
-      return Promise.resolve(`${String(mostNodes)} nodes with NaN from their bodies were opened before it`);
+      return Promise.resolve(`${String(mostNodes)} nodes with NaN in what they hand on were opened before it`);
     this.opened.add(node.name);
     const frames = this.inlined.inside.get(node.name) ?? [];
     const looked = this.look(measured, node, node.name, frames, 1);

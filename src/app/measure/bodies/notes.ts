@@ -30,8 +30,8 @@ export function bodyNotes(graph: Graph, inlined: Inlined, opened: readonly strin
     const which = `${plural(bodies.length, 'node', 'nodes')} with a body (${[...new Set(bodies.map((node) => node.op))].join(', ')})`;
     const looked =
       opened.length === 0
-        ? 'no NaN came out of one that had read none, so none was opened'
-        : `NaN came out of ${some(opened)} and none went in, so ${opened.length === 1 ? 'its body was' : 'their bodies were'} opened and run piece by piece`;
+        ? 'no NaN came out of there, so none was opened'
+        : `NaN came out of ${some(opened)}, so ${opened.length === 1 ? 'its body was' : 'their bodies were'} opened and run piece by piece`;
     notes.push(`${which} ${bodies.length === 1 ? 'is' : 'are'} measured at the boundary; ${looked}.`);
   }
   return notes;
