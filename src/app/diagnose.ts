@@ -2,21 +2,27 @@
 import { allReal, paddingSide } from '../core/batch/roles';
 import type { Batch, LengthSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
+import { attentionCensus } from '../core/diagnose/census';
 import type { FixContext } from '../core/fix/types';
 import type { Graph } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
-import type { AttentionInfo, BatchInfo, FixResult, Observer, Report } from '../core/report';
+import type { BatchInfo, FixResult, Observer, Report } from '../core/report';
 import { nodePlaces, placesNote } from '../core/trace/places';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
+import { locateInside } from './measure/bodies/inside';
+import { bodyNotes } from './measure/bodies/notes';
+import { ruledOutBy } from './measure/checked';
 import { siteFigures } from './measure/details';
 import type { Findings } from './measure/findings';
 import { findings, outputPositions } from './measure/findings';
 import type { Measurement } from './measure/measure';
-import { screen } from './measure/screen';
 import { observe } from './measure/observer';
 import type { RolesFound } from './measure/roles';
 import { rolesOf } from './measure/roles';
+import { screen } from './measure/screen';
+import { silentTrouble } from './measure/silent';
+import { nanWeights } from './measure/weights';
 import type { EngineJob } from './ports';
 import { padIdNotes, prepareBatch } from './prepareBatch';
 import type { Subject } from './subject';
@@ -64,7 +70,9 @@ export async function runDiagnosis(
     measured.axes,
     (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value),
   );
-  const found = await findings(job, measured, roles.roles, placesInTable(subject.graph, sites));
+  const placeOf = placesInTable(subject.graph, sites);
+  const atBoundaries = await findings(job, measured, roles.roles, placeOf);
+  const { opened, ...found } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
   const version = await job.version();
   const asked = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
   const assemble = (
@@ -72,7 +80,7 @@ export async function runDiagnosis(
     rest: { observer?: Observer; fixes?: readonly FixResult[] },
   ): Report => ({
     schemaVersion: 1,
-    ...header(subject, measured, batch, roles, version, asked),
+    ...header(subject, measured, batch, roles, version, asked, placeOf),
     table: buildTable({
       sites,
       axes: measured.axes,
@@ -88,14 +96,20 @@ export async function runDiagnosis(
       ...subject.notes,
       ...placesNote(subject.graph),
       ...padIdNotes(padIds, subject),
-      ...notesOf(subject.graph),
+      ...bodyNotes(subject.graph, subject.inlined, opened),
     ],
   });
   // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
   events.onReport?.(assemble(new Map(), {}));
   progress('Counting and ranging', 0.55);
   const figures = await siteFigures(job, measured, sites);
-  let report = assemble(figures, {});
+  const weights = await nanWeights(job, measured);
+  const measuredReport = assemble(figures, {});
+  let report: Report = {
+    ...measuredReport,
+    silent: [...found.silent, ...silentTrouble(measured, sites, figures, roles.roles, found.origins, weights, placeOf)],
+    ruledOut: ruledOutBy(measured, measuredReport.model.attention, found.origins, weights, roles.roles),
+  };
   events.onReport?.(report);
   progress('Checking that looking changed nothing', 0.65);
   const observer = await observe(job, measured, request.userLevel);
@@ -177,6 +191,7 @@ function header(
   roles: RolesFound,
   version: string,
   asked: Pick<BatchInfo, 'source' | 'mask' | 'padIds'>,
+  placeOf: ReturnType<typeof placesInTable>,
 ): Pick<Report, 'model' | 'engine' | 'batch' | 'outputs'> {
   const { graph } = subject;
   const { grid } = measured;
@@ -192,7 +207,13 @@ function header(
       ...(subject.cast === null ? {} : { cast: subject.cast }),
       opset: subject.loaded.opset,
       layers: layers.size,
-      attention: attentionInfo(graph, measured),
+      attention: attentionCensus({
+        graph,
+        axes: measured.axes,
+        sites: measured.sites,
+        shape: (value) => measured.facts.shape(value),
+        layerOf: (node) => placeOf(node, node.outputs[0] ?? '').layer,
+      }),
     },
     engine: { name: 'onnxruntime-node', version, optimization: 'disabled' },
     batch: {
@@ -214,52 +235,4 @@ function header(
         : { name, nanPositions: null, of: 1, nanAt: null };
     }),
   };
-}
-
-const fusedOps = new Set(['Attention', 'MultiHeadAttention', 'GroupQueryAttention']);
-
-function attentionInfo(graph: Graph, measured: Measurement): AttentionInfo[] {
-  const places = nodePlaces(graph);
-  const eager = measured.sites.map(({ softmax }): AttentionInfo & { index: number } => ({
-    layer: places.of(softmax).layer,
-    kind: 'eager',
-    op: softmax.op,
-    node: softmax.name,
-    kvGroups: null,
-    index: softmax.index,
-  }));
-  const fused = graph.nodes
-    .filter((node) => fusedOps.has(node.op))
-    .map((node): AttentionInfo & { index: number } => ({
-      layer: places.of(node).layer,
-      kind: 'fused',
-      op: node.op,
-      node: node.name,
-      kvGroups: null,
-      index: node.index,
-    }));
-  return [...eager, ...fused]
-    .sort((a, b) => a.index - b.index)
-    .map(({ layer, kind, op, node, kvGroups }) => ({ layer, kind, op, node, kvGroups }));
-}
-
-function notesOf(graph: Graph): string[] {
-  const notes: string[] = [];
-  const bodies = graph.nodes.filter((node) =>
-    node.proto.attribute.some((entry) => entry.g !== undefined || entry.graphs.length > 0),
-  );
-  if (bodies.length > 0) {
-    notes.push(
-      `${String(bodies.length)} node${bodies.length === 1 ? '' : 's'} with a body (${[...new Set(bodies.map((node) => node.op))].join(', ')}) ` +
-        'are measured at their boundary: a NaN born inside is reported at the node.',
-    );
-  }
-  const names = new Set(graph.model.functions.map((entry) => `${entry.domain}:${entry.name}`));
-  const calls = graph.nodes.filter((node) => names.has(`${node.domain}:${node.op}`));
-  if (calls.length > 0) {
-    notes.push(
-      `${String(calls.length)} calls of local functions are measured at their boundary: a NaN born inside is reported at the call.`,
-    );
-  }
-  return notes;
 }

@@ -9,13 +9,13 @@ import type { TensorData } from '../../core/tensor';
 import type { Measurement } from './measure';
 import { storedFloats } from './weights';
 
-/** @param roles of the own sequence, one string per sample. */
+/** @param roles by sequence; position ids count on the first. */
 export function ruledOutBy(
   measured: Measurement,
   attention: readonly AttentionInfo[],
   origins: readonly Origin[],
   weights: readonly NaNWeight[],
-  roles: readonly string[],
+  roles: readonly (readonly string[])[],
 ): RuledOut[] {
   const { target } = measured;
   const floats = Object.entries(target.inputs).filter(([, tensor]) => isFloat(tensor.dtype));
@@ -27,8 +27,8 @@ export function ruledOutBy(
     floatInputs: floats.map(([name]) => name),
     nanInputs: floats.filter(([, tensor]) => Array.from(floatsOf(tensor)).some(Number.isNaN)).map(([name]) => name),
     collectives: target.graph.nodes.filter((node) => /^(All(Reduce|Gather|ToAll)|Distributed)/.test(node.op)).length,
-    positionIds: positionIds(measured, roles),
-    padded: roles.some((text) => text.includes('p')),
+    positionIds: positionIds(measured, roles[0] ?? []),
+    padded: roles.flat().some((text) => text.includes('p')),
   });
 }
 
