@@ -56,6 +56,15 @@ const row = z
   })
   .refine((r) => (r.axes === 'whole') === (r.samples === null), 'samples is null exactly where axes is whole');
 
+/** The way to a node in a body or function; a node that is in none has no such list. */
+const insideFrame = z.strictObject({
+  node: z.string().min(1),
+  op: z.string().min(1),
+  body: z.enum(['function', 'then_branch', 'else_branch', 'body']),
+  iteration: count.nullable(),
+  iterations: ranges.optional(),
+});
+
 const finding = {
   tensor: z.string().min(1),
   node: z.string().nullable(),
@@ -64,7 +73,9 @@ const finding = {
   block,
   stage,
   positions: z.array(ranges).nullable(),
-  evidence: z.record(z.string(), evidence),
+  evidence: z
+    .record(z.string(), evidence)
+    .refine((own) => !('inside' in own) || z.array(insideFrame).min(1).safeParse(own.inside).success, 'inside'),
   explanation: z.string().min(1),
 };
 
