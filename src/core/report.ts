@@ -196,7 +196,17 @@ export interface SampleHealth {
   readonly nanAt: string;
 }
 
-/** What the mechanism was proved with. Plain JSON; keys are stable per mechanism. */
+/**
+ * What the mechanism was proved with. Plain JSON; keys are stable per mechanism.
+ *
+ * Births in a softmax have `row`, the first row of their kind: `{ sample, position, keys, negInf, posInf, by, cells,
+ * parts }`. `by` counts the keys that each cause made −inf: `causal`, `padding`, `both` (which are in `causal` and in
+ * `padding` too), `other` masks, `overflow` of finite numbers, the `scores` themselves. `cells` has one character per
+ * key, at most 4096: `c` causal mask, `p` padding mask, `b` both, `m` another mask, `v` overflow, `s` the scores,
+ * `+` +inf, `.` neither, `?` not found. `parts` names the tensors that masked, by kind.
+ * `score-overflow` has `from`, `mask-overflow` has `overflow`: the node, its operands and what it made of them.
+ * `unknown` has `declined`: `{ mechanism, why }` of each rule that looked.
+ */
 export type Evidence = Readonly<Record<string, EvidenceValue>>;
 export type EvidenceValue =
   JsonNumber | string | boolean | null | readonly EvidenceValue[] | { readonly [key: string]: EvidenceValue };

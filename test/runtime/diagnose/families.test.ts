@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import type { Report } from '../../../src/core/report';
 import { diagnosed, diagnosedModel } from '../../support/diagnosing';
 import type { Masking } from '../../support/tinyAttention';
-import { attentionModel, f32, int, leftPadded, named, scalar } from '../../support/tinyAttention';
+import { attentionModel, f32, i64, int, leftPadded, named, scalar } from '../../support/tinyAttention';
 
 const diagnose = (masking: Masking, inputs = leftPadded(2)): Promise<Report> =>
   diagnosedModel(attentionModel(masking), inputs, { fixes: false, userLevel: 'disabled' });
@@ -122,12 +122,11 @@ describe('B: mask arithmetic overflows', () => {
 describe('C: NaN in slots that are masked', () => {
   /** Padding on the right, NaN in the last pad. */
   const poisoned = {
-    ...leftPadded(5),
     x: f32(
       [2, 5, 2],
       Array.from({ length: 20 }, (_, i) => (i === 8 ? NaN : 0.1 + 0.05 * i)),
     ),
-    attention_mask: { ...leftPadded(5).attention_mask, data: BigInt64Array.of(1n, 1n, 1n, 1n, 0n, 1n, 1n, 1n, 1n, 1n) },
+    attention_mask: i64([2, 5], [1, 1, 1, 1, 0, 1, 1, 1, 1, 1]),
   };
 
   it('C12, C13: a masked NaN key still poisons where the mask is added: NaN − inf is NaN', async () => {
@@ -138,7 +137,7 @@ describe('C: NaN in slots that are masked', () => {
           named('Add', 'Add', ['scores', 'bias'], 'masked'),
         ],
       },
-      { ...leftPadded(5), ...poisoned },
+      poisoned,
     );
     expect(short(report.origins)).toEqual([[null, 'nan-in-input', ['4', '']]]);
     expect(report.spread.map((item) => [item.node, item.mechanism, item.positions])).toEqual([
@@ -149,7 +148,7 @@ describe('C: NaN in slots that are masked', () => {
   it('C14: Where protects K; V poisons all the same, 0 × NaN', async () => {
     const report = await diagnose(
       { nodes: [named('W', 'Where', ['isPad', 'minusInf', 'scores'], 'masked')] },
-      { ...leftPadded(5), ...poisoned },
+      poisoned,
     );
     expect(short(report.origins)).toEqual([[null, 'nan-in-input', ['4', '']]]);
     expect(report.spread.map((item) => [item.node, item.mechanism, item.positions])).toEqual([
