@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { diagnosed } from '../../support/diagnosing';
+import { applyFix } from '../../../src/app/fixes';
+import { diagnosed, realDeps } from '../../support/diagnosing';
 import { python } from '../../support/python';
 import { told } from './support';
 
@@ -61,5 +62,35 @@ describe('exports of scripted modules', () => {
       },
     ]);
     expect(found.observer?.outputsBitEqual).toBe(true);
+  });
+
+  it('modules as local functions, nested three deep: located, mended, and healthy once mended', async () => {
+    const model = join(folder, 'modules.onnx');
+    const found = await report('modules');
+    expect(truth.modules).toEqual([
+      [1, 1, 1, 1, 1],
+      [0, 0, 0, 0, 0],
+    ]);
+    expect(told(found)[0]).toMatchObject({
+      node: expect.stringMatching(/^\/head\/Modules\/Attention_\d+\/Softmax_\d+$/) as unknown,
+      op: 'Softmax',
+      mechanism: 'fully-masked-row',
+      positions: ['0-1', ''],
+      inside: [
+        '/head/Modules (Modules).function',
+        expect.stringMatching(/^\/head\/Modules\/Attention_\d+ \(Attention\)\.function$/) as unknown,
+      ],
+    });
+    expect(found.outputs[0]?.nanPositions).toEqual([5, 0]);
+    expect(found.observer?.outputsBitEqual).toBe(true);
+    expect(found.fixes?.filter((fix) => fix.verdict === 'heals').map((fix) => fix.id)).toContain('unmask-rows');
+
+    const out = join(folder, 'modules.fixed.onnx');
+    const inputsFile = join(folder, 'modules.npz');
+    const request = { model, inputsFile, userLevel: 'all', fixes: false } as const;
+    await applyFix(await realDeps(), { ...request, fixId: 'unmask-rows', out }, {});
+    const after = await diagnosed({ ...request, model: out });
+    expect(after.origins).toEqual([]);
+    expect(after.outputs[0]?.nanPositions).toEqual([0, 0]);
   });
 });
