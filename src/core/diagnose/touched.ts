@@ -69,10 +69,11 @@ function cells(axes: TensorAxes, flags: Flags): { kept: number[]; sizes: number[
 const range = (cell: number, positions: number, length: number): readonly [number, number] =>
   cell >= 0 ? [cell, cell + 1] : cell === -1 ? [0, length] : [(-2 - cell) * positions, (-1 - cell) * positions];
 
+/** What is nobody's was marked in every cell that it counts for: it held NaN only if all of them do. */
 function isSick({ bits, positions }: Flags, cell: number): boolean {
   const [start, end] = range(cell, positions, bits.length);
-  for (let i = start; i < end; i += 1) if (((bits[i] ?? 0) & NAN) !== 0) return true;
-  return false;
+  for (let i = start; i < end; i += 1) if (((bits[i] ?? 0) & NAN) === 0) return false;
+  return end > start;
 }
 
 function markCell(bits: Uint8Array, cell: number, positions: number): void {

@@ -74,6 +74,24 @@ it('token shift by Pad and Slice: born where +inf meets the −inf of the token 
   expect(await origins(build, { samples: 2, positions: 4 })).toEqual([['Add', ['', '2']]]);
 });
 
+it('token shift: the zeros in front are clean, whatever is NaN elsewhere in the sample', async () => {
+  const build = (k: Sketch): Val[] => {
+    const x = k.binary(
+      'Add',
+      input(k, [1, 4, 2], [[0, 0, inf]]),
+      k.unary('Log', input(k, [1, 4, 2], [[0, 2, -1]], 'f')),
+    );
+    const padded = k.node('Pad', [x, k.ints([0, 1, 0, 0, 0, 0])], [1, 5, 2]);
+    return [k.binary('Mul', x, k.slice(padded, 1, 0, 4))];
+  };
+  expect(await origins(build, { samples: 1, positions: 4 })).toEqual(
+    expect.arrayContaining([
+      ['Log', ['2']],
+      ['Mul', ['0']],
+    ]),
+  );
+});
+
 it('samples in another order: what one lent to another is not born there', async () => {
   const build = (k: Sketch): Val[] => {
     const log = k.unary('Log', input(k, [3, 2, 2], [[0, 1, -1]]));
