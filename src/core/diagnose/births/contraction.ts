@@ -1,8 +1,8 @@
 /** NaN inside a product's sum of terms: 0 × inf in one of them, or infinities of both signs among them. */
 import type { Evidence } from '../../report';
 import { jsonNumber } from '../../trace/jsonNumber';
-import type { Family } from './invalid';
-import { inRange, isInfinite, largest } from './invalid';
+import type { Family } from './family';
+import { inRange, isInfinite, largest } from './family';
 import { showNumber } from './types';
 
 const products = new Set(['MatMul', 'Gemm', 'Einsum', 'Conv']);

@@ -1,7 +1,7 @@
 /** Undefined operations on single elements, told by the very operands. */
 import type { BirthMechanism, JsonNumber } from '../../report';
-import type { Family } from './invalid';
-import { isInfinite } from './invalid';
+import type { Family } from './family';
+import { isInfinite } from './family';
 import type { BirthContext } from './types';
 import { showNumber } from './types';
 

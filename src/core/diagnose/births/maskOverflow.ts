@@ -1,7 +1,7 @@
 import { jsonNumber } from '../../trace/jsonNumber';
 import type { Overflowed } from '../rows/rowStory';
 import { formulaOf, maskedRow } from './fullyMaskedRow';
-import { largest } from './invalid';
+import { largest } from './family';
 import { madeBy, rowEvidence } from './rowEvidence';
 import type { BirthRule } from './types';
 import { showNumber } from './types';

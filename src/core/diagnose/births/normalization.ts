@@ -5,8 +5,8 @@
 import type { BirthMechanism, Evidence } from '../../report';
 import { jsonNumber } from '../../trace/jsonNumber';
 import { floatAttribute, normalizations } from '../rows/lanesOf';
-import type { Family } from './invalid';
-import { inRange, isInfinite } from './invalid';
+import type { Family } from './family';
+import { inRange, isInfinite } from './family';
 import { showNumber } from './types';
 
 interface Step {

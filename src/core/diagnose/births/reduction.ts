@@ -1,8 +1,8 @@
 /** NaN in a sum, a mean or a product over many elements. */
 import type { BirthMechanism, Evidence } from '../../report';
 import { jsonNumber } from '../../trace/jsonNumber';
-import type { Family } from './invalid';
-import { isInfinite, largest } from './invalid';
+import type { Family } from './family';
+import { isInfinite, largest } from './family';
 import { showNumber } from './types';
 
 const sums = new Set(['ReduceSum', 'ReduceMean', 'CumSum', 'GlobalAveragePool', 'ReduceLogSum']);

@@ -3,7 +3,7 @@ import { jsonNumber } from '../../trace/jsonNumber';
 import type { RowLook } from '../../probe/inspect/softmaxRows';
 import type { RowPlan } from '../rows/rowPlan';
 import { positiveInfinity } from '../rows/rowStory';
-import { largest } from './invalid';
+import { largest } from './family';
 import { rowEvidence } from './rowEvidence';
 import type { BirthContext, BirthRule } from './types';
 import { showNumber } from './types';
