@@ -218,6 +218,19 @@ describe('MultiHeadAttention (com.microsoft)', () => {
       },
     ],
     ['a scale of its own', { op, domain, inputs: three, attributes: [heads, float('scale', 0.3)] }],
+    ...[undefined, -Infinity].map((fill): [string, Case] => [
+      `causal beside a key padding mask that fills with ${String(fill)}: no row is NaN`,
+      {
+        op,
+        domain,
+        inputs: [f32(B, T, N * D), f32(B, T, N * D), f32(B, T, N * D), null, padding],
+        attributes: [
+          heads,
+          int('unidirectional', 1),
+          ...(fill === undefined ? [] : [float('mask_filter_value', fill)]),
+        ],
+      },
+    ]),
     [
       'a row masked throughout attends as if unmasked, in both',
       { op, domain, inputs: [...three, null, int32([B, T], new Array<number>(B * T).fill(0))], attributes: [heads] },

@@ -7,9 +7,9 @@ import type { GraphNode } from '../graph';
 import { attribute, intAttribute, intsAttribute } from '../graph';
 import type { Body } from '../splice';
 import type { Around } from './builder';
-import { BodyBuilder } from './builder';
+import { BodyBuilder, causalMask } from './builder';
 import { refuse } from './refusal';
-import { attentionCore, causal } from './softmaxCore';
+import { attentionCore } from './softmaxCore';
 
 /** The operators' default `mask_filter_value`. */
 const defaultFill = -10000;
@@ -29,9 +29,9 @@ export function expandMultiHead(node: GraphNode, around: Around): Body {
   const valueWidth = valueHidden / heads;
   const biased = (value: string, from: number, size: number, label: string): string =>
     has(3) ? body.op('Add', [value, body.slice('bias', 0, from, from + size)], {}, label) : value;
-  const masks = keyMasks(body, { slot: 4, name: 'key_padding_mask', batch, queries, keys, fill }, { has, shape });
+  const keyMask = keyMaskOf(body, { slot: 4, name: 'key_padding_mask', batch, queries, keys, fill }, { has, shape });
+  const masks = ordered(body, node, keyMask, queries, keys);
   if (has(5)) masks.push('attention_bias');
-  if (intAttribute(node, 'unidirectional', 0) !== 0) masks.push(causal(body, queries, keys, keys - queries, fill));
   const parts = attentionCore(body, {
     query: body.splitHeads(biased('query', 0, hidden, 'biased_query'), [batch, queries, heads, width]),
     key: body.splitHeads(biased('key', hidden, hidden, 'biased_key'), [batch, keys, heads, width]),
@@ -60,9 +60,9 @@ export function expandProjected(node: GraphNode, around: Around): Body {
   const all = has(2) ? body.op('Add', [projected, 'bias'], {}, 'biased') : projected;
   const width = hidden / heads;
   const valueWidth = valueHidden / heads;
-  const masks = keyMasks(body, { slot: 3, name: 'mask_index', batch, queries, keys: queries, fill }, { has, shape });
+  const keyMask = keyMaskOf(body, { slot: 3, name: 'mask_index', batch, queries, keys: queries, fill }, { has, shape });
+  const masks = ordered(body, node, keyMask, queries, queries);
   if (has(5)) masks.push('attention_bias');
-  if (intAttribute(node, 'unidirectional', 0) !== 0) masks.push(causal(body, queries, queries, 0, fill));
   const parts = attentionCore(body, {
     query: body.splitHeads(body.slice(all, 2, 0, hidden), [batch, queries, heads, width]),
     key: body.splitHeads(body.slice(all, 2, hidden, 2 * hidden), [batch, queries, heads, width]),
@@ -113,9 +113,20 @@ interface KeyMask {
   readonly fill: number;
 }
 
+/**
+ * The mask of keys, and order where `unidirectional` asks for it. A key that comes later gets the type's lowest finite
+ * number *instead* of what the mask of keys says: a row whose every earlier key is −inf attends to the later ones.
+ */
+function ordered(body: BodyBuilder, node: GraphNode, keyMask: string | null, queries: number, keys: number): string[] {
+  if (intAttribute(node, 'unidirectional', 0) === 0) return keyMask === null ? [] : [keyMask];
+  const open = body.constant(causalMask(queries, keys, keys - queries), 'causal');
+  const lowest = body.scalar(body.dtype === 'float16' ? -65504 : -3.4028234663852886e38, 'lowest');
+  return [body.op('Where', [open, keyMask ?? body.scalar(0, 'open'), lowest], {}, 'mask')];
+}
+
 /** A mask of 1 = may be attended to, as [B, T], [B, S, T] or [B, 1, S, T], or one length per sample. */
-function keyMasks(body: BodyBuilder, mask: KeyMask, { has, shape }: Slots): string[] {
-  if (!has(mask.slot)) return [];
+function keyMaskOf(body: BodyBuilder, mask: KeyMask, { has, shape }: Slots): string | null {
+  if (!has(mask.slot)) return null;
   const own = shape(mask.slot);
   const { batch, queries, keys, name, fill } = mask;
   if (own.length === 1) {
@@ -124,7 +135,7 @@ function keyMasks(body: BodyBuilder, mask: KeyMask, { has, shape }: Slots): stri
       { dtype: 'int32', dims: [1, 1, 1, keys], data: Int32Array.from({ length: keys }, (_, key) => key) },
       'key_places',
     );
-    return [body.additive(body.op('Less', [places, body.reshape(name, [batch, 1, 1, 1])], {}, 'open'), fill)];
+    return body.additive(body.op('Less', [places, body.reshape(name, [batch, 1, 1, 1])], {}, 'open'), fill);
   }
   const open = body.op(
     'Greater',
@@ -138,5 +149,5 @@ function keyMasks(body: BodyBuilder, mask: KeyMask, { has, shape }: Slots): stri
       : own.length === 3
         ? [batch, 1, own[1] ?? queries, keys]
         : refuse('its mask has an axis for heads');
-  return [body.additive(body.reshape(open, spread), fill)];
+  return body.additive(body.reshape(open, spread), fill);
 }

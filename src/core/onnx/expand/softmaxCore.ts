@@ -49,8 +49,8 @@ export function attentionCore(body: BodyBuilder, core: Core): CoreParts {
 }
 
 /** Query s of `queries` sees keys up to s + offset. */
-export const causal = (body: BodyBuilder, queries: number, keys: number, offset: number, fill = -Infinity): string =>
-  body.additive(body.constant(causalMask(queries, keys, offset), 'causal'), fill);
+export const causal = (body: BodyBuilder, queries: number, keys: number, offset: number): string =>
+  body.additive(body.constant(causalMask(queries, keys, offset), 'causal'));
 
 /** Heads of keys or values repeated, so that every query head has its own: [B, N, T, width]. */
 function repeatHeads(body: BodyBuilder, value: string, sizes: Core['sizes'], width: number): string {
