@@ -34,8 +34,6 @@ const node = {
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  // Stack traces in the log keep the names of functions.
-  keepNames: true,
   // The engine's native library stays a package of its own; `vscode` exists only inside the editor.
   external: ['vscode', 'onnxruntime-node'],
   // Sources may say `import.meta.url`; a CommonJS bundle has none.
