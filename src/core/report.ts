@@ -213,7 +213,8 @@ export type EvidenceValue =
 
 /**
  * Where a node stands that is in no graph of its own: in a body of `node` (`then_branch`, `else_branch`, `body`), or in
- * the local function that `node` calls (`function`). `iteration` counts from 0; null where nothing is repeated.
+ * the local function that `node` calls (`function`), or in the plain operators that the fused `node` stands for
+ * (`expanded`; the finding itself is then told at `node`). `iteration` counts from 0; null where nothing is repeated.
  * `evidence.inside` lists them, outermost first.
  */
 export interface InsideFrame {

@@ -60,7 +60,7 @@ const row = z
 const insideFrame = z.strictObject({
   node: z.string().min(1),
   op: z.string().min(1),
-  body: z.enum(['function', 'then_branch', 'else_branch', 'body']),
+  body: z.enum(['function', 'then_branch', 'else_branch', 'body', 'expanded']),
   iteration: count.nullable(),
   iterations: ranges.optional(),
 });

@@ -130,7 +130,7 @@ const productOf = (measured: Measurement, plan: RowPlan): string[] =>
     ? [...plan.product.operands]
     : [];
 
-export function typeOf(measured: Measurement, value: string): string {
+export function typeOf(measured: Pick<Measurement, 'facts' | 'target'>, value: string): string {
   const known = measured.facts.values.get(value)?.dtype;
   if (known !== undefined) return known;
   const { graph } = measured.target;

@@ -19,6 +19,8 @@ import type { Place } from '../../../core/trace/sites';
 import type { EngineJob } from '../../ports';
 import type { Findings } from '../findings';
 import { findings, isTensor } from '../findings';
+import { locateFused, refusals } from '../fused/births';
+import { isFused } from '../fused/write';
 import type { Measurement } from '../measure';
 import { prepare } from '../measure';
 import { screen } from '../screen';
@@ -82,13 +84,15 @@ export async function locateInside(
 
 /** A body may hand one birth out twice. */
 const sameBirth = (a: Origin, b: Origin): boolean =>
-  a.tensor === b.tensor && JSON.stringify(a.evidence.inside) === JSON.stringify(b.evidence.inside);
+  a.tensor === b.tensor &&
+  a.mechanism === b.mechanism &&
+  JSON.stringify(a.evidence.inside) === JSON.stringify(b.evidence.inside);
 
 /** What is said of a birth elsewhere: where its NaN ends. */
 function retold(finding: SilentFinding, bornInside: ReadonlyMap<string, readonly Origin[]>): SilentFinding {
   const { bornIn } = finding.evidence;
   const inside = typeof bornIn === 'string' ? bornInside.get(bornIn)?.[0] : undefined;
-  if (!inside || inside.tensor === bornIn) return finding;
+  if (!inside) return finding;
   return { ...finding, evidence: { ...finding.evidence, bornAt: inside.node, bornAs: inside.mechanism } };
 }
 
@@ -139,6 +143,10 @@ class Looker {
     if (!node) return [origin];
     const closed = this.closed.get(node.name);
     if (closed !== undefined) return [this.framed(notLocated(origin, closed))];
+    if (isFused(node)) {
+      const frames = this.inlined.inside.get(node.name) ?? [];
+      return locateFused(this.job, measured, node, this.framed(origin), this.roles, frames);
+    }
     const sources = hasBody(node)
       ? [node]
       : listMakers(measured.target.graph, node, (value) => isTensor(measured, value), hasBody);
@@ -161,7 +169,15 @@ class Looker {
     const inside = await this.locate(measured, { ...finding, evidence, mechanism: 'unknown' });
     return inside.map((one) =>
       one.tensor === finding.tensor && one.node === finding.node
-        ? { ...one, mechanism: 'guarded', evidence: { ...one.evidence, guard, bornAs: bornAs ?? null } }
+        ? {
+            ...one,
+            mechanism: 'guarded',
+            evidence: {
+              ...one.evidence,
+              guard,
+              bornAs: one.mechanism === 'unknown' ? (bornAs ?? null) : one.mechanism,
+            },
+          }
         : guarded(one, typeof guard === 'string' ? guard : 'A node behind it'),
     );
   }
@@ -263,7 +279,9 @@ class Looker {
       const reason = deeper ?? this.closed.get(name) ?? null;
       const own = { ...origin, node: shown, evidence: { ...origin.evidence, inside: through } };
       const told = { ...own, explanation: `${own.explanation} ${insideText(through, opening.iterations)}` };
-      origins.push(reason === null ? told : notLocated(told, reason));
+      if (isFused(producer))
+        origins.push(...(await locateFused(this.job, screened, producer, told, this.roles, through)));
+      else origins.push(reason === null ? told : notLocated(told, reason));
     }
     return origins;
   }
@@ -273,13 +291,6 @@ class Looker {
     return (this.inlined.inside.get(name) ?? []).slice(outside);
   }
 }
-
-const refusals: ReadonlySet<string> = new Set([
-  'engine-failed',
-  'unsupported-op',
-  'unsupported-opset',
-  'unsupported-type',
-]);
 
 const nowhere: Place = { layer: null, block: null, stage: 'other' };
 

@@ -9,6 +9,7 @@ export function insideText(frames: readonly InsideFrame[], iterations: number | 
   const last = frames.findLastIndex((frame) => frame.iteration !== null);
   const parts = frames.map(({ node, op, body, iteration }, i) => {
     if (body === 'function') return `the local function ${op} as ${node} calls it`;
+    if (body === 'expanded') return `${node} (${op}), written out in plain operators`;
     if (iteration === null) return `the ${body} of ${node} (${op})`;
     const among = i === last && iterations !== null ? `of 0 to ${String(iterations - 1)}` : 'counted from 0';
     return `iteration ${String(iteration)} (${among}) of ${node} (${op})`;

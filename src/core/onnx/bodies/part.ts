@@ -43,7 +43,7 @@ export class Replacement {
   private readonly sparse: SparseTensorProto[] = [];
   private readonly inner = new Map<string, InnerNode>();
 
-  add(spliced: Spliced, body: GraphProto, iteration: number | null): void {
+  add(spliced: Spliced, body: { readonly node: readonly NodeProto[] }, iteration: number | null): void {
     for (const [i, node] of spliced.nodes.entries()) {
       const original = body.node[i];
       // Behind the body's own nodes stand copies that the splice made.

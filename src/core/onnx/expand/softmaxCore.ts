@@ -31,6 +31,9 @@ export interface CoreParts {
   readonly output: string;
 }
 
+/** Name of the node that is Q·Kᵀ. */
+export const scoresLabel = 'scores';
+
 export function attentionCore(body: BodyBuilder, core: Core): CoreParts {
   const { sizes } = core;
   const key = repeatHeads(body, core.key, sizes, sizes.width);
@@ -38,7 +41,7 @@ export function attentionCore(body: BodyBuilder, core: Core): CoreParts {
   const root = core.split ? body.scalar(Math.sqrt(core.scale), 'root_scale') : '';
   const query = core.split ? body.op('Mul', [core.query, root], {}, 'scaled_query') : core.query;
   const scaledKey = core.split ? body.op('Mul', [key, root], {}, 'scaled_key') : key;
-  const product = body.op('MatMul', [query, body.transpose(scaledKey, [0, 1, 3, 2])], {}, 'scores');
+  const product = body.op('MatMul', [query, body.transpose(scaledKey, [0, 1, 3, 2])], {}, scoresLabel);
   const scores = core.split
     ? product
     : body.op('Mul', [product, body.scalar(core.scale, 'scale')], {}, 'scaled_scores');
