@@ -101,15 +101,14 @@ export function howRead(
 ): 'clean' | 'here' | 'elsewhere' {
   let elsewhere = false;
   for (const { flags, samePosition, touched } of inputs) {
-    const here = (): boolean => anySample(flags, out, sample, (s) => isNaNAt(flags, s, position));
     const told = samePosition && flags.perPosition && out.perPosition;
     if (touched) {
       if (touched[sample * out.positions + position] !== 1) continue;
-      if (!flags.perPosition || (told && here())) return 'here';
+      if (!flags.perPosition || (told && isHere(flags, out, sample, position))) return 'here';
       elsewhere = true;
     } else if (told) {
-      if (here()) return 'here';
-    } else if (anySample(flags, out, sample, (s) => isNaNInSample(flags, s))) {
+      if (isHere(flags, out, sample, position)) return 'here';
+    } else if (isInSample(flags, out, sample)) {
       if (!flags.perPosition) return 'here';
       elsewhere = true;
     }
@@ -118,8 +117,14 @@ export function howRead(
 }
 
 /** An output that does not tell samples apart has read them all. */
-function anySample(flags: Flags, out: Flags, sample: number, test: (sample: number) => boolean): boolean {
-  if (out.perSample || !flags.perSample) return test(sample);
-  for (let s = 0; s < flags.samples; s += 1) if (test(s)) return true;
+const mixesSamples = (flags: Flags, out: Flags): boolean => !out.perSample && flags.perSample;
+
+function isHere(flags: Flags, out: Flags, sample: number, position: number): boolean {
+  if (!mixesSamples(flags, out)) return isNaNAt(flags, sample, position);
+  for (let s = 0; s < flags.samples; s += 1) if (isNaNAt(flags, s, position)) return true;
   return false;
+}
+
+function isInSample(flags: Flags, out: Flags, sample: number): boolean {
+  return mixesSamples(flags, out) ? hasNaN(flags) : isNaNInSample(flags, sample);
 }

@@ -125,7 +125,8 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
   return {
     keyOperand: (node) => keys.get(node) ?? null,
     of: (value) => known.get(value) ?? (shapeOf(value) ? axesOf(value) : null),
-    reads(node, i, o) {
+    // Nothing is learned any more: what is asked for every birth is worked out once.
+    reads: remembered((node, i, o): Reads => {
       const input = node.inputs[i] ?? '';
       const map = maps.get(node)?.[i] ?? null;
       const from = known.get(input);
@@ -137,15 +138,28 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
       if (map === 'layout') return source.factor.key === target.factor.key ? 'same-position' : 'all-positions';
       if (i === 0 && bands.get(node)?.axis === source.axis) return 'all-positions';
       return map[source.axis] === target.axis ? 'same-position' : 'all-positions';
-    },
-    link(node, i, o) {
+    }),
+    link: remembered((node, i, o): Link | null => {
       const map = maps.get(node)?.[i] ?? null;
       const from = known.get(node.inputs[i] ?? '');
       const to = known.get(node.outputs[o] ?? '');
       if (map === null || map === 'layout' || !from || !to || movesRows(node.op)) return null;
       const link: Link = { from, to, map, band: i === 0 ? (bands.get(node) ?? null) : null };
       return plainLink(link) ? null : link;
-    },
+    }),
+  };
+}
+
+function remembered<T>(
+  work: (node: GraphNode, i: number, o: number) => T,
+): (node: GraphNode, i: number, o: number) => T {
+  const known = new Map<GraphNode, Map<string, T>>();
+  return (node, i, o) => {
+    let own = known.get(node);
+    if (!own) known.set(node, (own = new Map<string, T>()));
+    const key = `${String(i)} ${String(o)}`;
+    if (!own.has(key)) own.set(key, work(node, i, o));
+    return own.get(key) as T;
   };
 }
 
