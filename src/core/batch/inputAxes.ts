@@ -1,5 +1,5 @@
 /** Which axis of a graph input is the sample and which the position: where following axes through a graph begins. */
-import { batchFactor, other, positionFactor, unknown } from '../onnx/axes/types';
+import { batchFactor, other, positionFactor, positionPlace, unknown } from '../onnx/axes/types';
 import type { Axis, TensorAxes } from '../onnx/axes/types';
 import { kindOf } from './layout';
 import type { InputSpec } from './types';
@@ -48,7 +48,25 @@ export function inputAxes(
   const samples = samplesOf(fed);
   const sequences = sequencesOf(fed);
   const several = new Set(sequences.values()).size > 1;
-  return new Map(fed.map((one) => [one.spec.name, axesOf(one, samples, sequences.get(one) ?? 0, several)]));
+  const axes = new Map(fed.map((one) => [one, axesOf(one, samples, sequences.get(one) ?? 0, several)]));
+  return new Map(
+    fed.map((one) => [one.spec.name, sharedRow(one, axes) ?? axes.get(one) ?? one.shape.map((size) => [other(size)])]),
+  );
+}
+
+/**
+ * One row for all positions (a temperature, an embedding of the class) belongs to no position of its own: the model
+ * fixes its size to 1, and another input of the same sequence is longer.
+ */
+function sharedRow(one: Fed, all: ReadonlyMap<Fed, TensorAxes>): TensorAxes | null {
+  const own = all.get(one);
+  const place = own && positionPlace(own);
+  if (!own || !place || one.isMask || kindOf(one.spec) !== 'values' || one.spec.dims?.[place.axis] !== 1) return null;
+  const isLonger = [...all].some(([two, axes]) => {
+    const at = two.isMask || kindOf(two.spec) === 'cache' ? null : positionPlace(axes);
+    return at !== null && at.factor.sequence === place.factor.sequence && at.factor.size > 1;
+  });
+  return isLonger ? own.map((axis, i) => (i === place.axis ? [other(1)] : axis)) : null;
 }
 
 function looksLikeMask(spec: InputSpec, shape: readonly number[]): boolean {

@@ -1,5 +1,5 @@
-/** `TensorData` to and from the engine's own tensors, without copying the elements. */
-import { allocate, dtypes } from '../../core/tensor';
+/** `TensorData` to and from the engine's own tensors. */
+import { allocate, dtypes, fromBytes } from '../../core/tensor';
 import type { DType, TensorBytes, TensorData } from '../../core/tensor';
 import type { Tensor, TypedTensor } from 'onnxruntime-common';
 
@@ -14,7 +14,18 @@ export function toEngine(Engine: { readonly Tensor: unknown }, tensor: TensorDat
   // The typed overloads of the constructor pair one type with one array each; `TensorData` has the same pairs.
   const Make = Engine.Tensor as TensorConstructor;
   if (tensor.dtype === 'bfloat16') throw new TypeError('A bfloat16 tensor cannot be fed.');
-  return new Make(tensor.dtype, tensor.data, [...tensor.dims]);
+  return new Make(tensor.dtype, atStartOfBuffer(tensor), [...tensor.dims]);
+}
+
+/**
+ * A copy at the start of a buffer of its own, which is where memory is aligned. What comes out of a message lies
+ * anywhere in it, and the engine sums a row in an order that depends on the alignment of its first element: the same
+ * batch gave other bits from run to run.
+ */
+function atStartOfBuffer({ dtype, data }: TensorData): TensorBytes {
+  const bytes = new Uint8Array(new ArrayBuffer(data.byteLength));
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return fromBytes(dtype, bytes);
 }
 
 export function fromEngine(tensor: Tensor): TensorData {
