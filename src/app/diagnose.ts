@@ -94,6 +94,7 @@ export async function runDiagnosis(
     ...rest,
     notes: [
       ...subject.notes,
+      ...(measured.target.fences === null ? [] : [roundingNote]),
       ...placesNote(subject.graph),
       ...padIdNotes(padIds, subject),
       ...bodyNotes(subject.graph, subject.inlined, opened),
@@ -124,6 +125,10 @@ export async function runDiagnosis(
   }
   return { subject, measured, context, report };
 }
+
+const roundingNote =
+  'The model computes in float16: every value was rounded to float16 after its node, as a GPU does, which the CPU ' +
+  'engine alone does not. Inside one node (the sum of a MatMul, a norm) it counts in float32 and rounds once.';
 
 async function proveFixes(
   job: EngineJob,

@@ -286,6 +286,11 @@ export interface FixResult {
 export interface Observer {
   /** Probed and plain run at the same level: outputs equal bit for bit (any NaN equals any NaN). */
   readonly outputsBitEqual: boolean;
+  /**
+   * All that the report tells, and both of the runs that are compared bit for bit, had every value of this type rounded
+   * to it; `userLevel` has not, as the CPU engine computes it in float32. Absent where the model has none.
+   */
+  readonly roundedTo?: 'float16';
   readonly userLevel: {
     readonly level: EngineLevel;
     readonly sameNanPositions: boolean;

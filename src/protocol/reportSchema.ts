@@ -193,6 +193,7 @@ export const reportSchema = z.object({
   observer: z
     .object({
       outputsBitEqual: z.boolean(),
+      roundedTo: z.literal('float16').exactOptional(),
       userLevel: z.object({ level, sameNanPositions: z.boolean(), maxAbsDiff: jsonNumber }).nullable(),
     })
     .exactOptional(),

@@ -6,7 +6,7 @@
 import { extended, isFloat, probed } from '../../src/core/probe/instrument';
 import { placesInTable } from '../../src/core/trace/sites';
 import { findings } from '../../src/app/measure/findings';
-import { encode, measuring } from '../../src/app/measure/facts';
+import { encode, encodePlain, measuring } from '../../src/app/measure/facts';
 import { prepare } from '../../src/app/measure/measure';
 import { planOf, screen } from '../../src/app/measure/screen';
 import { axesOfInputs } from '../../src/app/subject';
@@ -52,7 +52,7 @@ async function measure(workerPath: string, limits: Limits, title: string, length
     await job.close();
     const all = target.graph.nodes.flatMap((node) => node.outputs.filter((output) => output !== ''));
     const boundaries = disk.made.sites.filter((site) => site.boundary).map((site) => site.tensor);
-    const plain: Subject = { model: encode(target.graph.model), fetch: [] };
+    const plain: Subject = { model: encodePlain(target.graph.model), fetch: [] };
     const [atBoundaries, atAll] = [subjectOf(prepared, boundaries), subjectOf(prepared, all)];
 
     console.log(`${title}: ${String(atBoundaries.fetch.length)} boundaries, ${String(atAll.fetch.length)} tensors`);
@@ -71,7 +71,7 @@ async function measure(workerPath: string, limits: Limits, title: string, length
 
     const floats = all.filter((value) => isFloat(prepared.facts.values.get(value)?.dtype ?? ''));
     const fetched: Subject = {
-      model: encode(extended(target.graph.model, { outputs: floats })),
+      model: encodePlain(extended(target.graph.model, { outputs: floats })),
       fetch: floats,
       scanHere: true,
     };
@@ -96,7 +96,7 @@ async function measure(workerPath: string, limits: Limits, title: string, length
 function subjectOf(prepared: Prepared, values: readonly string[], exact = false): Subject {
   const { graph } = prepared.target;
   const made = probed(graph, values, prepared.axes, prepared.facts.values, { exact });
-  return { model: encode(made.model), fetch: made.probes.map((probe) => probe.output) };
+  return { model: encode(made.model, prepared.target), fetch: made.probes.map((probe) => probe.output) };
 }
 
 /** All that the product runs until it knows the origins, over one plain run; sums of the engine's own run times. */

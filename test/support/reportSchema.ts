@@ -220,6 +220,7 @@ const fields = {
   observer: z
     .strictObject({
       outputsBitEqual: z.boolean(),
+      roundedTo: z.literal('float16').optional(),
       userLevel: z.strictObject({ level, sameNanPositions: z.boolean(), maxAbsDiff: jsonNumber }).nullable(),
     })
     .optional(),

@@ -1,5 +1,6 @@
 /** The story from birth to logits; each step leads to its row in the table. */
 import { html, nothing, type TemplateResult } from 'lit';
+import { unroundedText } from '../../src/app/render/findings';
 import { rowOf } from '../../src/app/render/notes';
 import type { Finding, Report } from '../../src/core/report';
 import { crossingFormula, placeOf } from '../../src/core/trace/verdict';
@@ -183,7 +184,9 @@ function observerView(report: Report): TemplateResult | typeof nothing {
     ${
       userLevel === null
         ? nothing
-        : `An ordinary run (optimization “${userLevel.level}”) has NaN at ${userLevel.sameNanPositions ? 'the same' : 'other'} positions; elsewhere it differs by at most ${figure(userLevel.maxAbsDiff)}.`
+        : observer.roundedTo !== undefined
+          ? unroundedText(userLevel)
+          : `An ordinary run (optimization “${userLevel.level}”) has NaN at ${userLevel.sameNanPositions ? 'the same' : 'other'} positions; elsewhere it differs by at most ${figure(userLevel.maxAbsDiff)}.`
     }
   </p>`;
 }

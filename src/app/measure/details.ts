@@ -27,7 +27,7 @@ export async function siteFigures(
       return [{ id: tensor, inspector: 'health', tensors: [tensor], params: cellParams(measured, axes) }];
     });
     const model = extended(extract(graph, group), { outputs: group, onlyThese: true });
-    const session = await job.createSession(encode(model), measuring(measured.target));
+    const session = await job.createSession(encode(model, measured.target), measuring(measured.target));
     const feeds = feedsOf(session, measured.target);
     const run = await job.run({ session: session.id, feeds, fetch: [], inspect });
     await job.release(session.id);

@@ -2,6 +2,7 @@
 import type { ModelProto } from 'onnx-buf';
 import { Graph } from '../../core/onnx/graph';
 import { modelBytes } from '../../core/onnx/modelBytes';
+import { Fences } from '../../core/probe/fences';
 import type { RunFacts } from '../../core/onnx/axes/infer';
 import type { ValueFacts } from '../../core/probe/instrument';
 import { extended, extract, withDeclaredShapes, withInputShapes, withShapes } from '../../core/probe/instrument';
@@ -12,12 +13,16 @@ export interface Facts extends RunFacts {
   readonly values: ReadonlyMap<string, ValueFacts>;
   /** The model with every shape of this batch declared; for runs with the same batch. */
   readonly model: ModelProto;
+  /** null for a model without float16. */
+  readonly fences: Fences | null;
 }
 
 export interface Target {
   readonly graph: Graph;
   readonly inputs: Readonly<Record<string, TensorData>>;
   readonly externalDataFolder: string | undefined;
+  /** What makes the engine round float16; null where there is none, or types are not known yet. */
+  readonly fences: Fences | null;
 }
 
 /** Sessions that run once: nothing optimised, weights neither copied nor repacked. */
@@ -27,7 +32,12 @@ export const measuring = (target: Pick<Target, 'externalDataFolder'>): SessionOp
   externalDataFolder: target.externalDataFolder,
 });
 
-export const encode = modelBytes;
+/** As it is to run: every float16 rounded to float16. */
+export const encode = (model: ModelProto, { fences }: Pick<Target, 'fences'>): Uint8Array =>
+  modelBytes(fences === null ? model : fences.around(model));
+
+/** As the person runs it. */
+export const encodePlain = modelBytes;
 
 /** A part of a graph may not read every input of it. */
 export function feedsOf(session: SessionInfo, target: Pick<Target, 'inputs'>): Record<string, TensorData> {
@@ -42,12 +52,12 @@ const largestIndexTensor = 1 << 20;
  * The engine infers all shapes from the batch's; what it leaves open (data-dependent shapes, mostly) is read from
  * a run. Integer tensors that choose rows are read from the same run.
  */
-export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts> {
+export async function gatherFacts(job: EngineJob, target: Omit<Target, 'fences'>): Promise<Facts> {
   const { graph } = target;
   const shapes = Object.fromEntries(Object.entries(target.inputs).map(([name, tensor]) => [name, tensor.dims]));
   const produced = graph.nodes.flatMap((node) => node.outputs.filter((output) => output !== ''));
   const fixed = withInputShapes(graph.model, shapes);
-  const session = await job.createSession(encode(extended(fixed, { outputs: produced })), measuring(target));
+  const session = await job.createSession(encodePlain(extended(fixed, { outputs: produced })), measuring(target));
   await job.release(session.id);
   const values = new Map<string, ValueFacts>();
   for (const [name, tensor] of Object.entries(target.inputs))
@@ -59,6 +69,7 @@ export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts
     if (wantedInts.has(name) && isInteger(tensor.dtype)) ints.set(name, Array.from(tensor.data, Number));
   }
   const dtypes = new Map(session.outputs.map((output) => [output.name, output.dtype]));
+  const fences = Fences.of(graph.model, dtypes);
   for (const output of session.outputs) {
     if (output.dtype === 'non-tensor') continue;
     if (isConcrete(output.dims)) values.set(output.name, { dtype: output.dtype, shape: output.dims });
@@ -76,7 +87,7 @@ export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts
     const part = extract(new Graph(withDeclaredShapes(fixed, values)), [...open, ...readable]);
     const shaped = withShapes(new Graph(part), open);
     const model = extended(shaped.model, { outputs: readable });
-    const survey = await job.createSession(encode(model), measuring(target));
+    const survey = await job.createSession(encode(model, { fences }), measuring(target));
     const { tensors } = await job.run({
       session: survey.id,
       feeds: feedsOf(survey, target),
@@ -95,6 +106,7 @@ export async function gatherFacts(job: EngineJob, target: Target): Promise<Facts
   return {
     values,
     model: withDeclaredShapes(fixed, values),
+    fences,
     shape: (value) => values.get(value)?.shape ?? null,
     ints: (value) => ints.get(value) ?? null,
   };

@@ -87,7 +87,7 @@ async function focusOn(job: EngineJob, measured: Measurement, group: readonly Nu
   let run: RunResult = { tensors: {}, inspected: {}, runMs: 0 };
   // Where no shape is known there is nothing to look at.
   if (values.size + weightSums.size > 0) {
-    const session = await job.createSession(encode(model), measuring(measured.target));
+    const session = await job.createSession(encode(model, measured.target), measuring(measured.target));
     const feeds = feedsOf(session, measured.target);
     run = await job.run({ session: session.id, feeds, fetch: [...weightSums.values()], inspect });
     await job.release(session.id);
@@ -145,7 +145,7 @@ async function completed(
     outputs: [...picks.keys()],
     onlyThese: true,
   });
-  const session = await job.createSession(encode(model), measuring(measured.target));
+  const session = await job.createSession(encode(model, measured.target), measuring(measured.target));
   const { tensors } = await job.run({ session: session.id, feeds: {}, fetch: [...picks.keys()] });
   await job.release(session.id);
   return found.map(

@@ -37,12 +37,12 @@ export interface Measurement extends Prepared {
 
 export async function prepare(
   job: EngineJob,
-  given: Target,
+  given: Omit<Target, 'fences'>,
   inputAxes: ReadonlyMap<string, TensorAxes>,
 ): Promise<Prepared> {
   const facts = await gatherFacts(job, given);
   const graph = new Graph(facts.model);
-  const target = { ...given, graph };
+  const target = { ...given, graph, fences: facts.fences };
   const axes = inferAxes(graph, inputAxes, facts);
   const grid = gridOf(inputAxes);
   const shared = new Map<string, Cells>();

@@ -2,15 +2,17 @@
 import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
 import type { EngineLevel, JsonNumber, Observer } from '../../core/report';
 import type { EngineJob } from '../ports';
-import { encode, measuring } from './facts';
+import { encode, encodePlain, measuring } from './facts';
 import type { Measurement } from './measure';
 
-/** Compares the kept outputs of the probed run with a plain one at the same level, and with one at the user's. */
+/**
+ * Compares the kept outputs of the probed run with a plain one at the same level, and with one at the user's. Fences
+ * stand in both of the former; the user's own run has none.
+ */
 export async function observe(job: EngineJob, measured: Measurement, userLevel: EngineLevel): Promise<Observer> {
   const { target } = measured;
   const outputs = [...measured.keptOutputs].filter(([name]) => measured.flagsOf(name) !== null);
-  const model = encode(target.graph.model);
-  const plain = await job.createSession(model, measuring(target));
+  const plain = await job.createSession(encode(target.graph.model, target), measuring(target));
   const same = await job.run({
     session: plain.id,
     feeds: target.inputs,
@@ -23,7 +25,11 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
     })),
   });
   await job.release(plain.id);
-  const own = await job.createSession(model, { ...measuring(target), level: userLevel, prepack: true });
+  const own = await job.createSession(encodePlain(target.graph.model), {
+    ...measuring(target),
+    level: userLevel,
+    prepack: true,
+  });
   const compared = await job.run({
     session: own.id,
     feeds: target.inputs,
@@ -39,6 +45,7 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
   const differences = outputs.map(([name]) => compared.inspected[name] as Inspections['difference']['result']);
   return {
     outputsBitEqual: outputs.every(([name]) => same.inspected[name] === true),
+    ...(target.fences === null ? {} : { roundedTo: 'float16' as const }),
     userLevel: {
       level: userLevel,
       sameNanPositions: differences.every((difference) => difference.sameNaN),

@@ -248,7 +248,7 @@ async function seenIn(
   const values = [...new Set(wanted.map((entry) => entry.inspection.tensors[0] ?? ''))];
   if (values.length === 0) return [];
   const part = extract(graph, values);
-  const session = await job.createSession(encode(part), measuring(target));
+  const session = await job.createSession(encode(part, target), measuring(target));
   const feeds = feedsOf(session, { inputs });
   const seen: number[] = [];
   for (const trial of polarityTrials) {

@@ -43,7 +43,7 @@ export async function sumsOf(
     const part = new Graph(extract(target.graph, group));
     const { model, probes } = probed(part, group, axes, facts.values, { exact, onlyThese: true });
     if (probes.length === 0) continue;
-    const session = await job.createSession(encode(model), measuring(target));
+    const session = await job.createSession(encode(model, target), measuring(target));
     const { tensors } = await job.run({
       session: session.id,
       feeds: feedsOf(session, target),
@@ -68,7 +68,7 @@ export async function sumsOfModel(
   const flags = await sumsOf(job, prepared, groups.slice(0, -1).flat(), { exact });
   const { model, probes } = probed(target.graph, groups.at(-1) ?? [], axes, facts.values, { exact });
   const asked = extended(model, { outputs: inspect.flatMap((inspection) => inspection.tensors) });
-  const session = await job.createSession(encode(asked), measuring(target));
+  const session = await job.createSession(encode(asked, target), measuring(target));
   const run = await job.run({
     session: session.id,
     feeds: target.inputs,

@@ -8,7 +8,7 @@ import { int64Tensor } from '../../core/onnx/tensors';
 import { floatsOf } from '../../core/probe/floats';
 import { freshPrefix, node, untyped } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
-import { encode, measuring } from './facts';
+import { encodePlain, measuring } from './facts';
 import type { Measurement } from './measure';
 
 /** Float types of stored weights that the engine can sum, half floats after a cast. */
@@ -101,7 +101,7 @@ async function runOnWeights(
   const wanted = new Set(names);
   const original = graphOf(graph.model);
   const session = await job.createSession(
-    encode({
+    encodePlain({
       ...graph.model,
       functions: [],
       graph: {

@@ -118,10 +118,27 @@ export function observerText(observer: Observer): string {
   if (observer.userLevel === null) {
     return own;
   }
+  if (observer.roundedTo !== undefined) {
+    return `${own} ${unroundedText(observer.userLevel)}`;
+  }
   const { level, sameNanPositions, maxAbsDiff } = observer.userLevel;
   return `${own} At optimization level ${level}, NaN is ${
     sameNanPositions ? 'at the same positions' : 'NOT at the same positions'
   }; finite outputs differ by at most ${shortNumber(maxAbsDiff)}.`;
+}
+
+/** What the engine's own arithmetic makes of a float16 model, beside the true rounding that the report tells of. */
+export function unroundedText({ level, sameNanPositions, maxAbsDiff }: NonNullable<Observer['userLevel']>): string {
+  const differs = !sameNanPositions || typeof maxAbsDiff === 'string';
+  return (
+    "ONNX Runtime's CPU kernels compute float16 in float32: a plain CPU run " +
+    `(optimization level ${level}) has NaN ${
+      sameNanPositions ? 'at the same positions' : 'NOT at the same positions'
+    }, and numbers that differ by at most ${shortNumber(maxAbsDiff)}; ` +
+    (differs
+      ? 'on a GPU, which rounds to float16 as was done here, expect what this report tells.'
+      : 'a GPU rounds to float16 as was done here.')
+  );
 }
 
 /** One line on how attention is computed: `Softmax (eager) in 61 layers`. */

@@ -46,7 +46,7 @@ export async function runReference(
   const outputs = comparable(measured);
   if (outputs.length === 0)
     return none('no output has the shape (batch, position, …) that can be compared token by token');
-  const session = await job.createSession(encode(model), {
+  const session = await job.createSession(encode(model, target), {
     level: 'disabled',
     prepack: true,
     externalDataFolder: target.externalDataFolder,

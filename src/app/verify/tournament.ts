@@ -64,7 +64,7 @@ export async function tournament(
 ): Promise<FixResult[]> {
   const { target } = measured;
   const options = { level: 'disabled' as const, prepack: true, externalDataFolder: target.externalDataFolder };
-  const plain = await job.createSession(encode(target.graph.model), options);
+  const plain = await job.createSession(encode(target.graph.model, target), options);
   const results: FixResult[] = [];
   for (const [i, fix] of fixes.entries()) {
     onProgress({
@@ -107,7 +107,7 @@ async function tryFix(
   const feeds = target.inputs;
   let session: number;
   try {
-    const info = await job.createSession(encode(edited(target.graph.model, plan.edits)), {
+    const info = await job.createSession(encode(edited(target.graph.model, plan.edits), target), {
       level: 'disabled',
       prepack: true,
       externalDataFolder: target.externalDataFolder,

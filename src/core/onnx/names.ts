@@ -33,6 +33,14 @@ export class Names {
     return this.fresh(this.nodes, wish);
   }
 
+  /** What no value's name begins with. */
+  prefix(wish: string): string {
+    let prefix = wish;
+    const taken = (): boolean => [...this.values].some((name) => name.startsWith(prefix));
+    while (taken()) prefix += '_';
+    return prefix;
+  }
+
   private fresh(taken: Set<string>, wish: string): string {
     let name = wish === '' ? '_' : wish;
     for (let i = this.next.get(wish) ?? 2; taken.has(name); i += 1) {

@@ -73,7 +73,7 @@ async function runPart(
   model: Parameters<typeof encode>[0],
   fetch: readonly string[],
 ): Promise<Readonly<Record<string, TensorData>>> {
-  const session = await job.createSession(encode(model), measuring(target));
+  const session = await job.createSession(encode(model, target), measuring(target));
   const { tensors } = await job.run({ session: session.id, feeds: feedsOf(session, target), fetch });
   await job.release(session.id);
   return tensors;
