@@ -68,7 +68,7 @@ export async function diagnoser(): Promise<Diagnoser> {
   };
 }
 
-function inMemory(contents: Readonly<Record<string, Uint8Array>>): FileAccess {
+export function inMemory(contents: Readonly<Record<string, Uint8Array>>): FileAccess {
   const read = (path: string): Uint8Array => contents[path] ?? new Uint8Array();
   const refuse = (): Promise<never> => Promise.reject(new Error('nothing is written here'));
   return {

@@ -29,6 +29,7 @@ const movers = new Set([
   'Gather',
   'GatherElements',
   'GatherND',
+  'Compress',
   'ScatterND',
   'ScatterElements',
   'Tile',

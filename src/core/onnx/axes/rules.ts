@@ -10,8 +10,18 @@ import { other, unknown } from './types';
 import { elementwise } from './rules/elementwise';
 import { reshape, squeezing, transpose } from './rules/layout';
 import { matmul, gemm, einsum } from './rules/products';
-import { slice, split, concat, expand, tile, pad, convolution } from './rules/rowsTaken';
-import { gather, gatherElements, gatherNd, scatter, scatterElements } from './rules/gathers';
+import { slice, split, concat, expand, tile, pad, convolution, reversed } from './rules/rowsTaken';
+import { determinant, fourier, globalPool, samplesApart } from './rules/images';
+import {
+  batchNorm,
+  groupNorm,
+  instanceNorm,
+  localResponseNorm,
+  lpNorm,
+  meanVarianceNorm,
+  recurrence,
+} from './rules/norms';
+import { compress, gather, gatherElements, gatherNd, scatter, scatterElements, writeInto } from './rules/gathers';
 import { reduce, argReduce, topK, softmax, layerNorm, skipNorm, cumSum } from './rules/reductions';
 import { fusedAttention, packedAttention } from './rules/attention';
 import { shapeOnly, constant, oneHot, sameAsFirst } from './rules/plain';
@@ -21,7 +31,7 @@ const elementwiseOps =
   'Clip Relu Sigmoid HardSigmoid HardSwish Swish Mish Erf Tanh Sqrt Exp Log Neg Abs Reciprocal Cast CastLike Identity ' +
   'Dropout Gelu FastGelu QuickGelu BiasGelu Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh IsNaN IsInf ' +
   'Floor Ceil Round Sign Softplus Softsign LeakyRelu Elu Celu Selu ThresholdedRelu PRelu BitShift BitwiseAnd BitwiseOr ' +
-  'BitwiseXor BitwiseNot QuantizeLinear DequantizeLinear Bernoulli';
+  'BitwiseXor BitwiseNot QuantizeLinear DequantizeLinear Bernoulli Shrink BitCast';
 
 const table: Record<string, Rule> = {
   Reshape: reshape,
@@ -54,11 +64,28 @@ const table: Record<string, Rule> = {
   ConvTranspose: convolution,
   MaxPool: convolution,
   AveragePool: convolution,
+  LpPool: convolution,
+  GlobalAveragePool: globalPool,
+  GlobalMaxPool: globalPool,
+  GlobalLpPool: globalPool,
+  Resize: samplesApart,
+  Upsample: samplesApart,
+  GridSample: samplesApart,
+  Col2Im: samplesApart,
+  DepthToSpace: samplesApart,
+  SpaceToDepth: samplesApart,
+  STFT: samplesApart,
+  DFT: fourier,
+  Det: determinant,
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherNd,
   ScatterND: scatter,
+  Scatter: scatterElements,
   ScatterElements: scatterElements,
+  TensorScatter: writeInto,
+  Compress: compress,
+  ReverseSequence: reversed,
   ArgMax: argReduce,
   ArgMin: argReduce,
   TopK: topK,
@@ -71,6 +98,16 @@ const table: Record<string, Rule> = {
   SkipLayerNormalization: skipNorm,
   SkipSimplifiedLayerNormalization: skipNorm,
   CumSum: cumSum,
+  CumProd: cumSum,
+  InstanceNormalization: instanceNorm,
+  GroupNormalization: groupNorm,
+  BatchNormalization: batchNorm,
+  LpNormalization: lpNorm,
+  MeanVarianceNormalization: meanVarianceNorm,
+  LRN: localResponseNorm,
+  LSTM: recurrence,
+  GRU: recurrence,
+  RNN: recurrence,
   Trilu: sameAsFirst,
   RotaryEmbedding: sameAsFirst,
   Attention: fusedAttention,

@@ -50,8 +50,23 @@ export const gatherNd: Rule = (context) => {
   const values = context.ints(1);
   const shape = context.outShape(0);
   const depth = indexShape?.at(-1);
-  if (!shape || !indexShape || !values || depth === undefined || indexShape.length !== 2) return nothing(context);
-  if (intAttribute(context.node, 'batch_dims', 0) !== 0) return nothing(context);
+  if (!shape || !indexShape || depth === undefined) return nothing(context);
+  const paired = intAttribute(context.node, 'batch_dims', 0);
+  if (paired > 0) {
+    // The leading axes of data and indices go side by side; of what is behind them, `depth` axes are chosen from.
+    const indices = context.axes(1);
+    const lead = data.slice(0, paired).map((axis, i) => mergeAxis(axis, indices[i] ?? axis));
+    const gone = paired + depth;
+    const first = indices.length - 1;
+    return {
+      outputs: [[...lead, ...indices.slice(paired, -1), ...data.slice(gone)]],
+      maps: [
+        data.map((_, i) => (i < paired ? i : i < gone ? -1 : i - gone + first)),
+        identityMap(indices.slice(0, -1)),
+      ],
+    };
+  }
+  if (!values || indexShape.length !== 2) return nothing(context);
   const lead = data.slice(0, depth).flat();
   const sizes = data.slice(0, depth).map((axis) => axis.reduce((product, factor) => product * factor.size, 1));
   const rows = Array.from({ length: indexShape[0] ?? 0 }, (_, row) =>
@@ -89,4 +104,29 @@ export const scatterElements: Rule = (context) => {
   const out = data.map((own, i) => (i === axis ? own : mergeAxis(own, updates[i] ?? own)));
   const map = updates.map((_, i) => (i === axis ? -1 : i));
   return { outputs: [out], maps: [identityMap(data), map, map] };
+};
+
+/** `TensorScatter`: rows written into a cache, from a place on that is each sample's own. */
+export const writeInto: Rule = (context) => {
+  const cache = context.axes(0);
+  const update = context.axes(1);
+  const axis = normalise(intAttribute(context.node, 'axis', -2), cache.length);
+  return {
+    outputs: [cache.map((own, i) => (i === axis ? own : mergeAxis(own, update[i] ?? own)))],
+    maps: [identityMap(cache), update.map((_, i) => (i === axis ? -1 : i)), []],
+  };
+};
+
+/** Rows kept by a condition. */
+export const compress: Rule = (context) => {
+  const data = context.axes(0);
+  const shape = context.outShape(0);
+  const keep = context.ints(1);
+  const axis = normalise(intAttribute(context.node, 'axis', data.length), data.length);
+  if (!shape || shape.length !== data.length || axis >= data.length) return nothing(context);
+  const rows = keep?.flatMap((own, i) => (own === 0 ? [] : [i]));
+  return {
+    outputs: [data.map((own, i) => (i !== axis ? own : rows ? pick(own, rows) : [unknown(shape[i] ?? 0)]))],
+    maps: [data.map((_, i) => (i === axis && !rows ? -1 : i)), []],
+  };
 };

@@ -14,6 +14,8 @@ export const reduce: Rule = (context) => {
     (given && given.length > 0 ? given : axes.map((_, i) => i)).map((axis) => normalise(axis, axes.length)),
   );
   if (!given && context.inputCount > 1 && context.node.inputs[1] !== '') return nothing(context);
+  // No axis at all: all of them, or none where the node says so.
+  if ((given?.length ?? 0) === 0 && intAttribute(context.node, 'noop_with_empty_axes', 0) !== 0) reduced.clear();
   return reduceOver(context, axes, reduced, shape);
 };
 

@@ -115,8 +115,20 @@ export const pad: Rule = (context) => {
   return { outputs: [out], maps: context.node.inputs.map((_, i) => (i === 0 ? identityMap(axes) : [])) };
 };
 
+/** The positions of each sample in an order of its own. */
+export const reversed: Rule = (context) => {
+  const axes = context.axes(0);
+  const time = intAttribute(context.node, 'time_axis', 0);
+  return {
+    outputs: [axes.map((axis, i) => (i === time ? [unknown(axisSize(axis))] : axis))],
+    maps: [axes.map((_, i) => (i === time ? -1 : i)), []],
+  };
+};
+
+const poolOps = new Set(['MaxPool', 'AveragePool', 'LpPool']);
+
 /**
- * Samples stay apart and channels are new. Along one axis a convolution that steps by one and keeps the length
+ * Samples stay apart and channels are new, those of a pool the same. Along one axis a convolution that steps by one and keeps the length
  * leaves every position where it is, mixed with its neighbours; any other makes positions of its own.
  */
 export const convolution: Rule = (context) => {
@@ -129,10 +141,17 @@ export const convolution: Rule = (context) => {
     maps: context.node.inputs.map((_, i) => (i === 0 ? axes.map((_axis, k) => (k === 0 ? 0 : -1)) : [])),
   });
   const along = axes[2];
-  const kernel = context.shape(1)?.[2] ?? 1;
+  const pools = poolOps.has(context.node.op);
+  const kernel = (pools ? intsAttribute(context.node, 'kernel_shape')?.[0] : context.shape(1)?.[2]) ?? 1;
   const steps = intsAttribute(context.node, 'strides')?.[0] ?? 1;
   const auto = stringAttribute(context.node, 'auto_pad') ?? 'NOTSET';
-  if (context.node.op !== 'Conv' || !along || axes.length !== 3 || steps !== 1 || shape[2] !== axisSize(along))
+  if (
+    (context.node.op !== 'Conv' && !pools) ||
+    !along ||
+    axes.length !== 3 ||
+    steps !== 1 ||
+    shape[2] !== axisSize(along)
+  )
     return whole();
   const reach = (kernel - 1) * (intsAttribute(context.node, 'dilations')?.[0] ?? 1);
   const before =
@@ -142,8 +161,8 @@ export const convolution: Rule = (context) => {
         ? Math.ceil(reach / 2)
         : (intsAttribute(context.node, 'pads')?.[0] ?? 0);
   return {
-    outputs: [[first, [other(shape[1] ?? 1)], along]],
-    maps: context.node.inputs.map((_, i) => (i === 0 ? [0, -1, 2] : [])),
+    outputs: [[first, pools ? (axes[1] ?? [other(shape[1] ?? 1)]) : [other(shape[1] ?? 1)], along]],
+    maps: context.node.inputs.map((_, i) => (i === 0 ? [0, pools ? 1 : -1, 2] : [])),
     band: { axis: 2, before, after: reach - before },
   };
 };
