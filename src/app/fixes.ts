@@ -2,6 +2,7 @@
 import { version } from '../../package.json';
 import { fixes } from '../core/fix/index';
 import { NanoscopeError } from '../core/errors';
+import { editsOfClosed } from '../core/onnx/closedEdits';
 import { applyToCopy } from './apply/applyToCopy';
 import { undo } from './apply/undo';
 import { runDiagnosis } from './diagnose';
@@ -35,9 +36,12 @@ export const applyFix: ApplyFix = async (deps, request, events, signal) => {
         'Choose one of the fixes that the diagnosis offers.',
       );
     }
+    // Functions stay functions in the copy, unless the fix has to change what is inside one.
+    const closed = editsOfClosed(plan.edits, subject.graph, subject.inlined.inside, subject.file.proto);
     return await applyToCopy(deps.files, {
-      loaded: subject.loaded,
-      proto: edited(subject.loaded.proto, plan.edits),
+      ...(closed
+        ? { loaded: subject.file, proto: edited(subject.file.proto, closed) }
+        : { loaded: subject.loaded, proto: edited(subject.loaded.proto, plan.edits) }),
       fixId: fix.id,
       edits: plan.edits.length,
       version,

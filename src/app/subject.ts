@@ -18,6 +18,8 @@ import { readInputs } from './inputs';
 import type { DiagnoseRequest, FileAccess } from './useCases';
 
 export interface Subject {
+  /** As the file has it, its local functions closed. */
+  readonly file: LoadedModel;
   readonly loaded: LoadedModel;
   readonly graph: Graph;
   /** Which local functions were opened; `loaded` and `graph` hold what they called in their place. */
@@ -51,6 +53,7 @@ export async function openSubject(files: FileAccess, model: string, cast?: Diagn
   const loaded = { ...read, proto: inlined.model };
   const graph = new Graph(loaded.proto);
   return {
+    file: read,
     loaded,
     graph,
     inlined,
