@@ -84,7 +84,10 @@ function nearLimits(
     const absMax = Math.max(0, ...own.map(({ min, max }) => Math.max(Math.abs(min ?? 0), Math.abs(max ?? 0))));
     return [{ site, label: site.label, dtype, absMax }];
   });
-  const risk = overflowRisk(known);
+  const allFinite = known.every(({ site }) =>
+    (figures.get(site.tensor) ?? []).every(({ nan, posInf, negInf }) => nan + posInf + negInf === 0),
+  );
+  const risk = overflowRisk(known, { allFinite });
   const at = risk && known[risk.at]?.site;
   if (!at) return [];
   const { tensor, node, layer, block, stage } = at;

@@ -24,15 +24,24 @@ export interface OverflowRisk {
 
 const shown = 4;
 
-/** One finding for the whole model, at the largest magnitude; null where nothing comes near a limit. */
-export function overflowRisk(magnitudes: readonly Magnitude[]): OverflowRisk | null {
+/**
+ * One finding for the whole model, at the largest magnitude; null where nothing comes near a limit. In a model that
+ * computes in float16, what it keeps in float32 is measured against the limit of float32 alone.
+ *
+ * @param run `allFinite`: none of the measured values is infinite or NaN.
+ */
+export function overflowRisk(magnitudes: readonly Magnitude[], { allFinite = true } = {}): OverflowRisk | null {
+  const hasHalf = magnitudes.some(({ dtype }) => dtype === 'float16');
   const limitOf = magnitudes.some(({ dtype, absMax }) => dtype === 'float32' && absMax * margin >= limits.float32)
     ? 'float32'
     : 'float16';
   const limit = limits[limitOf];
   const near = magnitudes
     .map((entry, at) => ({ ...entry, at }))
-    .filter(({ dtype, absMax }) => absMax * margin >= limit && (limitOf === 'float16' || dtype === 'float32'))
+    .filter(({ dtype, absMax }) => {
+      const counts = limitOf === 'float32' ? dtype === 'float32' : !hasHalf || dtype === 'float16';
+      return counts && absMax * margin >= limit;
+    })
     .sort((a, b) => b.absMax - a.absMax || a.at - b.at);
   const [worst] = near;
   if (!worst) return null;
@@ -54,7 +63,9 @@ export function overflowRisk(magnitudes: readonly Magnitude[]): OverflowRisk | n
     explanation:
       `The largest magnitude is ${size} (${worst.label}); ${limitOf} ends at ${figure(limit)}. ` +
       (own
-        ? `Everything is finite here, but a factor of ${figure(limit / worst.absMax)} is all that is left.`
+        ? allFinite
+          ? `Everything is finite here, but a factor of ${figure(limit / worst.absMax)} is all that is left.`
+          : `Other values of this run are not finite; here a factor of ${figure(limit / worst.absMax)} is left.`
         : over
           ? 'This run is in ' +
             worst.dtype +

@@ -1,0 +1,63 @@
+/** A float32 model as a float16 one, as converters write it: weights, constants, casts and declared types. */
+import { clone, create } from '@bufbuild/protobuf';
+import {
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  ModelProtoSchema,
+  TensorProto_DataType as DataType,
+} from 'onnx-buf';
+import type { ModelProto, TypeProto } from 'onnx-buf';
+import { toFloat16Bits } from '../../src/core/batch/half';
+import { allGraphs, allTensors } from '../../src/core/onnx/allTensors';
+import { decodeTensor, encodeTensor } from '../../src/core/onnx/tensors';
+import type { TensorData } from '../../src/core/tensor';
+
+const FLOAT: number = DataType.FLOAT;
+const HALF: number = DataType.FLOAT16;
+
+export function halved(model: ModelProto): ModelProto {
+  const copy = clone(ModelProtoSchema, model);
+  for (const graph of allGraphs(copy)) {
+    for (const value of [...graph.input, ...graph.output, ...graph.valueInfo]) halveType(value.type);
+    for (const node of graph.node) {
+      // Its value is a float32 zero where none is given.
+      if (node.opType === 'ConstantOfShape' && node.attribute.length === 0) {
+        const zero = encodeTensor('', { dtype: 'float32', dims: [1], data: Float32Array.of(0) });
+        node.attribute = [
+          create(AttributeProtoSchema, { name: 'value', type: AttributeProto_AttributeType.TENSOR, t: zero }),
+        ];
+      }
+      for (const attribute of node.attribute) {
+        if (node.opType === 'Cast' && attribute.name === 'to' && attribute.i === BigInt(FLOAT))
+          attribute.i = BigInt(HALF);
+        if (node.opType === 'Constant' && attribute.name === 'value_float') {
+          attribute.name = 'value';
+          attribute.type = AttributeProto_AttributeType.TENSOR;
+          attribute.t = encodeTensor('', halfOf({ dtype: 'float32', dims: [], data: Float32Array.of(attribute.f) }));
+        }
+      }
+    }
+  }
+  for (const tensor of allTensors(copy)) {
+    if (tensor.dataType !== FLOAT) continue;
+    const value = decodeTensor(tensor);
+    if (!value) throw new Error(`the weights of ${tensor.name} lie outside the model`);
+    tensor.dataType = HALF;
+    tensor.floatData = [];
+    tensor.rawData = encodeTensor('', halfOf(value)).rawData;
+  }
+  return copy;
+}
+
+/** A float32 tensor rounded; any other as it is. */
+export const halfOf = (value: TensorData): TensorData =>
+  value.dtype === 'float32'
+    ? { dtype: 'float16', dims: value.dims, data: toFloat16Bits(value.data as Float32Array) }
+    : value;
+
+export const halfFeeds = (feeds: Readonly<Record<string, TensorData>>): Record<string, TensorData> =>
+  Object.fromEntries(Object.entries(feeds).map(([name, value]) => [name, halfOf(value)]));
+
+function halveType(type: TypeProto | undefined): void {
+  if (type?.value.case === 'tensorType' && type.value.value.elemType === FLOAT) type.value.value.elemType = HALF;
+}
