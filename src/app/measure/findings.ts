@@ -168,7 +168,14 @@ export async function findings(
   const leading = origins[0];
   const rest = origins.slice(1).sort((a, b) => a.order - b.order);
 
-  const crossed = crossings(found.crossings, measured.sites, axes, flagsOf, (site) => measured.planesOf(site));
+  const crossed = crossings(
+    found.crossings,
+    measured.sites,
+    axes,
+    flagsOf,
+    (site) => measured.planesOf(site),
+    measured.fused,
+  );
   return {
     origins: [...[...(leading ? [leading] : []), ...rest].map((candidate) => candidate.origin), ...gaps, ...stored],
     spread: crossed.map((item): Crossing => {

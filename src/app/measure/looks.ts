@@ -7,10 +7,10 @@ import { shapeOf } from '../../core/diagnose/rows/readThrough';
 import type { RowPlan } from '../../core/diagnose/rows/rowPlan';
 import { rowPlan } from '../../core/diagnose/rows/rowPlan';
 import { softmaxLike } from '../../core/diagnose/rows/softmaxLike';
-import { dtypeOf } from '../../core/onnx/tensors';
 import { isFloat } from '../../core/probe/instrument';
 import type { AnyInspection } from '../../core/probe/inspectors';
 import { NAN } from '../../core/trace/health';
+import { typeOf } from './around';
 import { cellParams } from './cellParams';
 import type { Measurement } from './measure';
 
@@ -129,14 +129,6 @@ const productOf = (measured: Measurement, plan: RowPlan): string[] =>
   plan.product?.operands.every((operand) => isReadable(measured, operand, smallConstant)) === true
     ? [...plan.product.operands]
     : [];
-
-export function typeOf(measured: Pick<Measurement, 'facts' | 'target'>, value: string): string {
-  const known = measured.facts.values.get(value)?.dtype;
-  if (known !== undefined) return known;
-  const { graph } = measured.target;
-  const initializer = graph.initializers.get(value);
-  return (initializer ? dtypeOf(initializer.dataType) : graph.constant(value)?.dtype) ?? '';
-}
 
 /** Types that the engine hands out safely. */
 const fetched = /^(float(16|32|64)|u?int(8|16|32|64)|bool)$/;

@@ -2,6 +2,8 @@
 import type { AttentionSite } from '../../core/diagnose/attentionSites';
 import { attentionSites } from '../../core/diagnose/attentionSites';
 import type { MaskPlane } from '../../core/diagnose/maskPlane';
+import type { FusedMasks, MaskSites } from '../../core/diagnose/maskSites';
+import { maskSites } from '../../core/diagnose/maskSites';
 import type { FlagsOf } from '../../core/diagnose/newNaN';
 import type { AxesOfGraph } from '../../core/onnx/axes/infer';
 import { inferAxes } from '../../core/onnx/axes/infer';
@@ -13,6 +15,7 @@ import { cellsKey, cellsOf, keptAxes } from '../../core/probe/fold';
 import type { EngineJob } from '../ports';
 import type { Facts, Target } from './facts';
 import { gatherFacts } from './facts';
+import { aroundIn } from './around';
 
 /** What is known before the screening run. */
 export interface Prepared {
@@ -21,6 +24,8 @@ export interface Prepared {
   readonly axes: AxesOfGraph;
   readonly grid: Grid;
   readonly sites: readonly AttentionSite[];
+  /** The same and the fused ones, with what their masks are made of. */
+  readonly maskSites: MaskSites;
   readonly inputAxes: ReadonlyMap<string, TensorAxes>;
   /** Cells of a tensor's kept axes, shared between tensors of the same axes. */
   readonly cellsOf: (axes: TensorAxes) => Cells;
@@ -30,6 +35,8 @@ export interface Measurement extends Prepared {
   /** NaN of every float value: exactly where an element is NaN. */
   readonly flagsOf: FlagsOf;
   planesOf(site: AttentionSite): readonly MaskPlane[];
+  /** Fused attention whose masks could be read, with what they leave of each row. */
+  readonly fused: readonly FusedMasks[];
   /** Handles of the graph outputs of the probed run, kept in the child. */
   readonly keptOutputs: ReadonlyMap<string, string>;
   readonly runMs: number;
@@ -55,7 +62,9 @@ export async function prepare(
     if (key !== null) shared.set(key, made);
     return made;
   };
-  return { target, facts, axes, grid, sites: attentionSites(graph, axes), inputAxes, cellsOf: cells };
+  const sites = attentionSites(graph, axes);
+  const known = { graph, axes, sites, ...aroundIn({ facts, target }) };
+  return { target, facts, axes, grid, sites, maskSites: maskSites(known), inputAxes, cellsOf: cells };
 }
 
 function gridOf(inputAxes: ReadonlyMap<string, TensorAxes>): Grid {

@@ -5,6 +5,7 @@
  */
 import type { MaskStep } from '../../core/diagnose/attentionSites';
 import type { MaskPlane } from '../../core/diagnose/maskPlane';
+import type { FusedMasks } from '../../core/diagnose/maskSites';
 import type { Bounds, Known } from '../../core/probe/derive/bounds';
 import { boundsOf, flagsOfBounds, isContradicted, openValues, unproven } from '../../core/probe/derive/bounds';
 import type { NaNGraph } from '../../core/probe/derive/edges';
@@ -17,6 +18,7 @@ import { isFloat } from '../../core/probe/instrument';
 import type { TensorAxes } from '../../core/onnx/axes/types';
 import type { Flags } from '../../core/trace/health';
 import type { EngineJob } from '../ports';
+import { maskKey, readMaskRows } from './maskRows';
 import { isPlane, maskInspections } from './masks';
 import type { Measurement, Prepared } from './measure';
 import { sumsOf, sumsOfModel } from './sums';
@@ -74,10 +76,22 @@ export async function screen(
   return {
     ...prepared,
     flagsOf: (value) => found.get(nan.nameOf(value)) ?? null,
+    fused: await fusedMasks(job, prepared),
     planesOf: (site) => site.masks.flatMap((step) => planes.get(step) ?? []),
     keptOutputs: outputs,
     runMs: run.runMs,
   };
+}
+
+async function fusedMasks(job: EngineJob, prepared: Prepared): Promise<FusedMasks[]> {
+  const { maskSites, target } = prepared;
+  const sites = maskSites.sites.filter((site) => site.fused && site.reason === null);
+  if (sites.length === 0) return [];
+  const read = await readMaskRows(job, prepared, { ...maskSites, sites }, [target.inputs]);
+  return sites.flatMap((site) => {
+    const rows = read.get(maskKey(site))?.[0];
+    return rows ? [{ site, rows }] : [];
+  });
 }
 
 /** Exact flags of every value, from the screen of the watched ones. */

@@ -1,6 +1,6 @@
 /** Trouble that no NaN in an output shows, looked for once the figures of the table are known. */
 import { overflowRisk } from '../../core/diagnose/silent/overflowRisk';
-import { explainUnmasked, unmaskedRows } from '../../core/diagnose/silent/unmasked';
+import { explainUnmasked, unmaskedInFused, unmaskedRows } from '../../core/diagnose/silent/unmasked';
 import type { NaNWeight } from '../../core/diagnose/silent/unreadWeight';
 import { explainUnread } from '../../core/diagnose/silent/unreadWeight';
 import { positionsOf, whereText } from '../../core/diagnose/wording';
@@ -39,13 +39,19 @@ function unmasked(
 ): SilentFinding[] {
   // Layers share their mask, so they share what is wrong with it: one finding for all that show the same rows.
   const same = new Map<string, { flags: Flags; nodes: GraphNode[] }>();
-  for (const site of measured.sites) {
-    const flags = unmaskedRows(site, measured.planesOf(site), measured.flagsOf);
+  const shown = [
+    ...measured.sites.map((site) => ({
+      node: site.softmax,
+      flags: unmaskedRows(site, measured.planesOf(site), measured.flagsOf),
+    })),
+    ...measured.fused.map((masks) => ({ node: masks.site.node, flags: unmaskedInFused(masks, measured.flagsOf) })),
+  ].sort((a, b) => a.node.index - b.node.index);
+  for (const { node, flags } of shown) {
     if (!flags) continue;
     const key = `${String(flags.sequence)} ${(positionsOf(flags, measured.grid.samples) ?? []).join('|')}`;
     const known = same.get(key);
-    if (known) known.nodes.push(site.softmax);
-    else same.set(key, { flags, nodes: [site.softmax] });
+    if (known) known.nodes.push(node);
+    else same.set(key, { flags, nodes: [node] });
   }
   return [...same.values()].flatMap(({ flags, nodes }): SilentFinding[] => {
     const [first] = nodes;

@@ -9,8 +9,10 @@ import type { Flags } from '../trace/health';
 import { isNaNAt, NAN, nanPositions } from '../trace/health';
 import { formatRanges } from '../trace/ranges';
 import type { AttentionSite } from './attentionSites';
+import { fusedCrossings } from './fusedSpread';
 import type { MaskPlane } from './maskPlane';
 import { isMasked } from './maskPlane';
+import type { FusedMasks } from './maskSites';
 import type { FlagsOf, NewNaN } from './newNaN';
 
 export interface Crossed extends NewNaN {
@@ -38,7 +40,9 @@ export function crossings(
   axes: AxesOfGraph,
   flagsOf: FlagsOf,
   planesOf: PlanesOf,
+  fused: readonly FusedMasks[] = [],
 ): Crossed[] {
+  const fusedAt = new Map(fused.map((masks) => [masks.site.node, masks]));
   const inside = new Set<GraphNode>();
   const found: Crossed[] = [];
   for (const site of sites) {
@@ -51,6 +55,12 @@ export function crossings(
   }
   for (const item of generic) {
     if (inside.has(item.node)) continue;
+    const masks = fusedAt.get(item.node);
+    const told = masks ? fusedCrossings(item, masks, flagsOf) : null;
+    if (told) {
+      found.push(...told);
+      continue;
+    }
     found.push({ ...item, mechanism: byOperator(item.node), detail: detailOf(item, axes, flagsOf) });
   }
   return found.sort((a, b) => a.node.index - b.node.index);
@@ -138,7 +148,7 @@ function inAttention(
   }));
 }
 
-const ranges = (positions: readonly number[]): string => {
+export const ranges = (positions: readonly number[]): string => {
   const set = new Set(positions);
   return formatRanges(Math.max(-1, ...positions) + 1, (i) => set.has(i));
 };

@@ -4,6 +4,8 @@
  */
 import type { MaskPlane, PlaneParams } from '../diagnose/maskPlane';
 import { maskPlane } from '../diagnose/maskPlane';
+import type { LevelParams, MaskLevels } from '../diagnose/maskLevels';
+import { maskLevels } from '../diagnose/maskLevels';
 import type { TensorData } from '../tensor';
 import type { Difference, RowsDifference, RowsParams } from './inspect/compare';
 import { bitEqual, difference, rowsDifference } from './inspect/compare';
@@ -22,6 +24,7 @@ import { softmaxRows } from './inspect/softmaxRows';
 export interface Inspections {
   count: { params: null; result: readonly ElementCounts[] };
   maskPlane: { params: PlaneParams; result: MaskPlane };
+  maskLevels: { params: LevelParams; result: MaskLevels };
   health: { params: HealthParams; result: readonly SampleFigures[] };
   softmaxRows: { params: SoftmaxRowsParams; result: SoftmaxRows };
   operands: { params: OperandsParams; result: Operands };
@@ -47,6 +50,7 @@ const first = (tensors: readonly TensorData[], i = 0): TensorData => {
 export const inspectors: { readonly [K in InspectorName]: Inspector<K> } = {
   count: (tensors) => tensors.map(countElements),
   maskPlane: (tensors, params) => maskPlane(first(tensors), params),
+  maskLevels: (tensors, params) => maskLevels(first(tensors), params),
   health: (tensors, params) => health(first(tensors), params),
   softmaxRows: (tensors, params) => softmaxRows(tensors, params),
   operands: (tensors, params) => operands(tensors, params),

@@ -18,10 +18,12 @@ export interface FusedLayer {
   /** By place of the operator's inputs; may name what `fusedModel` offers. `q`, `k` and `v` stand for the layer's own. */
   readonly inputs: readonly string[];
   readonly attributes?: readonly AttributeInit[];
+  /** Beside the result. */
+  readonly outputs?: readonly string[];
 }
 
 /**
- * x [batch, 5, 4] → each layer, with a residual → y. Values on offer: `q`, `k`, `v` (copies of what a layer reads),
+ * x [batch, 5, width] → each layer, with a residual → y. Values on offer: `q`, `k`, `v` (copies of what a layer reads),
  * `allowed` [batch, 1, 5, 5] bool (causal and padding), `realKeys` [batch, 5] int32, `bias` [batch, 1, 5, 5]: 0 where
  * allowed, else the fill.
  */
@@ -33,6 +35,7 @@ export function fusedModel(
     after = [],
     initializer = [],
     causal = true,
+    width = 4,
     maskFromIds,
   }: {
     readonly fill?: number;
@@ -41,6 +44,7 @@ export function fusedModel(
     readonly after?: readonly NodeInit[];
     readonly initializer?: readonly TensorInit[];
     readonly causal?: boolean;
+    readonly width?: number;
     /** The mask is made of the input `input_ids`, whose padding holds this id. */
     readonly maskFromIds?: number;
   } = {},
@@ -57,10 +61,10 @@ export function fusedModel(
     {
       name: 'fused',
       input: [
-        value('x', ['batch', 'sequence', 4]),
+        value('x', ['batch', 'sequence', width]),
         value(maskFromIds === undefined ? 'attention_mask' : 'input_ids', ['batch', 'sequence'], DataType.INT64),
       ],
-      output: [value('y', ['batch', 'sequence', 4])],
+      output: [value('y', ['batch', 'sequence', width])],
       initializer: [
         { name: 'earlier', dims: [BigInt(S), BigInt(S)], dataType: DataType.BOOL, int32Data: earlier },
         scalar('zero', 0),
@@ -79,7 +83,7 @@ export function fusedModel(
           : named('mask/Expand', 'Expand', ['keys4', 'square'], 'allowed'),
         named('mask/Where', 'Where', ['allowed', 'zero', 'fill'], 'bias'),
         ...after,
-        ...layers.flatMap(({ op, domain = '', inputs, attributes = [] }, i): NodeInit[] => {
+        ...layers.flatMap(({ op, domain = '', inputs, attributes = [], outputs = [] }, i): NodeInit[] => {
           const from = i === 0 ? start : `h${String(i - 1)}`;
           const out = i === layers.length - 1 ? 'y' : `h${String(i)}`;
           const own = (name: string): string => (['q', 'k', 'v'].includes(name) ? `${name}${String(i)}` : name);
@@ -87,7 +91,7 @@ export function fusedModel(
             ...['q', 'k', 'v'].map((name) =>
               named(`/layers.${String(i)}/self_attn/${name}`, 'Identity', [from], own(name)),
             ),
-            node(op, inputs.map(own), [`a${String(i)}`], {
+            node(op, inputs.map(own), [`a${String(i)}`, ...outputs], {
               domain,
               name: `/layers.${String(i)}/self_attn/${op}`,
               attribute: [...attributes],
@@ -129,12 +133,12 @@ export const standard = (mask: 'allowed' | 'bias'): FusedLayer => ({
 });
 
 /** Sample 0 has `real` real positions at the side that is named, sample 1 all five. */
-export function padded(real: number, side: 'left' | 'right' = 'left', scale = 1): Record<string, TensorData> {
+export function padded(real: number, side: 'left' | 'right' = 'left', width = 4): Record<string, TensorData> {
   const flags = Array.from({ length: S }, (_, i) => (side === 'left' ? (i < S - real ? 0 : 1) : i < real ? 1 : 0));
   return {
     x: f32(
-      [2, S, 4],
-      Array.from({ length: 2 * S * 4 }, (_, i) => scale * (0.1 + 0.03 * ((i * 7) % 11))),
+      [2, S, width],
+      Array.from({ length: 2 * S * width }, (_, i) => 0.1 + 0.03 * ((i * 7) % 11)),
     ),
     attention_mask: i64([2, S], [...flags, ...Array.from({ length: S }, () => 1)]),
   };

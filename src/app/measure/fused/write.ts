@@ -3,12 +3,11 @@ import { fusedOps } from '../../../core/diagnose/census';
 import { Replacement } from '../../../core/onnx/bodies/part';
 import type { OpenedPart } from '../../../core/onnx/bodies/part';
 import { expansionOf } from '../../../core/onnx/expand/index';
-import type { Around } from '../../../core/onnx/expand/index';
 import type { GraphNode } from '../../../core/onnx/graph';
 import { joinPath, Names } from '../../../core/onnx/names';
 import { splice } from '../../../core/onnx/splice';
 import type { InsideFrame } from '../../../core/report';
-import { typeOf } from '../looks';
+import { aroundIn } from '../around';
 import type { Prepared } from '../measure';
 
 /** What `evidence.inside` calls the operators that a fused node stands for. */
@@ -18,13 +17,6 @@ export const isFused = (node: GraphNode): boolean =>
   fusedOps.has(node.op) && (node.domain === '' || node.domain === 'com.microsoft');
 
 export const frameOf = (node: string, op: string): InsideFrame => ({ node, op, body: expandedBody, iteration: null });
-
-export function aroundIn({ facts, target }: Pick<Prepared, 'facts' | 'target'>): Around {
-  return {
-    shape: (value) => facts.shape(value) ?? target.graph.initializers.get(value)?.dims.map(Number) ?? null,
-    dtype: (value) => typeOf({ facts, target }, value) || null,
-  };
-}
 
 /** The part of the graph that leads to the node, with plain operators in its place; a reason where there is none. */
 export function writtenOut(prepared: Pick<Prepared, 'facts' | 'target'>, node: GraphNode): OpenedPart | string {

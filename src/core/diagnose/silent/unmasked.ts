@@ -7,6 +7,7 @@ import type { Flags } from '../../trace/health';
 import { isNaNAt, NAN } from '../../trace/health';
 import { countRole } from '../../trace/ranges';
 import type { AttentionSite } from '../attentionSites';
+import type { FusedMasks } from '../maskSites';
 import type { MaskPlane } from '../maskPlane';
 import { isMasked } from '../maskPlane';
 import type { FlagsOf } from '../newNaN';
@@ -26,6 +27,20 @@ export function unmaskedRows(site: AttentionSite, planes: readonly MaskPlane[], 
       }
       if (!open) bits[sample * flags.positions + position] = NAN;
     }
+  }
+  return bits.some(Boolean) ? { ...flags, bits } : null;
+}
+
+/** The same of a fused node; a kernel that gives 0 for such a row does what its standard says. */
+export function unmaskedInFused({ site, rows }: FusedMasks, flagsOf: FlagsOf): Flags | null {
+  const flags = flagsOf(site.node.outputs[0] ?? '');
+  if (site.zeroRows || !flags?.perPosition || rows.keys <= 1 || flags.positions !== rows.queries) return null;
+  const bits = new Uint8Array(flags.bits.length);
+  for (let at = 0; at < bits.length; at += 1) {
+    const sample = Math.floor(at / flags.positions);
+    const query = at % flags.positions;
+    const state = rows.rows[(rows.samples === 1 ? 0 : sample) * rows.queries + query];
+    if (state !== undefined && state !== 'open' && !isNaNAt(flags, sample, query)) bits[at] = NAN;
   }
   return bits.some(Boolean) ? { ...flags, bits } : null;
 }

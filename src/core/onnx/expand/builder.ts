@@ -5,11 +5,20 @@ import type { AttributeProto, NodeProto, TensorProto } from 'onnx-buf';
 import type { TensorData } from '../../tensor';
 import type { Body } from '../splice';
 import { encodeTensor, int64Tensor } from '../tensors';
+import type { Core } from './softmaxCore';
 
 /** What is known of the values around the node; sizes are those of one batch. */
 export interface Around {
   shape(value: string): readonly number[] | null;
   dtype(value: string): string | null;
+}
+
+/** A fused node's plain operators, and what a mask of it is. */
+export interface Expansion extends Body {
+  /** Values of the body (or inputs of it) that are added to the scores, in this order. */
+  readonly masks: readonly string[];
+  /** [B, N, S, T] */
+  readonly scores: readonly [number, number, number, number];
 }
 
 /** Element types that an attention kernel takes, by how facts call them. */
@@ -107,8 +116,10 @@ export class BodyBuilder {
   }
 
   /** @param outputs by place of the node's outputs; `''` for those that the node leaves out. */
-  body(outputs: readonly string[]): Body {
-    return { inputs: this.inputs, outputs, nodes: this.nodes, initializers: this.initializers, sparse: [] };
+  body(outputs: readonly string[], { masks, sizes }: Pick<Core, 'masks' | 'sizes'>): Expansion {
+    const { inputs, nodes, initializers } = this;
+    const scores = [sizes.batch, sizes.heads, sizes.queries, sizes.keys] as const;
+    return { inputs, outputs, nodes, initializers, sparse: [], masks, scores };
   }
 
   private fresh(label: string): string {

@@ -5,17 +5,17 @@
  */
 import type { GraphNode } from '../graph';
 import { attribute, intAttribute, intsAttribute } from '../graph';
-import type { Body } from '../splice';
-import type { Around } from './builder';
+import type { Around, Expansion } from './builder';
 import { BodyBuilder, causalMask } from './builder';
 import { refuse } from './refusal';
-import { attentionCore } from './softmaxCore';
+import type { Core } from './softmaxCore';
+import { attentionCore, causal } from './softmaxCore';
 
 /** The operators' default `mask_filter_value`. */
 const defaultFill = -10000;
 
 /** @throws Refusal */
-export function expandMultiHead(node: GraphNode, around: Around): Body {
+export function expandMultiHead(node: GraphNode, around: Around): Expansion {
   const names = ['query', 'key', 'value', 'bias', 'key_padding_mask', 'attention_bias'];
   const { has, shape, body, fill, heads } = common(node, around, names);
   if (node.inputs.slice(6).some((input) => input !== '')) refuse('it keeps a cache of keys');
@@ -32,7 +32,7 @@ export function expandMultiHead(node: GraphNode, around: Around): Body {
   const keyMask = keyMaskOf(body, { slot: 4, name: 'key_padding_mask', batch, queries, keys, fill }, { has, shape });
   const masks = ordered(body, node, keyMask, queries, keys);
   if (has(5)) masks.push('attention_bias');
-  const parts = attentionCore(body, {
+  const core: Core = {
     query: body.splitHeads(biased('query', 0, hidden, 'biased_query'), [batch, queries, heads, width]),
     key: body.splitHeads(biased('key', hidden, hidden, 'biased_key'), [batch, keys, heads, width]),
     value: body.splitHeads(biased('value', 2 * hidden, valueHidden, 'biased_value'), [batch, keys, heads, valueWidth]),
@@ -40,12 +40,12 @@ export function expandMultiHead(node: GraphNode, around: Around): Body {
     masks,
     scale: scaleOf(node, width),
     split: false,
-  });
-  return body.body([body.joinHeads(parts.output, [batch, queries, valueHidden])]);
+  };
+  return body.body([body.joinHeads(attentionCore(body, core).output, [batch, queries, valueHidden])], core);
 }
 
 /** @throws Refusal */
-export function expandProjected(node: GraphNode, around: Around): Body {
+export function expandProjected(node: GraphNode, around: Around): Expansion {
   const names = ['input', 'weights', 'bias', 'mask_index', 'past', 'attention_bias'];
   const { has, shape, body, fill, heads } = common(node, around, names);
   if (node.inputs.slice(4, 5).some((input) => input !== '') || node.inputs.slice(6).some((input) => input !== ''))
@@ -63,7 +63,7 @@ export function expandProjected(node: GraphNode, around: Around): Body {
   const keyMask = keyMaskOf(body, { slot: 3, name: 'mask_index', batch, queries, keys: queries, fill }, { has, shape });
   const masks = ordered(body, node, keyMask, queries, queries);
   if (has(5)) masks.push('attention_bias');
-  const parts = attentionCore(body, {
+  const core: Core = {
     query: body.splitHeads(body.slice(all, 2, 0, hidden), [batch, queries, heads, width]),
     key: body.splitHeads(body.slice(all, 2, hidden, 2 * hidden), [batch, queries, heads, width]),
     value: body.splitHeads(body.slice(all, 2, 2 * hidden, columns), [batch, queries, heads, valueWidth]),
@@ -71,8 +71,26 @@ export function expandProjected(node: GraphNode, around: Around): Body {
     masks,
     scale: scaleOf(node, width),
     split: false,
-  });
-  return body.body([body.joinHeads(parts.output, [batch, queries, valueHidden])]);
+  };
+  return body.body([body.joinHeads(attentionCore(body, core).output, [batch, queries, valueHidden])], core);
+}
+
+/**
+ * The masks alone of `GroupQueryAttention`, whose first step it is: nothing cached yet. It is causal always; keys
+ * beyond a sample's own length come later than any query that counts.
+ *
+ * @throws Refusal
+ */
+export function groupQueryMasks(node: GraphNode, around: Around): Expansion {
+  const names = [...Array.from({ length: 10 }, (_, i) => `input_${String(i)}`), 'attention_bias', 'head_sink'];
+  const { has, shape, body, heads } = common(node, around, names, true);
+  const [batch = 1, queries = 1] = shape(0);
+  if (has(3) && shape(3)[2] !== 0) refuse('it keeps a cache of keys');
+  if (intAttribute(node, 'local_window_size', -1) > 0) refuse('it sees a window of keys only');
+  const masks = [causal(body, queries, queries, 0)];
+  if (has(10)) masks.push('attention_bias');
+  const sizes = { batch, heads, keyHeads: heads, queries, keys: queries, width: 1, valueWidth: 1 };
+  return body.body([], { masks, sizes });
 }
 
 interface Slots {
@@ -84,11 +102,12 @@ function common(
   node: GraphNode,
   around: Around,
   names: readonly string[],
+  cached = false,
 ): Slots & { readonly body: BodyBuilder; readonly fill: number; readonly heads: number } {
   const heads = intAttribute(node, 'num_heads', 0);
   if (heads <= 0) refuse('it does not say how many heads it has');
   // Results beside the output are caches.
-  if (node.outputs.slice(1).some((output) => output !== '')) refuse('it keeps a cache of keys');
+  if (!cached && node.outputs.slice(1).some((output) => output !== '')) refuse('it keeps a cache of keys');
   return {
     heads,
     has: (slot) => (node.inputs[slot] ?? '') !== '',

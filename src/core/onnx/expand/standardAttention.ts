@@ -4,21 +4,24 @@
  */
 import type { GraphNode } from '../graph';
 import { attribute, intAttribute } from '../graph';
-import type { Body } from '../splice';
-import type { Around } from './builder';
+import type { Around, Expansion } from './builder';
 import { BodyBuilder } from './builder';
 import { refuse } from './refusal';
+import type { Core } from './softmaxCore';
 import { attentionCore, causal } from './softmaxCore';
 
 const names = ['Q', 'K', 'V', 'attn_mask', 'past_key', 'past_value', 'nonpad_kv_seqlen'];
 
-/** @throws Refusal */
-export function expandAttention(node: GraphNode, around: Around): Body {
+/**
+ * @param masksOnly what happens to the scores beside the mask does not matter.
+ * @throws Refusal
+ */
+export function expandAttention(node: GraphNode, around: Around, masksOnly = false): Expansion {
   const has = (slot: number): boolean => (node.inputs[slot] ?? '') !== '';
   const shape = (slot: number): readonly number[] =>
     around.shape(node.inputs[slot] ?? '') ?? refuse(`the shape of its input ${names[slot] ?? ''} is not known`);
   if (has(6)) refuse('it takes the lengths of its keys as an input');
-  if ((attribute(node, 'softcap')?.f ?? 0) !== 0) refuse('it caps its scores');
+  if (!masksOnly && (attribute(node, 'softcap')?.f ?? 0) !== 0) refuse('it caps its scores');
   const body = new BodyBuilder(names.slice(0, node.inputs.length), around.dtype(node.inputs[0] ?? '') ?? 'float32');
 
   const [q, k, v] = [shape(0), shape(1), shape(2)];
@@ -46,7 +49,7 @@ export function expandAttention(node: GraphNode, around: Around): Body {
     masks.push(around.dtype(node.inputs[3] ?? '') === 'bool' ? body.additive('attn_mask') : 'attn_mask');
   }
   if (intAttribute(node, 'is_causal', 0) !== 0) masks.push(causal(body, queries, keys, past));
-  const parts = attentionCore(body, {
+  const core: Core = {
     query,
     key,
     value,
@@ -54,12 +57,16 @@ export function expandAttention(node: GraphNode, around: Around): Body {
     masks,
     scale: attribute(node, 'scale')?.f ?? 1 / Math.sqrt(width),
     split: true,
-  });
+  };
+  const parts = attentionCore(body, core);
   const modes = [parts.scores, parts.masked, parts.masked, parts.probabilities];
-  return body.body([
-    flat ? body.joinHeads(parts.output, [batch, queries, heads * valueWidth]) : parts.output,
-    key,
-    value,
-    modes[intAttribute(node, 'qk_matmul_output_mode', 0)] ?? parts.scores,
-  ]);
+  return body.body(
+    [
+      flat ? body.joinHeads(parts.output, [batch, queries, heads * valueWidth]) : parts.output,
+      key,
+      value,
+      modes[intAttribute(node, 'qk_matmul_output_mode', 0)] ?? parts.scores,
+    ],
+    core,
+  );
 }
