@@ -4,12 +4,7 @@
  * or 3 unless the graph says so.
  */
 import { create } from '@bufbuild/protobuf';
-import {
-  AttributeProto_AttributeType as Type,
-  ModelProtoSchema,
-  TensorProto_DataType as Element,
-  ValueInfoProtoSchema,
-} from 'onnx-buf';
+import { AttributeProto_AttributeType as Type, ModelProtoSchema, TensorProto_DataType as Element } from 'onnx-buf';
 import type { ModelProto } from 'onnx-buf';
 import type { DType, TensorData } from '../../../src/core/tensor';
 import { allocate, elementCount } from '../../../src/core/tensor';
@@ -23,7 +18,8 @@ export const heads = 4;
 export const width = 4;
 
 /**
- * One letter for each axis: `b` the sample, `s` the position, `k` the position of a key, `.` anything else. Without
+ * One letter for each axis: `b` the sample, `s` the position, `k` the position of a key,
+ * `m` that of a memory, `.` anything else. Without
  * one, axes of size 2 and 3 are the sample and the position.
  */
 export type Layout = string;
@@ -48,6 +44,8 @@ export interface OperatorGraph {
   readonly births: readonly string[];
   /** With NaN the engine itself gives one thing one time and another the next: only the flags are looked at. */
   readonly undefinedWithNaN: boolean;
+  /** The kernel computes otherwise with weights that it was not allowed to pack, as in a measuring run. */
+  readonly prepackingMatters: boolean;
 }
 
 export interface Parts {
@@ -62,6 +60,7 @@ export interface Parts {
   readonly untold?: readonly string[];
   readonly births?: readonly string[];
   readonly undefinedWithNaN?: boolean;
+  readonly prepackingMatters?: boolean;
   readonly functions?: ModelInit['functions'];
 }
 
@@ -79,7 +78,14 @@ export type Attributes = Readonly<Record<string, AttributeValue>>;
 const domains: Readonly<Record<string, string>> = { ms: 'com.microsoft', local: 'local' };
 
 export function graph(name: string, parts: Parts): OperatorGraph {
-  const { opset = 17, layouts = {}, untold = [], births = [], undefinedWithNaN = false } = parts;
+  const {
+    opset = 17,
+    layouts = {},
+    untold = [],
+    births = [],
+    undefinedWithNaN = false,
+    prepackingMatters = false,
+  } = parts;
   const node = parts.run.map(nodeOf);
   const outputs = parts.out ?? node.at(-1)?.output?.filter((own) => own !== '') ?? [];
   const used = new Set(['', ...node.map((own) => own.domain ?? '')]);
@@ -100,10 +106,10 @@ export function graph(name: string, parts: Parts): OperatorGraph {
       output: outputs.map((own) => ({ name: own })),
     },
   });
-  return { name, opset, model, feeds: parts.in, layouts, untold, births, undefinedWithNaN };
+  return { name, opset, model, feeds: parts.in, layouts, untold, births, undefinedWithNaN, prepackingMatters };
 }
 
-const symbols: Readonly<Record<string, string>> = { b: 'batch', s: 'sequence', k: 'key_sequence' };
+const symbols: Readonly<Record<string, string>> = { b: 'batch', s: 'sequence', k: 'key_sequence', m: 'memory_length' };
 
 export function layoutOf(dims: readonly number[], layout?: Layout): Layout {
   return layout ?? dims.map((size) => (size === samples ? 'b' : size === positions ? 's' : '.')).join('');
@@ -140,7 +146,7 @@ function attributeOf(name: string, own: AttributeValue): AttributeInit {
   return { name, type: Type.INTS, ints: own.map(BigInt) };
 }
 
-/** @param inputs `name: type[sizes]`, sizes with spaces between them: `x: float32[2 16]`. */
+/** @param inputs `name: type[sizes]`, sizes with spaces between them: `x: float32[2 16]`; outputs so too, or bare. */
 export function body(
   inputs: readonly string[],
   run: readonly Step[],
@@ -151,7 +157,7 @@ export function body(
     name: 'body',
     input: inputs.map(typed),
     node: run.map(nodeOf),
-    output: out.map((name) => create(ValueInfoProtoSchema, { name })),
+    output: out.map(typed),
     initializer: Object.entries(weights).map(([name, tensor]) => ({ ...tensor, name })),
   };
 }

@@ -45,7 +45,7 @@ export class Checker {
 
   private async checkHealthy(graph: OperatorGraph): Promise<string[]> {
     const problems: string[] = [];
-    const plain = await plainRun(graph.model, graph.feeds);
+    const plain = await plainRun(graph, graph.feeds);
     const { report } = await this.diagnose(graph, graph.feeds, plain, problems);
     for (const origin of report.origins)
       problems.push(`healthy, but ${origin.mechanism} at ${origin.node ?? origin.tensor}`);
@@ -58,19 +58,20 @@ export class Checker {
     const problems: string[] = [];
     const at = place(fed);
     const feeds: Feeds = { ...graph.feeds, [name]: { ...planted(fed, at.index) } };
-    const everything = await plainRun(graph.model, feeds, true);
+    const everything = await plainRun(graph, feeds, true);
     const probed = new Map<string, TensorData>();
     const { report, measured } = await this.diagnose(
       graph,
       feeds,
-      graph.undefinedWithNaN ? new Map() : await plainRun(graph.model, feeds),
+      graph.undefinedWithNaN ? new Map() : await plainRun(graph, feeds),
       problems,
     );
     const told = await screen(this.job, measured, planOf(measured, 0));
     const untold = new Set<string>();
-    const constants = new Set(
-      graph.model.graph?.node.filter((node) => node.opType === 'Constant').flatMap((node) => node.output),
-    );
+    const constants = new Set([
+      ...(graph.model.graph?.initializer ?? []).map((tensor) => tensor.name),
+      ...(graph.model.graph?.node.filter((node) => node.opType === 'Constant').flatMap((node) => node.output) ?? []),
+    ]);
     // What the engine does not define is compared with itself.
     for (const [value, tensor] of graph.undefinedWithNaN ? probed : everything) {
       if (!floatTypes.has(tensor.dtype)) continue;
@@ -211,11 +212,12 @@ function differs(flags: Flags | null, tensor: TensorData, meaning: Meaning): str
   const truth = nanCells(tensor, meaning);
   for (let sample = 0; sample < samples; sample += 1) {
     for (let position = 0; position < positions; position += 1) {
-      const [row, column] = [flags.perSample ? sample : 0, flags.perPosition ? position : 0];
+      const [row, column] = [flags.perSample ? sample : 0, flags.perPosition && flags.positions > 1 ? position : 0];
       const bit = flags.bits[row * flags.positions + column] ?? 0;
       const expected = truth.some(
         (own, b) =>
-          (!flags.perSample || b === sample) && own.some((one, s) => one && (!flags.perPosition || s === position)),
+          (!flags.perSample || b === sample) &&
+          own.some((one, s) => one && (!flags.perPosition || flags.positions === 1 || s === position)),
       );
       if (((bit & NAN) !== 0) !== expected)
         return `at ${String(sample)}, ${String(position)} ${expected ? 'no NaN was seen' : 'NaN was seen and is not there'} (${text(flags)})`;

@@ -253,7 +253,8 @@ export const movement: readonly OperatorGraph[] = [
       one: scalar(1, 'int64'),
       axis: integers(0),
       from: integers(1),
-      to: integers(2), last: integers(1),
+      to: integers(2),
+      last: integers(1),
     },
     run: [
       'shape = Shape(x)',

@@ -1,8 +1,8 @@
 /** ONNX Runtime in this process, without any code of the product: what a plain run gives. */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, ValueInfoProtoSchema } from 'onnx-buf';
-import type { ModelProto } from 'onnx-buf';
 import type { DType, TensorBytes, TensorData } from '../../../src/core/tensor';
+import type { OperatorGraph } from './build';
 
 const fetchable: ReadonlySet<string> = new Set(
   'float32 float64 float16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool'.split(' '),
@@ -13,7 +13,7 @@ const fetchable: ReadonlySet<string> = new Set(
  * @returns tensors by name; lists and types that JavaScript has no array for are left out.
  */
 export async function plainRun(
-  model: ModelProto,
+  { model, prepackingMatters }: Pick<OperatorGraph, 'model' | 'prepackingMatters'>,
   feeds: Readonly<Record<string, TensorData>>,
   everything = false,
 ): Promise<Map<string, TensorData>> {
@@ -32,8 +32,8 @@ export async function plainRun(
   }
   const session = await ort.InferenceSession.create(toBinary(ModelProtoSchema, proto), {
     graphOptimizationLevel: 'disabled',
-    intraOpNumThreads: 1,
     logSeverityLevel: 4,
+    ...(prepackingMatters && { extra: { session: { disable_prepacking: '1' } } }),
   });
   try {
     const fetched = session.outputMetadata.flatMap((meta) =>

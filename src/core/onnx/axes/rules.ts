@@ -5,8 +5,6 @@
 import type { GraphNode } from '../graph';
 import type { Rule } from './rule';
 import { nothing } from './rule';
-import type { Axis } from './types';
-import { other, unknown } from './types';
 import { elementwise } from './rules/elementwise';
 import { reshape, squeezing, transpose } from './rules/layout';
 import { matmul, gemm, einsum } from './rules/products';
@@ -23,6 +21,18 @@ import {
 } from './rules/norms';
 import { compress, gather, gatherElements, gatherNd, scatter, scatterElements, writeInto } from './rules/gathers';
 import { reduce, argReduce, topK, softmax, layerNorm, skipNorm, cumSum } from './rules/reductions';
+import {
+  attentionGate,
+  causalConvolution,
+  dynamicallyQuantised,
+  dynamicQuantize,
+  everyThird,
+  fusedMatMul,
+  gatedNorm,
+  packedProduct,
+  relayed,
+  slots,
+} from './rules/fused';
 import { fusedAttention, packedAttention } from './rules/attention';
 import { shapeOnly, constant, oneHot, sameAsFirst } from './rules/plain';
 
@@ -31,7 +41,7 @@ const elementwiseOps =
   'Clip Relu Sigmoid HardSigmoid HardSwish Swish Mish Erf Tanh Sqrt Exp Log Neg Abs Reciprocal Cast CastLike Identity ' +
   'Dropout Gelu FastGelu QuickGelu BiasGelu Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh IsNaN IsInf ' +
   'Floor Ceil Round Sign Softplus Softsign LeakyRelu Elu Celu Selu ThresholdedRelu PRelu BitShift BitwiseAnd BitwiseOr ' +
-  'BitwiseXor BitwiseNot QuantizeLinear DequantizeLinear Bernoulli Shrink BitCast';
+  'BitwiseXor BitwiseNot QuantizeLinear DequantizeLinear Bernoulli Shrink BitCast GatedAdd';
 
 const table: Record<string, Rule> = {
   Reshape: reshape,
@@ -40,19 +50,29 @@ const table: Record<string, Rule> = {
   Unsqueeze: squeezing(true),
   Transpose: transpose,
   MatMul: matmul,
-  FusedMatMul: nothing,
+  FusedMatMul: fusedMatMul,
+  TransposeMatMul: fusedMatMul,
   MatMulInteger: matmul,
-  MatMulNBits: (context) => {
-    const shape = context.outShape(0);
-    const axes = context.axes(0);
-    if (!shape) return nothing(context);
-    const out = shape.map((size, i): Axis => (i < shape.length - 1 ? (axes[i] ?? [unknown(size)]) : [other(size)]));
-    return {
-      outputs: [out],
-      maps: context.node.inputs.map((_, i) => (i === 0 ? axes.map((_a, k) => (k < axes.length - 1 ? k : -1)) : [])),
-    };
-  },
+  MatMulIntegerToFloat: matmul,
+  DynamicQuantizeMatMul: dynamicallyQuantised(matmul),
+  DynamicQuantizeLinear: dynamicQuantize,
+  DynamicQuantizeLSTM: dynamicallyQuantised(recurrence),
+  MatMulNBits: packedProduct,
+  MatMulBnb4: packedProduct,
+  QLinearMatMul: relayed(slots(0, 3), matmul),
+  QGemm: relayed(slots(0, 3), gemm),
+  QLinearConv: relayed(slots(0, 3), convolution),
+  QLinearAdd: relayed(slots(0, 3), elementwise),
+  QLinearMul: relayed(slots(0, 3), elementwise),
+  QLinearWhere: relayed(slots(0, 1, 4), elementwise),
+  QLinearSigmoid: relayed(slots(0), elementwise),
+  QLinearLeakyRelu: relayed(slots(0), elementwise),
+  QLinearSoftmax: relayed(slots(0), softmax),
+  QLinearConcat: relayed(everyThird, concat),
+  QLinearAveragePool: relayed(slots(0), samplesApart),
+  QLinearGlobalAveragePool: relayed(slots(0), samplesApart),
   Gemm: gemm,
+  FusedGemm: gemm,
   Einsum: einsum,
   Slice: slice,
   Split: split,
@@ -61,6 +81,8 @@ const table: Record<string, Rule> = {
   Tile: tile,
   Pad: pad,
   Conv: convolution,
+  FusedConv: convolution,
+  ConvInteger: convolution,
   ConvTranspose: convolution,
   MaxPool: convolution,
   AveragePool: convolution,
@@ -114,6 +136,12 @@ const table: Record<string, Rule> = {
   'com.microsoft:Attention': packedAttention,
   'com.microsoft:MultiHeadAttention': fusedAttention,
   'com.microsoft:GroupQueryAttention': fusedAttention,
+  'com.microsoft:DecoderMaskedMultiHeadAttention': fusedAttention,
+  LinearAttention: fusedAttention,
+  LinearAttentionGate: attentionGate,
+  CausalConvWithState: causalConvolution,
+  GatedRMSNorm: gatedNorm,
+  NGramRepeatBlock: relayed(slots(1), sameAsFirst),
   Shape: shapeOnly,
   Size: shapeOnly,
   Constant: constant,

@@ -2,7 +2,8 @@
 import type { AxisMap, Rule } from '../rule';
 import { nothing } from '../rule';
 import type { Axis } from '../types';
-import { axisLabelled, other, unknownAxes } from '../types';
+import { axisLabelled, axisSize, other } from '../types';
+import { ofSample } from './fused';
 
 export const fusedAttention: Rule = (context) => {
   const shape = context.outShape(0);
@@ -10,7 +11,13 @@ export const fusedAttention: Rule = (context) => {
   if (!shape) return nothing(context);
   const rest = context.node.outputs.slice(1).map((_, i) => {
     const own = context.outShape(i + 1);
-    return own ? unknownAxes(own) : null;
+    if (!own) return null;
+    // Keys and values that are kept hold the sample first, the one tensor of both keeps it second.
+    const kept = ofSample(query[0], own, own.length === 5 ? 1 : 0);
+    // Scores: [batch, heads, queries, keys].
+    const rows = query[query.length - 2];
+    const isScores = i === 2 && own.length === 4 && rows !== undefined && axisSize(rows) === own[2];
+    return isScores ? kept.map((axis, k) => (k === 2 ? rows : axis)) : kept;
   });
   const out = shape.map((size, i): Axis => {
     const own = query[i];

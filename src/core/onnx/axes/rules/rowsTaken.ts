@@ -125,6 +125,7 @@ export const reversed: Rule = (context) => {
   };
 };
 
+const convOps = new Set(['Conv', 'FusedConv', 'ConvInteger', 'QLinearConv']);
 const poolOps = new Set(['MaxPool', 'AveragePool', 'LpPool']);
 
 /**
@@ -146,7 +147,7 @@ export const convolution: Rule = (context) => {
   const steps = intsAttribute(context.node, 'strides')?.[0] ?? 1;
   const auto = stringAttribute(context.node, 'auto_pad') ?? 'NOTSET';
   if (
-    (context.node.op !== 'Conv' && !pools) ||
+    (!convOps.has(context.node.op) && !pools) ||
     !along ||
     axes.length !== 3 ||
     steps !== 1 ||
