@@ -1,5 +1,6 @@
 /** Whether a batch fits a model: names, element types, shapes. Safe casts are done, everything else is refused. */
 import { NanoscopeError } from '../errors';
+import { floatsOf } from '../probe/floats';
 import { closest } from '../suggest';
 import { allocate, elementCount } from '../tensor';
 import type { DType, TensorData } from '../tensor';
@@ -9,7 +10,7 @@ import type { Batch, InputSpec } from './types';
 
 /**
  * The batch with every input in the model's own element type and order. Cast without being asked: int32 and
- * int64 into each other, bool and 0/1 integers into each other, float64 to float32; only where no value changes
+ * int64 into each other, bool and 0/1 integers into each other, float64 and bfloat16 to float32; only where no value changes
  * its meaning.
  * @throws NanoscopeError `bad-input`
  */
@@ -73,6 +74,10 @@ function castTo(spec: InputSpec, tensor: TensorData): TensorData {
       `Input "${spec.name}" holds ${to}, which an inputs file cannot give.`,
       'Diagnose a model with numeric inputs.',
     );
+  }
+  // What a bfloat16 model that is run in float32 is fed; every bfloat16 is a float32.
+  if (from === 'bfloat16' && to === 'float32') {
+    return { dtype: to, dims: tensor.dims, data: Float32Array.from(floatsOf(tensor)) };
   }
   const convert = conversion(from, to);
   if (convert === null) {

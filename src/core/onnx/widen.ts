@@ -27,7 +27,7 @@ const typeAttributes = new Set(['dtype', 'output_dtype', 'stash_type', 'softmax_
 /**
  * A copy that computes in float32 wherever `model` does in bfloat16. Payloads that stay in the user's file are
  * widened by the engine, by a Cast node behind each.
- * @throws NanoscopeError `unsupported-type` where a payload outside the file cannot be reached by a node
+ * @throws NanoscopeError `unsupported-type` where a payload outside the message cannot be reached by a node
  */
 export function widenBfloat16(model: ModelProto): ModelProto {
   const copy = clone(ModelProtoSchema, model);
@@ -41,32 +41,47 @@ export function widenBfloat16(model: ModelProto): ModelProto {
     for (const node of fn.node) widenNode(node);
     for (const attribute of fn.attributeProto) widenAttribute(attribute, '');
   }
-  const casts = new Set([...allGraphs(copy)].flatMap((graph) => graph.initializer.filter(isExternal)));
-  for (const tensor of allTensors(copy)) if (tensor.dataType === bfloat16 && !casts.has(tensor)) widenTensor(tensor);
+  const cast = new Set([...allGraphs(copy)].flatMap(({ initializer }) => initializer.filter(isOutside)));
+  for (const tensor of allTensors(copy)) if (tensor.dataType === bfloat16 && !cast.has(tensor)) widenTensor(tensor);
   return copy;
 }
 
-/** An initializer outside the message gets another name, and its own becomes that of its cast. */
+const isOutside = (tensor: TensorProto): boolean => tensor.dataType === bfloat16 && isExternal(tensor);
+
+function castNode(from: string, into: string): NodeProto {
+  const to = create(AttributeProtoSchema, {
+    name: 'to',
+    type: AttributeProto_AttributeType.INT,
+    i: BigInt(float32),
+  });
+  return create(NodeProtoSchema, { opType: 'Cast', input: [from], output: [into], attribute: [to] });
+}
+
+/** A stored tensor outside the message gets another name, and its own becomes that of its cast. */
 function castExternal(graph: GraphProto): void {
   const taken = new Set([
     ...graph.initializer.map((tensor) => tensor.name),
     ...graph.input.map((value) => value.name),
     ...graph.node.flatMap((node) => [...node.input, ...node.output]),
   ]);
-  const casts: NodeProto[] = [];
-  for (const tensor of graph.initializer) {
-    if (tensor.dataType !== bfloat16 || !isExternal(tensor)) continue;
-    const { name } = tensor;
+  const fresh = (name: string): string => {
     let stored = `${name}_bfloat16`;
     while (taken.has(stored)) stored += '_';
     taken.add(stored);
-    tensor.name = stored;
-    const to = create(AttributeProtoSchema, {
-      name: 'to',
-      type: AttributeProto_AttributeType.INT,
-      i: BigInt(float32),
-    });
-    casts.push(create(NodeProtoSchema, { opType: 'Cast', input: [stored], output: [name], attribute: [to] }));
+    return stored;
+  };
+  // The engine takes no graph output of the type, which a node's may become; an initializer's does not.
+  graph.node = graph.node.filter(({ opType, attribute, output }) => {
+    const payload = opType === 'Constant' ? attribute.find(({ t }) => t && isOutside(t))?.t : undefined;
+    if (payload) graph.initializer.push(Object.assign(payload, { name: output[0] ?? '' }));
+    return !payload;
+  });
+  const casts: NodeProto[] = [];
+  for (const tensor of graph.initializer) {
+    if (!isOutside(tensor)) continue;
+    const { name } = tensor;
+    tensor.name = fresh(name);
+    casts.push(castNode(tensor.name, name));
   }
   if (casts.length === 0) return;
   // An initializer that an old model also lists as an input is no input of its own any more.
@@ -80,7 +95,7 @@ function widenTensor(tensor: TensorProto): void {
   if (!value) {
     throw new NanoscopeError(
       'unsupported-type',
-      `The bfloat16 tensor ${show(tensor.name)} cannot be cast to float32: it is no initializer and lies outside the model file.`,
+      `The bfloat16 tensor ${show(tensor.name)} cannot be cast to float32: it is too large to be rewritten where it stands.`,
       'Export the model in float32.',
     );
   }
