@@ -8,6 +8,7 @@ export const draftOf = (batch: BatchChoice): BatchDraft => ({
   pad: batch.pad,
   seed: String(batch.seed),
   mask: batch.mask ?? '',
+  padId: batch.padId === undefined ? '' : String(batch.padId),
   level: batch.level,
 });
 
@@ -38,15 +39,27 @@ export const seedProblem = (text: string): string | null =>
     ? null
     : 'The seed is a whole number from 0 to 4294967295.';
 
+/** Empty leaves it to the model. */
+export const padIdProblem = (text: string): string | null =>
+  /^(-?\d{1,10})?$/.test(text.trim()) && Math.abs(Number(text)) <= 0x7fff_ffff
+    ? null
+    : 'A pad id is a whole number, such as 0 or 151643.';
+
 /** What the host is asked to run; null while a field is invalid. */
 export function batchOf(typed: BatchDraft, known: BatchChoice): BatchChoice | null {
+  const { padId: _, ...rest } = known;
+  const padId = typed.padId.trim();
   const base = {
-    ...known,
+    ...rest,
     kind: typed.kind,
     pad: typed.pad,
     mask: typed.mask === '' ? null : typed.mask,
     level: typed.level,
+    ...(padId === '' ? {} : { padId: Number(padId) }),
   };
+  if (padIdProblem(typed.padId) !== null) {
+    return null;
+  }
   if (typed.kind === 'file') {
     return known.file === null ? null : base;
   }

@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import type { BatchChoice, PanelState } from '../../src/protocol/panel';
 import { valueOf } from '../shared/controls';
 import { nameOf, visible } from '../shared/text';
-import { batchOf, draftOf, lengthsProblem, seedProblem } from './batch';
+import { batchOf, draftOf, lengthsProblem, padIdProblem, seedProblem } from './batch';
 import type { PanelPage } from './page';
 import type { BatchDraft } from './ui';
 
@@ -104,6 +104,17 @@ function lengthFields(draft: BatchDraft, off: boolean, set: (change: Partial<Bat
     ${textField('Seed', 'seed', draft.seed, seedProblem(draft.seed), off, (value) => {
       set({ seed: value });
     })}
+    ${textField(
+      'Pad id',
+      'pad-id',
+      draft.padId,
+      padIdProblem(draft.padId),
+      off,
+      (value) => {
+        set({ padId: value });
+      },
+      'automatic',
+    )}
   `;
 }
 
@@ -130,6 +141,7 @@ function textField(
   problem: string | null,
   off: boolean,
   change: (value: string) => void,
+  placeholder = '',
 ): TemplateResult {
   return html`<div class="field ${id}">
     <label class="label" for=${id}>${label}</label>
@@ -138,6 +150,7 @@ function textField(
       aria-label=${problem === null ? label : `${label}: ${problem}`}
       aria-invalid=${problem !== null}
       class=${problem === null ? '' : 'invalid'}
+      placeholder=${placeholder}
       .value=${value}
       ?disabled=${off}
       @input=${(event: Event) => {

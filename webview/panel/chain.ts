@@ -1,29 +1,34 @@
 /** The story from birth to logits; each step leads to its row in the table. */
 import { html, nothing, type TemplateResult } from 'lit';
 import { unroundedText } from '../../src/app/render/findings';
-import { rowOf } from '../../src/app/render/notes';
-import type { Finding, Report } from '../../src/core/report';
-import { crossingFormula, placeOf } from '../../src/core/trace/verdict';
+import { groupFindings, othersText, type FindingGroup } from '../../src/app/render/findings';
+import { forPanel } from '../../src/app/render/ways';
+import type { Crossing, Origin, Report } from '../../src/core/report';
+import { countRanges } from '../../src/core/trace/ranges';
+import { crossingFormula } from '../../src/core/trace/verdict';
 import { figure, nameOf, plural, visible } from '../shared/text';
+import { checkedView } from './checked';
+import { findingView, type ShownFinding } from './finding';
 import { foldable } from './foldable';
-import { findingView } from './finding';
 import type { PanelPage } from './page';
+import { reachOf, type Reach } from './reach';
+import { reachView } from './reachView';
+import { silentView } from './silent';
+import { shownGroups, storyId } from './story';
+import { placeView, stepHead } from './step';
 import { showRow } from './table';
-
-/** Steps shown before the rest is folded away. */
-const shownSteps = 6;
 
 export function chainView(page: PanelPage, report: Report): TemplateResult {
   const [leading, ...others] = report.origins;
-  const firstCrossings = report.spread.slice(0, shownSteps);
-  const laterCrossings = report.spread.slice(shownSteps);
+  const groups = groupFindings(report.spread);
+  const later = groups.slice(shownGroups);
   return html`<section class="chain" aria-labelledby="chain-title">
     <h2 id="chain-title">From birth to output</h2>
     ${
       leading === undefined
         ? html`<p class="quiet">No NaN is born.</p>`
         : html`<ol>
-            ${step(page, report, leading, 'birth', html`Born in ${place(leading)}`)}
+            ${birthStep(page, report, leading, 0)}
             ${
               others.length === 0
                 ? nothing
@@ -32,104 +37,100 @@ export function chainView(page: PanelPage, report: Report): TemplateResult {
                       page,
                       'births',
                       plural(others.length, 'more birth'),
-                      html`<ol>
-                        ${others.map((origin) => step(page, report, origin, 'birth', html`Born in ${place(origin)}`))}
-                      </ol>`,
+                      () =>
+                        html`<ol>
+                          ${others.map((origin, i) => birthStep(page, report, origin, i + 1))}
+                        </ol>`,
                     )}
                   </li>`
             }
-            ${firstCrossings.map((crossing) =>
-              step(
-                page,
-                report,
-                crossing,
-                'crossing',
-                html`<span class="formula">${crossingFormula[crossing.mechanism]}</span> in ${place(crossing)}`,
-              ),
-            )}
+            ${groups.slice(0, shownGroups).map((group) => crossingSteps(page, report, group))}
             ${
-              laterCrossings.length === 0
+              later.length === 0
                 ? nothing
                 : html`<li class="crossing more">
                     ${foldable(
                       page,
                       'crossings',
-                      plural(laterCrossings.length, 'more crossing'),
-                      html`<ol>
-                        ${laterCrossings.map((crossing) =>
-                          step(
-                            page,
-                            report,
-                            crossing,
-                            'crossing',
-                            html`<span class="formula">${crossingFormula[crossing.mechanism]}</span> in
-                              ${place(crossing)}`,
-                          ),
-                        )}
-                      </ol>`,
+                      plural(later.length, 'more crossing'),
+                      () =>
+                        html`<ol>
+                          ${later.map((group) => crossingSteps(page, report, group))}
+                        </ol>`,
                     )}
                   </li>`
             }
             ${report.outputs.map((output) => outputStep(page, report, output))}
           </ol>`
     }
-    ${
-      report.silent.length === 0
-        ? nothing
-        : foldable(
-            page,
-            'silent',
-            plural(report.silent.length, 'silent finding'),
-            html`<ul class="silent">
-              ${report.silent.map((finding) => html`<li>${findingView(finding)}</li>`)}
-            </ul>`,
-          )
-    }
-    ${observerView(report)}
+    ${silentView(page, report)} ${checkedView(report)} ${observerView(report)}
     ${
       report.notes.length === 0
         ? nothing
         : html`<h3>Notes</h3>
             <ul class="notes">
-              ${report.notes.map((note) => html`<li>${visible(note)}</li>`)}
+              ${report.notes.map((note) => html`<li>${visible(forPanel(note))}</li>`)}
             </ul>`
     }
   </section>`;
 }
 
+function birthStep(page: PanelPage, report: Report, origin: Origin, index: number): TemplateResult {
+  return step(
+    page,
+    report,
+    origin,
+    storyId('birth', index),
+    'birth',
+    html`Born in ${placeView(origin)}`,
+    index === 0 ? reachOf(report, -1) : [],
+  );
+}
+
+/** A crossing; those alike in other layers are folded under it. */
+function crossingSteps(page: PanelPage, report: Report, group: FindingGroup<Crossing>): TemplateResult {
+  const one = (crossing: Crossing): TemplateResult => {
+    const index = report.spread.indexOf(crossing);
+    return step(
+      page,
+      report,
+      crossing,
+      storyId('crossing', index),
+      'crossing',
+      html`<span class="formula">${crossingFormula[crossing.mechanism]}</span> in ${placeView(crossing)}`,
+      reachOf(report, index),
+    );
+  };
+  return html`${one(group.first)}
+  ${
+    group.others.length === 0
+      ? nothing
+      : html`<li class="crossing more">
+          ${foldable(
+            page,
+            `alike-${String(report.spread.indexOf(group.first))}`,
+            othersText(group),
+            () =>
+              html`<ol>
+                ${group.others.map(one)}
+              </ol>`,
+          )}
+        </li>`
+  }`;
+}
+
 function step(
   page: PanelPage,
   report: Report,
-  finding: Finding & { readonly mechanism: string },
+  finding: ShownFinding,
+  id: string,
   kind: 'birth' | 'crossing',
   title: TemplateResult,
+  reaches: readonly Reach[],
 ): TemplateResult {
-  const row = rowOf(report.table, finding);
-  const sample = Math.max(0, finding.positions?.findIndex((ranges) => ranges !== '') ?? 0);
-  return html`<li class=${kind}>
-    ${
-      row === undefined
-        ? html`<h3>${title}</h3>`
-        : html`<h3>
-            <button
-              class="link"
-              title="Show this row in the table"
-              @click=${() => {
-                showRow(page, report, report.table.indexOf(row), sample);
-              }}
-            >
-              ${title}
-            </button>
-          </h3>`
-    }
-    ${findingView(finding)}
+  return html`<li class=${kind} id=${id} tabindex="-1">
+    ${stepHead(page, report, finding, title)} ${reachView(reaches)} ${findingView(page, report, finding, id)}
   </li>`;
-}
-
-function place(finding: Finding): TemplateResult {
-  return finding.stage === 'other' && finding.layer === null
-    ? nameOf(finding.node ?? finding.tensor)
-    : html`${placeOf(finding)}`;
 }
 
 function outputStep(page: PanelPage, report: Report, output: Report['outputs'][number]): TemplateResult {
@@ -166,7 +167,18 @@ function outputStep(page: PanelPage, report: Report, output: Report['outputs'][n
       }
     </h3>
     <p>${words}</p>
+    ${reachView(outputReach(report, output))}
   </li>`;
+}
+
+/** Where NaN arrives: everything is new to a reader who looks at the output alone. */
+function outputReach({ batch }: Report, output: Report['outputs'][number]): readonly Reach[] {
+  return (output.nanAt ?? []).flatMap((ranges, sample) => {
+    const roles = [batch.roles[sample], batch.memory?.roles[sample]].find((own) => own?.length === output.of);
+    return ranges === '' || roles === undefined || output.of === 1
+      ? []
+      : [{ sample, roles, before: ranges, fresh: '', clean: output.of - countRanges(ranges) }];
+  });
 }
 
 function observerView(report: Report): TemplateResult | typeof nothing {

@@ -6,6 +6,7 @@ import { titleOf } from './card';
 import { findingView } from './finding';
 import { healthFigures, tensorFigures, wholeFigures } from './figures';
 import type { PanelPage } from './page';
+import { showFinding } from './story';
 import { goToCell } from './table';
 
 export function detailsView(page: PanelPage, report: Report): TemplateResult | typeof nothing {
@@ -39,6 +40,19 @@ export function detailsView(page: PanelPage, report: Report): TemplateResult | t
       ${tensorFigures(row)} ${health === undefined ? nothing : healthFigures(health)}
       ${row.samples === null && row.whole !== undefined ? wholeFigures(row.whole) : nothing}
     </dl>
-    ${findings.map((finding) => html`<div class="found">${findingView(finding)}</div>`)}
+    ${findings.map(
+      (finding, i) =>
+        html`<div class="found">
+          ${findingView(page, report, finding, `details-${String(i)}`)}
+          <button
+            class="link tostory"
+            @click=${() => {
+              showFinding(page, report, finding);
+            }}
+          >
+            Show in the story
+          </button>
+        </div>`,
+    )}
   </section>`;
 }

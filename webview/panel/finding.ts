@@ -1,11 +1,22 @@
 /** One finding with its proof: mechanism, positions, explanation, evidence. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { EvidenceValue, Finding } from '../../src/core/report';
+import type { EvidenceValue, Finding, Report } from '../../src/core/report';
 import { figure, nameOf, visible } from '../shared/text';
 import { positionsText } from './describe';
+import { guideView, type AnyMechanism } from './guide';
+import { formulas, formulasView, nanElementsText, toldByFormulas } from './operands';
+import type { PanelPage } from './page';
+import { scoreRowOf, scoreRowView } from './scoreRow';
+import { showRow } from './table';
 
-export function findingView(finding: Finding & { readonly mechanism: string }): TemplateResult {
-  const facts = Object.entries(finding.evidence);
+export type ShownFinding = Finding & { readonly mechanism: AnyMechanism };
+
+/** @param id unlike that of any other finding in the document: what is folded open is kept by it */
+export function findingView(page: PanelPage, report: Report, finding: ShownFinding, id: string): TemplateResult {
+  const row = scoreRowOf(finding);
+  const lines = formulas(finding);
+  const told = new Set([...(row === null ? [] : ['row', 'exampleRow']), ...(lines.length === 0 ? [] : toldByFormulas)]);
+  const facts = Object.entries(finding.evidence).filter(([key]) => !told.has(key));
   return html`
     <p class="where">
       <code class="mechanism">${finding.mechanism}</code>
@@ -23,9 +34,28 @@ export function findingView(finding: Finding & { readonly mechanism: string }): 
         ? html`<p class="quiet">The positions of this tensor are unknown.</p>`
         : positionsView(finding.positions)
     }
+    ${row === null ? nothing : scoreRowView(row, finding, report)}
+    ${
+      lines.length === 0
+        ? nothing
+        : html`${formulasView(lines, (tensor) => {
+              const index = report.table.findIndex((candidate) => candidate.tensor === tensor);
+              return index < 0
+                ? null
+                : () => {
+                    showRow(page, report, index, firstSample(finding));
+                  };
+            })}
+            <p class="quiet">${nanElementsText(finding)}</p>`
+    }
     ${facts.length === 0 ? nothing : html`<dl class="evidence">${facts.map(([key, value]) => fact(key, value))}</dl>`}
+    ${guideView(page, finding.mechanism, id)}
   `;
 }
+
+/** The first sample that a finding is about. */
+export const firstSample = (finding: Finding): number =>
+  Math.max(0, finding.positions?.findIndex((ranges) => ranges !== '') ?? 0);
 
 const fact = (key: string, value: EvidenceValue): TemplateResult =>
   html`<div class=${plain(value).length > wideText ? 'long' : ''}>

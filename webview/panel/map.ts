@@ -75,22 +75,23 @@ export function mapView(page: PanelPage, report: Report): TemplateResult | typeo
       page,
       'map-text',
       'The map as text',
-      html`<ul class="maptext">
-        ${
-          sick.length === 0
-            ? html`<li>No stage has NaN in this sample.</li>`
-            : sick
-                .slice(0, 100)
-                .map(
-                  (row) =>
-                    html`<li>
-                      ${rowTitle(row)}:
-                      ${row.row.samples === null ? 'NaN, positions unknown' : `NaN at ${positionsText(row.row.samples[sample]?.nanAt ?? '')}`}
-                    </li>`,
-                )
-        }
-        ${sick.length > 100 ? html`<li>… and ${sick.length - 100} more stages</li>` : nothing}
-      </ul>`,
+      () =>
+        html`<ul class="maptext">
+          ${
+            sick.length === 0
+              ? html`<li>No stage has NaN in this sample.</li>`
+              : sick
+                  .slice(0, 100)
+                  .map(
+                    (row) =>
+                      html`<li>
+                        ${rowTitle(row)}:
+                        ${row.row.samples === null ? 'NaN, positions unknown' : `NaN at ${positionsText(row.row.samples[sample]?.nanAt ?? '')}`}
+                      </li>`,
+                  )
+          }
+          ${sick.length > 100 ? html`<li>… and ${sick.length - 100} more stages</li>` : nothing}
+        </ul>`,
     )}
   </section>`;
 }

@@ -20,14 +20,8 @@ const bottom = 18;
 const tallest = 420;
 const rowHeights = { least: 1, most: 15 } as const;
 
-let rowsMemo: { readonly report: Report; readonly port: UiState['port']; readonly rows: PanelRow[] } | null = null;
 /** The stages that the map shows: those of the chosen ports. */
-export function mapRows(report: Report, port: UiState['port']): PanelRow[] {
-  if (rowsMemo?.report !== report || rowsMemo.port !== port) {
-    rowsMemo = { report, port, rows: portRows(report, port) };
-  }
-  return rowsMemo.rows;
-}
+export const mapRows = (report: Report, port: UiState['port']): readonly PanelRow[] => portRows(report, port);
 
 let cursor: MapCell | null = null;
 let drawn = '';

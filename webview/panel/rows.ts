@@ -22,8 +22,18 @@ export interface PanelRow {
 
 export type RowFilter = Pick<UiState, 'layers' | 'onlyNan' | 'port' | 'stage'>;
 
-/** The rows of one port choice, unfiltered otherwise: what the map draws. */
-export function portRows(report: Report, port: UiState['port']): PanelRow[] {
+const made = new WeakMap<Report, Map<UiState['port'], PanelRow[]>>();
+
+/** The rows of one port choice, unfiltered otherwise: what the map draws. Every draw asks, so they are kept. */
+export function portRows(report: Report, port: UiState['port']): readonly PanelRow[] {
+  const kept = made.get(report) ?? new Map<UiState['port'], PanelRow[]>();
+  made.set(report, kept);
+  const rows = kept.get(port) ?? makeRows(report, port);
+  kept.set(port, rows);
+  return rows;
+}
+
+function makeRows(report: Report, port: UiState['port']): PanelRow[] {
   const notes = notesByRow(report);
   const table = report.table.filter((row) => port === 'all' || row.port === port);
   const indexOf = new Map(report.table.map((row, index) => [row, index]));

@@ -1,6 +1,7 @@
 /** What is going on: nothing yet, running, failed, cancelled, out of date, only to be read. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { PanelState } from '../../src/protocol/panel';
+import { forPanel } from '../../src/app/render/ways';
 import { cssVars } from '../shared/directives';
 import { visible } from '../shared/text';
 import type { PanelPage } from './page';
@@ -59,7 +60,7 @@ function emptyView(page: PanelPage, state: PanelState): TemplateResult {
 function runningView(page: PanelPage, state: PanelState): TemplateResult {
   const fraction = state.progress?.fraction ?? null;
   const percent = fraction === null ? null : Math.round(Math.min(1, Math.max(0, fraction)) * 100);
-  return html`<section class="status running">
+  return html`<section class="status running ${state.report === null ? '' : 'afloat'}">
     <div class="runline">
       <vscode-progress-ring aria-hidden="true"></vscode-progress-ring>
       <p role="status">${visible(state.progress?.text ?? 'Starting…')}</p>
@@ -79,10 +80,21 @@ function runningView(page: PanelPage, state: PanelState): TemplateResult {
 
 function errorView(page: PanelPage, state: PanelState): TemplateResult {
   const error = state.error;
+  // The only type that has a way out so far: a model in bfloat16, which can be run in float32.
+  const castable = error?.code === 'unsupported-type' && error.message.includes('bfloat16') && !state.readOnly;
   return html`<section class="status error" tabindex="-1" role="alert">
-    <h1>${visible(error?.message ?? 'The run failed.')}</h1>
-    <p>${visible(error?.hint ?? '')}</p>
+    <h1>${visible(forPanel(error?.message ?? 'The run failed.'))}</h1>
+    <p>${visible(forPanel(error?.hint ?? ''))}</p>
     <p class="buttons">
+      ${
+        castable
+          ? html`<vscode-button
+              id="run-cast"
+              @click=${() => page.post({ type: 'run', batch: { ...state.batch, cast: 'float32' } })}
+              >Run in float32</vscode-button
+            >`
+          : nothing
+      }
       <vscode-button appearance="secondary" @click=${() => page.post({ type: 'openLog' })}>Open log</vscode-button>
       <span class="quiet">${visible(error?.code ?? '')}</span>
     </p>

@@ -17,6 +17,7 @@ import { describeCell } from './describe';
 import { filterBar } from './filterBar';
 import type { PanelPage } from './page';
 import { filterRows, portRows, type PanelRow } from './rows';
+import { showFinding } from './story';
 import type { CellRef, UiState } from './ui';
 import { reveal, windowOf, type Window } from './window';
 
@@ -159,7 +160,7 @@ function lineView(
   const samples = report.batch.samples;
   if (line.kind === 'note') {
     return html`<tr class="note ${line.note.kind}" aria-rowindex=${index + 2}>
-      <td colspan=${samples + 1}><span class="notetext" title=${noteText(line.note)}>${noteText(line.note)}</span></td>
+      <td colspan=${samples + 1}>${noteView(page, report, line.note, 'notetext')}</td>
     </tr>`;
   }
   const { row } = line;
@@ -200,7 +201,7 @@ function lineView(
     ${
       layout.notesInColumn
         ? html`<td class="notes ${row.notes[0]?.kind ?? ''}" aria-colindex=${samples + 2}>
-            ${row.notes.map((note) => html`<span class=${note.kind}>${noteText(note)}</span> `)}
+            ${row.notes.map((note) => html`${noteView(page, report, note, note.kind)} `)}
           </td>`
         : nothing
     }
@@ -245,6 +246,23 @@ const part = (kind: 'pad' | 'real', all: number, nan: number): TemplateResult | 
         class=${kind}
         ${cssVars({ '--grow': String(all), '--fill': `${String(Math.round((nan / all) * 1000) / 10)}%` })}
       ></span>`;
+
+/** Leads to the finding; with the keyboard, Enter opens the details, which lead there too. */
+function noteView(page: PanelPage, report: Report, note: Note, look: string): TemplateResult {
+  const { finding } = note;
+  return finding === undefined
+    ? html`<span class=${look} title=${noteText(note)}>${noteText(note)}</span>`
+    : html`<button
+        class="link ${look}"
+        tabindex="-1"
+        title="${noteText(note)} (show it in the story)"
+        @click=${() => {
+          showFinding(page, report, finding);
+        }}
+      >
+        ${noteText(note)}
+      </button>`;
+}
 
 const noteText = (note: Note): string => `← ${visible(note.text)}`;
 

@@ -11,6 +11,7 @@ const draft = z.object({
   pad: z.enum(['left', 'right', 'none']),
   seed: z.string(),
   mask: z.string(),
+  padId: z.string().catch(''),
   level: z.enum(['disabled', 'basic', 'extended', 'all']),
 });
 export type BatchDraft = z.infer<typeof draft>;

@@ -10,6 +10,7 @@ import { detailsView } from './details';
 import { fixesView } from './fixes';
 import { mapView } from './map';
 import type { PanelPage } from './page';
+import { bannerView } from './silent';
 import { statusView } from './status';
 import { tableView } from './table';
 import { verdictView } from './verdictView';
@@ -29,7 +30,8 @@ export function panelView(page: PanelPage): TemplateResult {
   const { report } = state;
   return html`
     ${headView(page, state)} ${statusView(page, state)} ${appliedView(page, state)}
-    ${report === null ? nothing : verdictView(report, state)} ${batchBar(page, state)}
+    ${report === null ? nothing : verdictView(report, state)} ${report === null ? nothing : bannerView(page, report)}
+    ${batchBar(page, state)}
     ${
       report === null
         ? nothing

@@ -47,6 +47,18 @@ export function renderGuideMarkdown(mechanism: Mechanism): string {
   return `${[`## ${entry.title} (\`${mechanism}\`)`, `\`${entry.formula}\``, entry.what, ...lists].join('\n\n')}\n`;
 }
 
+/** The entry that a page shows beside a finding. */
+export interface GuideWords {
+  readonly title: string;
+  readonly formula: string;
+  readonly what: string;
+  readonly sections: readonly GuideSection[];
+}
+export function guideWords(mechanism: Mechanism): GuideWords {
+  const { title, formula, what } = guideTo(mechanism);
+  return { title, formula, what, sections: sectionsOf(mechanism) };
+}
+
 export interface GuideSection {
   readonly heading: string;
   readonly items: readonly string[];

@@ -6,6 +6,8 @@ import { crossingFormula } from '../../core/trace/verdict';
 export interface Note {
   readonly kind: 'birth' | 'crossing';
   readonly text: string;
+  /** What it is about; absent where it stands for several. */
+  readonly finding?: Finding;
 }
 
 /** More than this on one row says less, not more. */
@@ -14,14 +16,14 @@ const maxNotes = 3;
 /** Notes by row, births before crossings; a finding whose stage has no row in the table is in no list. */
 export function notesByRow(report: Report): ReadonlyMap<TableRow, readonly Note[]> {
   const notes = new Map<TableRow, Note[]>();
-  const add = (finding: Finding, note: Note): void => {
+  const add = (finding: Finding, note: Omit<Note, 'finding'>): void => {
     const row = rowOf(report.table, finding);
     if (row === undefined) {
       return;
     }
     const list = notes.get(row) ?? [];
     if (!list.some((other) => other.text === note.text)) {
-      list.push(note);
+      list.push({ ...note, finding });
     }
     notes.set(row, list);
   };

@@ -90,7 +90,7 @@ export class DiagnosisSession {
       // Paths come from the host's own dialog only, whatever a message says.
       const chosen = { ...batch, file: this.shown.batch.file };
       // Running again what is shown is no choice: the use case may still take its own default.
-      this.batchChosen ||= !state.sameData(chosen, this.shown.batch);
+      this.batchChosen ||= !state.sameBatch(chosen, this.shown.batch);
       this.set(state.withBatch(this.shown, chosen));
     }
     return this.attempt('Reading the model', (events, signal) => this.diagnose(fixes, events, signal));
@@ -265,12 +265,15 @@ export class DiagnosisSession {
   }
 
   private request(fixes: boolean): DiagnoseRequest {
-    const { kind, lengths, pad, seed, mask, level } = this.shown.batch;
+    const { kind, lengths, pad, seed, mask, level, padId, cast } = this.shown.batch;
     return {
       model: this.model(),
       ...(kind === 'file' && this.inputsPath !== null ? { inputsFile: this.inputsPath } : {}),
-      ...(kind === 'lengths' && this.batchChosen ? { lengths: { lengths, pad, seed } } : {}),
+      ...(kind === 'lengths' && this.batchChosen
+        ? { lengths: { lengths, pad, seed, ...(padId === undefined ? {} : { padId }) } }
+        : {}),
       ...(mask === null ? {} : { mask }),
+      ...(cast === undefined ? {} : { cast }),
       userLevel: level,
       fixes,
     };

@@ -74,8 +74,15 @@ export function changedOnDisk(state: PanelState): PanelState {
 export function batchOf(report: Report, now: BatchChoice): BatchChoice {
   const { roles, padding, source } = report.batch;
   if (source?.kind === 'lengths') {
-    const { lengths, pad, seed } = source;
-    return { ...now, kind: 'lengths', lengths: [...lengths], pad, seed };
+    const { lengths, pad, seed, padId } = source;
+    return {
+      ...now,
+      kind: 'lengths',
+      lengths: [...lengths],
+      pad,
+      seed,
+      ...(padId === undefined ? {} : { padId }),
+    };
   }
   const lengths = roles.map((role) => role.replaceAll('p', '').length);
   const pad = padding.includes('left') ? 'left' : padding.includes('right') ? 'right' : 'none';
@@ -83,8 +90,11 @@ export function batchOf(report: Report, now: BatchChoice): BatchChoice {
 }
 
 /** Whether two choices feed a model the same numbers and the same roles; the engine level does neither. */
-export function sameData(a: BatchChoice, b: BatchChoice): boolean {
-  const dataOf = ({ kind, lengths, pad, seed, file, mask }: BatchChoice): string =>
-    JSON.stringify(kind === 'file' ? [file, mask] : [lengths, pad, seed, mask]);
+export const sameData = (a: BatchChoice, b: BatchChoice): boolean => sameBatch(a, b) && a.cast === b.cast;
+
+/** The same in whatever type the model then computes. */
+export function sameBatch(a: BatchChoice, b: BatchChoice): boolean {
+  const dataOf = ({ kind, lengths, pad, seed, file, mask, padId }: BatchChoice): string =>
+    JSON.stringify(kind === 'file' ? [file, mask] : [lengths, pad, seed, mask, padId]);
   return a.kind === b.kind && dataOf(a) === dataOf(b);
 }

@@ -1,0 +1,64 @@
+/** Where a finding is told on the page, and how to get there from elsewhere. */
+import { groupFindings } from '../../src/app/render/findings';
+import type { Finding, Report } from '../../src/core/report';
+import type { PanelPage } from './page';
+
+export type StoryKind = 'birth' | 'crossing' | 'silent';
+export const storyId = (kind: StoryKind, index: number): string => `${kind}-${String(index)}`;
+
+/** The section that a finding is folded into: `null` where it is always in sight. */
+export function foldOf(report: Report, kind: StoryKind, finding: Finding): string | null {
+  switch (kind) {
+    case 'birth':
+      return report.origins[0] === finding ? null : 'births';
+    case 'crossing': {
+      const groups = groupFindings(report.spread);
+      const at = groups.findIndex(
+        ({ first, others }) => first === finding || others.some((other) => other === finding),
+      );
+      const group = groups[at];
+      return group === undefined || group.first === finding
+        ? at < shownGroups
+          ? null
+          : 'crossings'
+        : `alike-${String(report.spread.indexOf(group.first))}`;
+    }
+    case 'silent':
+      return 'silent';
+  }
+}
+
+/** Steps shown before the rest is folded away. */
+export const shownGroups = 6;
+
+/** Opens what it is folded into, brings it into view and gives it the focus. */
+export function showFinding(page: PanelPage, report: Report, finding: Finding): void {
+  const found = whichOf(report, finding);
+  if (found === null) {
+    return;
+  }
+  const fold = foldOf(report, found.kind, finding);
+  const { open } = page.context.ui;
+  if (fold !== null && !open.includes(fold)) {
+    // A step alike others of a later group is two folds deep.
+    page.remember({ open: [...open, fold, ...(fold.startsWith('alike-') ? ['crossings'] : [])] });
+  }
+  page.flush();
+  const step = document.getElementById(storyId(found.kind, found.index));
+  step?.scrollIntoView({ block: 'center' });
+  step?.focus({ preventScroll: true });
+}
+
+export function whichOf(report: Report, finding: Finding): { readonly kind: StoryKind; readonly index: number } | null {
+  for (const [kind, list] of [
+    ['birth', report.origins],
+    ['crossing', report.spread],
+    ['silent', report.silent],
+  ] as const) {
+    const index = list.findIndex((candidate) => candidate === finding);
+    if (index >= 0) {
+      return { kind, index };
+    }
+  }
+  return null;
+}
