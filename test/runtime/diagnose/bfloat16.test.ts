@@ -20,12 +20,12 @@ import { AttributeType, model, node, value } from '../../unit/onnx/support';
 import type { GraphInit, ModelInit, NodeInit, TensorInit } from '../../unit/onnx/support';
 
 const BF = DataType.BFLOAT16;
-const bits = (...values: number[]): Uint8Array => new Uint8Array(toBfloat16Bits(values).buffer);
+const bits = (...values: number[]): Uint8Array<ArrayBuffer> => new Uint8Array(toBfloat16Bits(values).buffer).slice();
 const weight = (name: string, ...values: number[]): TensorInit => ({
   name,
   dims: [BigInt(values.length)],
   dataType: BF,
-  rawData: bits(...values).slice(),
+  rawData: bits(...values),
 });
 const x = f32([1, 2, 4], [1, 2, 3, 4, 1, -2, 3, 4]);
 const request = { fixes: false, cast: 'float32' as const };
