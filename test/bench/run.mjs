@@ -2,8 +2,9 @@
  * The benchmark. Bundles the worker and the programs below into `node_modules/.cache`, so that it runs on a clean
  * checkout after `npm ci`, and exits with 1 when a limit is not kept.
  *
- *   node test/bench/run.mjs              time and memory of the probes, and the 1 GB model
+ *   node test/bench/run.mjs              time and memory of the probes, float16, and the 1 GB model
  *   node test/bench/run.mjs probes       only the probes
+ *   node test/bench/run.mjs half         what true rounding of float16 costs
  *   node test/bench/run.mjs big          only the 1 GB model (needs 2 GB of free disk under the temporary folder)
  *   node test/bench/run.mjs candidates   compares possible probe operations; BENCH_* variables choose variants
  */
@@ -16,7 +17,7 @@ import { build } from 'esbuild';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const out = path.join(root, 'node_modules', '.cache', 'nanoscope-bench');
 /** @type {Readonly<Record<string, string>>} */
-const programs = { probes: 'probes.ts', big: 'big.ts', candidates: 'candidates.ts' };
+const programs = { probes: 'probes.ts', half: 'half.ts', big: 'big.ts', candidates: 'candidates.ts' };
 
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !Object.hasOwn(programs, name));
@@ -48,7 +49,7 @@ const bundle = (entry, name) => {
 const worker = await bundle('src/runtime/worker/main.ts', 'worker.cjs');
 const plainLoad = await bundle('test/bench/support/plainLoad.ts', 'plainLoad.cjs');
 let status = 0;
-for (const name of asked.length > 0 ? asked : ['probes', 'big']) {
+for (const name of asked.length > 0 ? asked : ['probes', 'half', 'big']) {
   const program = await bundle(`test/bench/${programs[name]}`, `${name}.cjs`);
   const result = spawnSync(process.execPath, [program, worker, plainLoad], { stdio: 'inherit' });
   status = Math.max(status, result.status ?? 1);

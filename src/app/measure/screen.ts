@@ -37,7 +37,7 @@ export interface Plan {
 export function planOf(prepared: Prepared, few = fewValues): Plan {
   const { target, facts, axes, grid, cellsOf: cells } = prepared;
   const nan = nanGraph({ graph: target.graph, axes, facts: facts.values, grid, cellsOf: cells });
-  const everything = nan.values.length <= few || roundsInside(prepared);
+  const everything = nan.values.length <= few || hasHalf(prepared);
   return { nan, everything, values: everything ? nan.values : watched(nan) };
 }
 
@@ -125,10 +125,10 @@ const flagsOf = (bounds: ReadonlyMap<string, Bounds>): [string, Flags][] =>
   [...bounds].map(([value, own]) => [value, flagsOfBounds(own)]);
 
 /**
- * The engine computes float16 in float32 and rounds only where a value is read: what one run does not probe, it does
- * not round, so nothing may be told from one run to another.
+ * Which NaN the engine's float16 kernels hand on was not measured, and some processors have kernels of their own:
+ * nothing is told from anything there.
  */
-const roundsInside = ({ facts }: Prepared): boolean =>
+const hasHalf = ({ facts }: Prepared): boolean =>
   [...facts.values.values()].some((fact) => fact.dtype === 'float16' || fact.dtype === 'bfloat16');
 
 /** The batch is known, every element of it. */
