@@ -39,7 +39,7 @@ describe('the score row', () => {
     const cells = '#birth-0 .scorerow .cells .slot';
     expect((await texts(page, cells)).join('')).toBe(`p${'b'.repeat(29)}ccccc`);
     expect(await page.locator(cells).nth(1).getAttribute('title')).toBe('key 1: −inf by both masks');
-    expect(await texts(page, '#birth-0 .scorerow .sidename')).toEqual(['30 pads', '5 real tokens']);
+    expect(await texts(page, '#birth-0 .scorerow .sidename')).toEqual(['30 pads', '5 real']);
     expect(await texts(page, '#birth-0 .bandlegend li')).toEqual([
       'c−inf by the causal mask 5 keys: 30–34',
       'p−inf by the padding mask 1 key: 0',
@@ -326,6 +326,73 @@ describe('the story', () => {
 const type = async (page: Page, id: string, text: string): Promise<void> => {
   await page.locator(`#${id} input`).fill(text);
 };
+
+describe('the map', () => {
+  it('sets pads apart and names each birth and crossing beside its row', async () => {
+    const page = await show(withCrossing(kimi({ layers: 61 })));
+    expect(await texts(page, '.maplabels li')).toEqual([
+      'NaN born here: Softmax, 30 fully masked rows',
+      'NaN + (−inf) = NaN',
+    ]);
+    const tops = await page.$$eval('.maplabels li', (all) => all.map((one) => one.getBoundingClientRect().top));
+    expect((tops[1] ?? 0) - (tops[0] ?? 0), 'labels of neighbouring rows are not over one another').toBeGreaterThan(15);
+    // In the gap there is no cell to read, on both of its sides there is.
+    const map = page.locator('#map');
+    await map.scrollIntoViewIfNeeded();
+    const box = await map.boundingBox();
+    if (box === null) {
+      throw new Error('no map');
+    }
+    const cell = (box.width - 84 - 1 - 6) / 35;
+    const edge = 84 + 30 * cell;
+    const read = async (x: number): Promise<string> => {
+      await map.hover({ position: { x, y: 100 } });
+      return (await page.locator('#map-readout').innerText()).trim();
+    };
+    expect(await read(edge - 2)).toContain('position 29 (padding)');
+    expect(await read(edge + 3)).toBe('');
+    expect(await read(edge + 8)).toContain('position 30 (real)');
+    await page.locator('.maplabels button').nth(1).click();
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('crossing-0');
+  });
+
+  it('has room for the labels of many births', async () => {
+    const page = await show(manyBirths(61));
+    const labels = await page.$$eval('.maplabels li', (all) => all.map((one) => one.getBoundingClientRect().top));
+    expect(labels.length).toBeGreaterThan(15);
+    for (let i = 1; i < labels.length; i++) {
+      expect((labels[i] ?? 0) - (labels[i - 1] ?? 0)).toBeGreaterThan(15);
+    }
+    expect((await texts(page, '.maplabels li')).at(-1)).toMatch(/^and \d+ more$/);
+  });
+
+  it('a pointer over 61 layers repaints the map and nothing else', async () => {
+    const page = await show(kimi({ layers: 61 }));
+    const map = page.locator('#map');
+    await map.scrollIntoViewIfNeeded();
+    await map.hover({ position: { x: 200, y: 50 } });
+    const changes = await page.evaluate(async () => {
+      let count = 0;
+      const observer = new MutationObserver((records) => {
+        count += records.filter(
+          ({ target }) => !(target instanceof Element ? target : target.parentElement)?.closest('#map-readout'),
+        ).length;
+      });
+      observer.observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+      const canvas = document.querySelector('#map');
+      const box = canvas?.getBoundingClientRect();
+      for (let i = 0; i < 200; i++) {
+        canvas?.dispatchEvent(
+          new MouseEvent('mousemove', { clientX: (box?.left ?? 0) + 90 + i * 3, clientY: (box?.top ?? 0) + (i % 300) }),
+        );
+      }
+      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+      observer.disconnect();
+      return count;
+    });
+    expect(changes).toBe(0);
+  });
+});
 
 describe('a run', () => {
   it('that starts or ends moves nothing', async () => {

@@ -67,8 +67,10 @@ function bandLine(
       const role = roles[side.from] === 'p' ? 'pad' : 'real';
       const size = side.to - side.from;
       return html`<span class="side ${named ? role : ''}" ${cssVars({ '--grow': String(size) })}>
-        <span class="cells">${cellRuns(codes, side).map((run) => cellView(run, codes, kinds, noun))}</span>
-        ${named ? html`<span class="sidename">${plural(size, role === 'pad' ? 'pad' : 'real token')}</span>` : nothing}
+        <span class="cells ${cellRuns(codes, side).length <= separate ? 'few' : ''}"
+          >${cellRuns(codes, side).map((run) => cellView(run, codes, kinds, noun))}</span
+        >
+        ${named ? html`<span class="sidename">${role === 'pad' ? plural(size, 'pad') : `${String(size)} real`}</span>` : nothing}
       </span>`;
     })}
     ${

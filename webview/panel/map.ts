@@ -1,13 +1,17 @@
 /** The token × layer map: one sample, positions from left to right, stages from top to bottom. */
-import { html, nothing, type TemplateResult } from 'lit';
+import { html, nothing, svg, type TemplateResult } from 'lit';
 import { sampleTitle } from '../../src/app/render/table';
 import type { Report } from '../../src/core/report';
+import { cssVars } from '../shared/directives';
+import { visible } from '../shared/text';
 import { dropdown } from './batchBar';
 import { positionsText, rowTitle } from './describe';
 import { foldable } from './foldable';
+import { mapLabels, plotHeight } from './mapLayout';
 import { cellAt, mapRows, moveCursor } from './mapCanvas';
 import type { PanelPage } from './page';
-import { hasNan } from './rows';
+import { hasNan, type PanelRow } from './rows';
+import { showFinding } from './story';
 import { showRow } from './table';
 
 export function mapView(page: PanelPage, report: Report): TemplateResult | typeof nothing {
@@ -48,28 +52,33 @@ export function mapView(page: PanelPage, report: Report): TemplateResult | typeo
         <li><span class="swatch unknown"></span>positions unknown</li>
       </ul>
     </div>
-    <canvas
-      id="map"
-      tabindex="0"
-      role="img"
-      aria-label="${summary}. Arrow keys read single cells, Enter shows the row in the table."
-      @mousemove=${(event: MouseEvent) => {
-        moveCursor(page, report, cellAt(event, report, page));
-      }}
-      @mouseleave=${() => {
-        moveCursor(page, report, null);
-      }}
-      @click=${(event: MouseEvent) => {
-        const at = cellAt(event, report, page);
-        const row = at === null ? undefined : rows[at.line];
-        if (row !== undefined) {
-          showRow(page, report, row.index, sample);
-        }
-      }}
-      @keydown=${(event: KeyboardEvent) => {
-        onKey(page, report, event, sample);
-      }}
-    ></canvas>
+    <div class="mapbody">
+      <div class="mapplot">
+        <canvas
+          id="map"
+          tabindex="0"
+          role="img"
+          aria-label="${summary}. Arrow keys read single cells, Enter shows the row in the table."
+          @mousemove=${(event: MouseEvent) => {
+            moveCursor(page, report, cellAt(event, report, page));
+          }}
+          @mouseleave=${() => {
+            moveCursor(page, report, null);
+          }}
+          @click=${(event: MouseEvent) => {
+            const at = cellAt(event, report, page);
+            const row = at === null ? undefined : rows[at.line];
+            if (row !== undefined) {
+              showRow(page, report, row.index, sample);
+            }
+          }}
+          @keydown=${(event: KeyboardEvent) => {
+            onKey(page, report, event, sample);
+          }}
+        ></canvas>
+      </div>
+      ${labelsView(page, report, rows)}
+    </div>
     <p class="readout" id="map-readout" aria-live="polite">&nbsp;</p>
     ${foldable(
       page,
@@ -94,6 +103,42 @@ export function mapView(page: PanelPage, report: Report): TemplateResult | typeo
         </ul>`,
     )}
   </section>`;
+}
+
+/** Births and crossings named beside their rows; each leads to its place in the story. */
+function labelsView(page: PanelPage, report: Report, rows: readonly PanelRow[]): TemplateResult | typeof nothing {
+  const { labels, more } = mapLabels(report, rows);
+  if (labels.length === 0) {
+    return nothing;
+  }
+  const height = plotHeight(rows.length);
+  return html`<div class="maplabels" ${cssVars({ '--map-plot': `${String(height)}px` })}>
+    <svg class="leaders" width="22" height=${height} aria-hidden="true">
+      ${labels.map(
+        ({ note, rowY, labelY }) =>
+          svg`<polyline class=${note.kind} points="0,${rowY} 6,${rowY} 16,${labelY} 22,${labelY}" />`,
+      )}
+    </svg>
+    <ul>
+      ${labels.map(
+        ({ note, row, labelY }) =>
+          html`<li ${cssVars({ '--top': `${String(labelY)}px` })}>
+            <button
+              class="link ${note.kind}"
+              title="${rowTitle(row)}: ${visible(note.text)} (show it in the story)"
+              @click=${() => {
+                if (note.finding !== undefined) {
+                  showFinding(page, report, note.finding);
+                }
+              }}
+            >
+              ${visible(note.text)}
+            </button>
+          </li>`,
+      )}
+      ${more === 0 ? nothing : html`<li class="quiet" ${cssVars({ '--top': `${String(height - 9)}px` })}>and ${more} more</li>`}
+    </ul>
+  </div>`;
 }
 
 /** The cursor of the keyboard, kept with the canvas: it means nothing after the page is gone. */

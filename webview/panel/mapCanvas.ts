@@ -5,6 +5,7 @@
 import { parseRanges } from '../../src/core/trace/ranges';
 import type { Report } from '../../src/core/report';
 import { rowTitle } from './describe';
+import { bottom, columnsOf, left, plotHeight, type Columns, type Plot } from './mapLayout';
 import type { PanelPage } from './page';
 import { portRows, type PanelRow } from './rows';
 import type { UiState } from './ui';
@@ -15,70 +16,106 @@ export interface MapCell {
   readonly position: number;
 }
 
-const left = 84;
-const bottom = 18;
-const tallest = 420;
-const rowHeights = { least: 1, most: 15 } as const;
-
 /** The stages that the map shows: those of the chosen ports. */
 export const mapRows = (report: Report, port: UiState['port']): readonly PanelRow[] => portRows(report, port);
 
 let cursor: MapCell | null = null;
-let drawn = '';
-let drawnReport: Report | null = null;
+/** The map without its cursor: a pointer that moves copies it and paints one frame, whatever the map holds. */
+const base = document.createElement('canvas');
+let painted = { key: '', report: null as Report | null };
+let shownCursor = '';
 
 /** Paints when the report, the sample, the size, the theme or the cursor has changed. */
-export function drawMap(page: PanelPage, root: HTMLElement): void {
+export function drawMap(page: PanelPage, root: ParentNode): void {
   const canvas = root.querySelector<HTMLCanvasElement>('#map');
   const report = page.context.state?.report ?? null;
   if (canvas === null || report === null) {
-    drawnReport = null;
+    painted = { key: '', report: null };
     return;
   }
   const rows = mapRows(report, page.context.ui.port);
   const sample = page.context.ui.mapSample;
   const width = canvas.parentElement?.clientWidth ?? 0;
-  const rowHeight = Math.max(rowHeights.least, Math.min(rowHeights.most, tallest / Math.max(1, rows.length)));
-  const height = Math.min(tallest, Math.ceil(rows.length * rowHeight)) + bottom;
+  const height = plotHeight(rows.length) + bottom;
   const scale = window.devicePixelRatio || 1;
   const colours = readColours(canvas);
-  const key = JSON.stringify([sample, width, height, scale, colours, cursor, page.context.ui.port]);
-  if (key === drawn && report === drawnReport) {
+  const key = JSON.stringify([sample, width, height, scale, colours, page.context.ui.port]);
+  const fresh = key !== painted.key || report !== painted.report;
+  const cursorKey = JSON.stringify(cursor);
+  // A canvas that came back into the document is empty.
+  const resized = canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale);
+  if (!fresh && !resized && cursorKey === shownCursor) {
     return;
   }
-  drawn = key;
-  drawnReport = report;
-  canvas.width = Math.round(width * scale);
-  canvas.height = Math.round(height * scale);
-  canvas.style.setProperty('--map-height', `${String(height)}px`);
-  const paint = canvas.getContext('2d');
-  if (paint === null || width <= left) {
-    return;
-  }
-  paint.scale(scale, scale);
-  paint.clearRect(0, 0, width, height);
+  shownCursor = cursorKey;
   const plot = { left, width: width - left - 1, height: height - bottom };
+  if (resized) {
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    canvas.style.setProperty('--map-height', `${String(height)}px`);
+  }
+  const paint = canvas.getContext('2d');
+  if (paint === null || plot.width <= 0) {
+    return;
+  }
   // Whole device pixels: thin rows must not blend into bands.
   const y = (line: number): number => Math.round(((line * plot.height) / rows.length) * scale) / scale;
+  if (fresh) {
+    painted = { key, report };
+    base.width = canvas.width;
+    base.height = canvas.height;
+    paintBase(report, rows, sample, plot, y, colours, scale);
+  }
+  paint.setTransform(1, 0, 0, 1, 0, 0);
+  paint.clearRect(0, 0, canvas.width, canvas.height);
+  paint.drawImage(base, 0, 0);
+  paint.setTransform(scale, 0, 0, scale, 0, 0);
+  paintCursor(paint, report, rows, sample, plot, y, colours);
+}
+
+function paintBase(
+  report: Report,
+  rows: readonly PanelRow[],
+  sample: number,
+  plot: Plot,
+  y: Y,
+  colours: Colours,
+  scale: number,
+): void {
+  const paint = base.getContext('2d');
+  if (paint === null) {
+    return;
+  }
+  paint.setTransform(scale, 0, 0, scale, 0, 0);
+  paint.clearRect(0, 0, base.width, base.height);
   paintBackground(paint, report, rows, sample, plot, y, colours);
   for (const role of ['p', 'r'] as const) {
     paintNan(paint, report, rows, sample, plot, y, role, role === 'p' ? colours.padNan : colours.realNan);
   }
-  paintGrid(paint, rows, sample, plot, y, colours);
-  paintAxes(paint, report, rows, plot, y, colours);
-  if (cursor !== null) {
-    const row = rows[cursor.line];
-    const of = row?.row.samples?.[sample]?.of ?? 1;
-    paint.strokeStyle = colours.focus;
-    paint.lineWidth = 2;
-    const cellWidth = plot.width / of;
-    paint.strokeRect(
-      plot.left + cursor.position * cellWidth - 1,
-      y(cursor.line) - 1,
-      Math.max(3, cellWidth) + 2,
-      Math.max(3, y(1)) + 2,
-    );
+  paintGrid(paint, report, rows, sample, plot, y, colours);
+  paintAxes(paint, report, rows, sample, plot, y, colours);
+}
+
+function paintCursor(
+  paint: CanvasRenderingContext2D,
+  report: Report,
+  rows: readonly PanelRow[],
+  sample: number,
+  plot: Plot,
+  y: Y,
+  colours: Colours,
+): void {
+  const row = cursor === null ? undefined : rows[cursor.line];
+  if (cursor === null || row === undefined) {
+    return;
   }
+  const known = row.row.samples?.[sample] !== undefined;
+  const columns = columnsOf(rolesOf(report, row, sample), plot);
+  const from = known ? columns.start(cursor.position) : plot.left;
+  const to = known ? columns.end(cursor.position) : plot.left + plot.width;
+  paint.strokeStyle = colours.focus;
+  paint.lineWidth = 2;
+  paint.strokeRect(from - 1, y(cursor.line) - 1, Math.max(3, to - from) + 2, Math.max(3, y(1)) + 2);
 }
 
 interface Colours {
@@ -112,11 +149,6 @@ function readColours(canvas: HTMLElement): Colours {
   };
 }
 
-interface Plot {
-  readonly left: number;
-  readonly width: number;
-  readonly height: number;
-}
 type Y = (line: number) => number;
 
 function paintBackground(
@@ -142,9 +174,10 @@ function paintBackground(
       return;
     }
     const roles = rolesOf(report, row, sample);
+    const columns = columnsOf(roles, plot);
     for (const { from, to, role } of runs(roles)) {
       paint.fillStyle = role === 'p' ? colours.pad : colours.real;
-      paint.fillRect(plot.left + (from * plot.width) / of, top, ((to - from) * plot.width) / of, tall);
+      paint.fillRect(columns.start(from), top, columns.end(to - 1) - columns.start(from), tall);
     }
   });
 }
@@ -167,13 +200,14 @@ function paintNan(
       return;
     }
     const roles = rolesOf(report, row, sample);
+    const columns = columnsOf(roles, plot);
     const top = y(line);
     const tall = Math.max(pixel, y(line + 1) - top);
     for (const range of parseRanges(health.nanAt)) {
       for (const { from, to, role } of runs(roles.slice(range.from, range.to + 1))) {
         if (role === wanted) {
-          const start = plot.left + ((range.from + from) * plot.width) / health.of;
-          paint.fillRect(start, top, Math.max(pixel, ((to - from) * plot.width) / health.of), tall);
+          const start = columns.start(range.from + from);
+          paint.fillRect(start, top, Math.max(pixel, columns.end(range.from + to - 1) - start), tall);
         }
       }
     }
@@ -183,6 +217,7 @@ function paintNan(
 /** Gaps between cells, where cells are large enough to be told apart. */
 function paintGrid(
   paint: CanvasRenderingContext2D,
+  report: Report,
   rows: readonly PanelRow[],
   sample: number,
   plot: Plot,
@@ -199,10 +234,11 @@ function paintGrid(
     if (of === undefined) {
       return;
     }
+    const columns: Columns = columnsOf(rolesOf(report, row, sample), plot);
     paint.fillRect(plot.left, y(line + 1) - 1, plot.width, 1);
     if (plot.width / of >= 6) {
       for (let position = 1; position < of; position++) {
-        paint.fillRect(Math.round(plot.left + (position * plot.width) / of), y(line), 1, tall);
+        paint.fillRect(Math.round(columns.start(position)), y(line), 1, tall);
       }
     }
   });
@@ -212,6 +248,7 @@ function paintAxes(
   paint: CanvasRenderingContext2D,
   report: Report,
   rows: readonly PanelRow[],
+  sample: number,
   plot: Plot,
   y: Y,
   colours: Colours,
@@ -240,12 +277,13 @@ function paintAxes(
       lastLabel = top;
     }
   });
+  const columns = columnsOf(report.batch.roles[sample] ?? '', plot);
   const positions = report.batch.positions;
   if (positions > 0) {
     const step = Math.max(1, Math.ceil(positions / Math.max(1, Math.floor(plot.width / 48))));
     const nice = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((candidate) => candidate >= step) ?? step;
     for (let position = 0; position < positions; position += nice) {
-      paint.fillText(String(position), plot.left + (position * plot.width) / positions, plot.height + 5);
+      paint.fillText(String(position), columns.start(position), plot.height + 5);
     }
   }
 }
@@ -286,14 +324,20 @@ export function cellAt(event: MouseEvent, report: Report, page: PanelPage): MapC
   if (x < 0 || x >= box.width - left || row === undefined) {
     return null;
   }
-  const of = row.row.samples?.[page.context.ui.mapSample]?.of ?? 1;
-  return { line, position: Math.min(of - 1, Math.floor((x * of) / (box.width - left - 1))) };
+  const roles = rolesOf(report, row, page.context.ui.mapSample);
+  if (roles === '') {
+    return { line, position: 0 };
+  }
+  const plot = { left, width: box.width - left - 1, height: box.height - bottom };
+  const position = columnsOf(roles, plot).at(event.clientX - box.left);
+  return position === null ? null : { line, position };
 }
 
 /** Frames a cell and says what it is in the line under the map. */
 export function moveCursor(page: PanelPage, report: Report, cell: MapCell | null): void {
   cursor = cell;
-  page.draw();
+  // Only the map: a pointer moves sixty times a second, and nothing else depends on where it is.
+  drawMap(page, document);
   const readout = document.getElementById('map-readout');
   if (readout !== null) {
     readout.textContent = cell === null ? '\u00a0' : describe(page, report, cell);
