@@ -34,7 +34,15 @@ export class Checker {
   }
 
   /** @returns a line for each difference, none when all is well. */
-  async check(graph: OperatorGraph): Promise<string[]> {
+  async check(
+    graph: OperatorGraph,
+    how: 'against a plain run' | 'product only' = 'against a plain run',
+  ): Promise<string[]> {
+    if (how === 'product only') {
+      const problems: string[] = [];
+      await this.diagnose(graph, graph.feeds, new Map(), problems);
+      return problems;
+    }
     const problems = await this.checkHealthy(graph);
     for (const [name, fed] of Object.entries(graph.feeds)) {
       if (floatTypes.has(fed.dtype) && fed.data.length > 0)

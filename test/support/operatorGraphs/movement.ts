@@ -336,6 +336,14 @@ export const movement: readonly OperatorGraph[] = [
     layouts: { y: 'b...' },
   }),
   graph('Det', { opset: 11, in: { x: floats([2, 3, 4, 4]) }, run: ['y = Det(x)'] }),
+  graph('MaxRoiPool', {
+    opset: 11,
+    in: { x: floats([2, 1, 4, 4], { layout: 'b...' }) },
+    weights: { rois: constant('float32', [4, 5], [0, 0, 0, 3, 3, 1, 1, 1, 3, 3, 0, 0, 0, 2, 2, 1, 0, 1, 3, 2]) },
+    run: [['y = MaxRoiPool(x, rois)', { pooled_shape: [5, 5] }]],
+    layouts: { y: '....' },
+    undefinedWithNaN: true,
+  }),
   graph('RoiAlign', {
     opset: 16,
     in: { x: floats([2, 1, 4, 4], { layout: 'b...' }) },
