@@ -167,6 +167,7 @@ describe('what arrives', () => {
       silent: silentMechanisms.map((mechanism) => ({ ...silent, mechanism })),
       observer: {
         outputsBitEqual: true,
+        roundedTo: 'float16',
         userLevel: { level: engineLevels[0], sameNanPositions: false, maxAbsDiff: 'NaN' },
       },
     };

@@ -98,7 +98,7 @@ export class Fences {
   static of(model: ModelProto, dtypes: ReadonlyMap<string, string>): Fences | null {
     if (![...dtypes.values()].includes('float16') && !mentionsHalf(graphOf(model))) return null;
     const opset = model.opsetImport.find(({ domain }) => domain === '' || domain === 'ai.onnx');
-    return new Fences(dtypes, Names.of(model).prefix('nanoscope_unrounded_'), Number(opset?.version ?? 1n));
+    return new Fences(dtypes, Names.of(model).prefix('nanoscope_half_'), Number(opset?.version ?? 1n));
   }
 
   /** The same model with every float16 that a node computes rounded to float16, under its own name. */
@@ -137,7 +137,7 @@ export class Fences {
     const own =
       values.length === 0
         ? opened
-        : altered(opened, { output: node.output.map((output) => (raw.has(output) ? this.prefix + output : output)) });
+        : altered(opened, { output: node.output.map((output) => (raw.has(output) ? this.raw(output) : output)) });
     const nodes = [own, ...values.flatMap((value) => this.fence(value, axes))];
     const fenced = { nodes, values, isChanged: own !== node };
     this.known.set(node, fenced);
@@ -163,6 +163,11 @@ export class Fences {
     return attribute.every((entry, i) => entry === node.attribute[i]) ? node : altered(node, { attribute });
   }
 
+  /** What a node gives before it is rounded. */
+  private raw(value: string): string {
+    return `${this.prefix}raw_${value}`;
+  }
+
   private fence(value: string, axes: string): NodeProto[] {
     const step = (opType: string, from: string, to: string): NodeProto =>
       create(NodeProtoSchema, {
@@ -179,11 +184,11 @@ export class Fences {
             }),
       });
     const between = `${this.prefix}fence_${value}`;
-    return [step('Unsqueeze', this.prefix + value, between), step('Squeeze', between, value)];
+    return [step('Unsqueeze', this.raw(value), between), step('Squeeze', between, value)];
   }
 
   private unrounded(info: ValueInfoProto): ValueInfoProto {
-    const known = this.declared.get(info) ?? altered(info, { name: this.prefix + info.name });
+    const known = this.declared.get(info) ?? altered(info, { name: this.raw(info.name) });
     this.declared.set(info, known);
     return known;
   }

@@ -103,6 +103,19 @@ describe('below the table', () => {
     expect(section(text2, 'Observer')).toContain('at most inf');
   });
 
+  it.each([
+    [true, 0.01, 'at the same positions', 'a GPU rounds to float16 as was done here.'],
+    [false, 0, 'NOT at the same positions', 'on a GPU, which rounds to float16 as was done here, expect'],
+    [true, 'Infinity' as const, 'differ by at most inf', 'on a GPU, which rounds to float16 as was done here, expect'],
+  ])('says of a float16 model what a plain CPU run gives: %s, %s', (sameNanPositions, maxAbsDiff, where, then) => {
+    const userLevel = { level: 'all' as const, sameNanPositions, maxAbsDiff };
+    const observer = { outputsBitEqual: true, roundedTo: 'float16' as const, userLevel };
+    const shown = section(render({ ...seedReport(), observer }, { width: Infinity }), 'Observer');
+    expect(shown).toContain("ONNX Runtime's CPU kernels compute float16 in float32: a plain CPU run");
+    expect(shown).toContain(where);
+    expect(shown).toContain(then);
+  });
+
   it('tells repeated births once, with their layers', () => {
     const seed = seedReport(61);
     const repeated = Array.from({ length: 61 }, (_, layer) =>
