@@ -4,12 +4,14 @@ import type { Batch, LengthSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
 import { attentionCensus } from '../core/diagnose/census';
 import type { FixContext } from '../core/fix/types';
-import type { Graph } from '../core/onnx/graph';
+import type { Graph, GraphNode } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
 import type { BatchInfo, FixResult, Observer, Report } from '../core/report';
 import { nodePlaces, placesNote } from '../core/trace/places';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
+import { confirmed } from './look/confirm';
+import { lookAtMasks, lookOf } from './look/lookAtMasks';
 import { locateInside } from './measure/bodies/inside';
 import { bodyNotes } from './measure/bodies/notes';
 import { ruledOutBy } from './measure/checked';
@@ -58,7 +60,8 @@ export async function runDiagnosis(
   const progress = (text: string, fraction: number | null): void => events.onProgress?.({ text, fraction });
   progress('Reading the model', null);
   const subject = await openSubject(deps.files, request.model, request.cast);
-  const { batch, prepared, masks, padIds } = await prepareBatch(job, deps, subject, request, progress);
+  const made = await prepareBatch(job, deps, subject, request, progress);
+  const { batch, prepared, masks, padIds } = made;
   progress('Measuring every tensor', 0.3);
   const measured = await screen(job, prepared);
   const { grid } = measured;
@@ -73,6 +76,8 @@ export async function runDiagnosis(
   const placeOf = placesInTable(subject.graph, sites);
   const atBoundaries = await findings(job, measured, roles.roles, placeOf);
   const { opened, ...found } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
+  const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
+  const looked = confirmed(await lookAtMasks(job, made, layerOf), measured, found, roles.roles);
   const version = await job.version();
   const asked = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
   const assemble = (
@@ -91,6 +96,7 @@ export async function runDiagnosis(
       figures,
     }),
     ...found,
+    ...(looked.masks.length > 0 && { staticLook: lookOf(looked) }),
     ...rest,
     notes: [
       ...subject.notes,

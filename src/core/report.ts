@@ -77,6 +77,8 @@ export interface Report {
   readonly origins: readonly Origin[];
   readonly spread: readonly Crossing[];
   readonly silent: readonly SilentFinding[];
+  /** What the masks alone tell of padding, before any run, and what the run says to it. */
+  readonly staticLook?: StaticLook;
   /** What people blame first and this run refutes. Absent until known. */
   readonly ruledOut?: readonly RuledOut[];
   /** Absent with `--no-fixes` and until they are known. */
@@ -251,6 +253,51 @@ export interface Crossing extends Finding {
 }
 export interface SilentFinding extends Finding {
   readonly mechanism: SilentMechanism;
+}
+
+/**
+ * Which padding *can* leave a row of attention without any key. Found by running nothing but the masks, on batches of
+ * the same shape with other padding.
+ */
+export interface StaticLook {
+  /** Inputs whose elements say what is padding; empty where there is none. */
+  readonly paddingInputs: readonly string[];
+  /** One per mask; layers that share their mask share the entry. In the graph's order. */
+  readonly masks: readonly MaskLook[];
+}
+
+export interface MaskLook {
+  /** Attention that has this mask: the Softmax, or the fused operator. */
+  readonly nodes: readonly string[];
+  /** Of these nodes, without repetition; null for one that stands in no layer. */
+  readonly layers: readonly (number | null)[];
+  readonly kind: 'eager' | 'fused';
+  /**
+   * What a fully masked row holds: −inf in every score (softmax makes it NaN), numbers (softmax makes them weights), or
+   * nothing that matters, since the kernel gives 0. Null where no row can be masked throughout.
+   */
+  readonly fill: '-Infinity' | 'finite' | 'zeros' | null;
+  /** A sample that is padded at its left, at its right, or that is nothing but padding. */
+  readonly left: LookCase;
+  readonly right: LookCase;
+  readonly empty: LookCase;
+  readonly sentence: string;
+  /** `refuted` if one of the three is, `confirmed` if one of them is and none refuted. */
+  readonly confirmed: LookOutcome;
+}
+
+export type LookOutcome = 'confirmed' | 'refuted' | 'not-tested';
+
+export interface LookCase {
+  readonly verdict: 'fully-masked' | 'safe' | 'unknown';
+  /** Query rows that are masked throughout with a single pad (of an empty sample: all pads), as ranges. */
+  readonly rows: string;
+  /** The same with a single real token. */
+  readonly rowsAtMost: string;
+  /** Half a sentence; of `unknown` only. */
+  readonly reason?: string;
+  /** What the run of this batch says; `not-tested` where no sample of it is padded so. */
+  readonly confirmed: LookOutcome;
 }
 
 export interface RuledOut {

@@ -82,6 +82,31 @@ const fix = z.object({
   paddingShift: z.number().nullable().exactOptional(),
 });
 
+const outcome = z.enum(['confirmed', 'refuted', 'not-tested']);
+const lookCase = z.object({
+  verdict: z.enum(['fully-masked', 'safe', 'unknown']),
+  rows: ranges,
+  rowsAtMost: ranges,
+  reason: z.string().exactOptional(),
+  confirmed: outcome,
+});
+const staticLook = z.object({
+  paddingInputs: z.array(z.string()),
+  masks: z.array(
+    z.object({
+      nodes: z.array(z.string()),
+      layers: z.array(z.int().nullable()),
+      kind: z.enum(['eager', 'fused']),
+      fill: z.enum(['-Infinity', 'finite', 'zeros']).nullable(),
+      left: lookCase,
+      right: lookCase,
+      empty: lookCase,
+      sentence: z.string(),
+      confirmed: outcome,
+    }),
+  ),
+});
+
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   model: z.object({
@@ -175,6 +200,7 @@ export const reportSchema = z.object({
       ]),
     }),
   ),
+  staticLook: staticLook.exactOptional(),
   ruledOut: z.array(z.object({ id: z.string(), claim: z.string(), because: z.string() })).exactOptional(),
   silent: z.array(
     z.object({

@@ -135,6 +135,30 @@ const fix = z.strictObject({
   paddingShift: z.number().nullable().optional(),
 });
 
+const outcome = z.enum(['confirmed', 'refuted', 'not-tested']);
+const lookCase = z
+  .strictObject({
+    verdict: z.enum(['fully-masked', 'safe', 'unknown']),
+    rows: ranges,
+    rowsAtMost: ranges,
+    reason: z.string().min(1).optional(),
+    confirmed: outcome,
+  })
+  .refine((c) => (c.verdict === 'fully-masked') === (c.rows !== '' || c.rowsAtMost !== ''), 'rows where there are any')
+  .refine((c) => (c.verdict === 'unknown') === (c.reason !== undefined), 'only what is not known has a reason');
+const maskLook = z.strictObject({
+  nodes: z.array(z.string().min(1)).min(1),
+  layers: z.array(layer).min(1),
+  kind: z.enum(['eager', 'fused']),
+  fill: z.enum(['-Infinity', 'finite', 'zeros']).nullable(),
+  left: lookCase,
+  right: lookCase,
+  empty: lookCase,
+  sentence: z.string().min(1),
+  confirmed: outcome,
+});
+export const staticLookSchema = z.strictObject({ paddingInputs: z.array(z.string()), masks: z.array(maskLook) });
+
 const fields = {
   schemaVersion: z.literal(1),
   model: z.strictObject({
@@ -213,6 +237,7 @@ const fields = {
   origins: z.array(origin),
   spread: z.array(crossing),
   silent: z.array(silent),
+  staticLook: staticLookSchema.optional(),
   ruledOut: z
     .array(z.strictObject({ id: z.string().min(1), claim: z.string().min(1), because: z.string().min(1) }))
     .optional(),

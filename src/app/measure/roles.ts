@@ -6,9 +6,10 @@ import { comparedWith } from '../../core/batch/padId';
 import { allReal, polarityFrom, polarityTrials, rolesFromMask, seenBy, trialMask } from '../../core/batch/roles';
 import type { Batch, InputSpec } from '../../core/batch/types';
 import type { MaskStep } from '../../core/diagnose/attentionSites';
+import type { MaskSite } from '../../core/diagnose/maskSites';
 import { NanoscopeError } from '../../core/errors';
 import { axisLabelled, batchPlace, keyPlace, positionPlace } from '../../core/onnx/axes/types';
-import type { Graph } from '../../core/onnx/graph';
+import { Graph } from '../../core/onnx/graph';
 import { floatsOf } from '../../core/probe/floats';
 import { extract, isFloat } from '../../core/probe/instrument';
 import type { TensorData } from '../../core/tensor';
@@ -16,6 +17,7 @@ import { formatRanges } from '../../core/trace/ranges';
 import type { EngineJob } from '../ports';
 import { encode, feedsOf, measuring } from './facts';
 import type { Prepared } from './measure';
+import { maskKey, readMaskRows } from './maskRows';
 import { maskInspections } from './masks';
 
 /** A mask input and which of its elements mark real tokens. */
@@ -71,8 +73,9 @@ export async function readMasks(
   specs: readonly InputSpec[],
   asked: { input: string; inverted: boolean } | null,
 ): Promise<MaskReading[]> {
-  const { graph, inputs } = prepared.target;
-  const steps = prepared.sites.flatMap((site) => site.masks);
+  const { inputs } = prepared.target;
+  const graph = new Graph(prepared.maskSites.model);
+  const steps = waysIn(prepared);
   const readings: MaskReading[] = [];
   // Masks that are understood hide no key while the others are tried.
   let feeds = inputs;
@@ -155,6 +158,18 @@ function oddValues(mask: TensorData): number[] {
 const allOpen = (mask: TensorData, { axes, form, real }: MaskReading): TensorData =>
   trialMask(mask, { fill: form === 'additive' ? 0 : real, flipped: false }, axes.position);
 
+/** A mask that scores meet: at a step of attention that is written out, or inside a fused node. */
+type MaskWay =
+  | { readonly mask: string; readonly step: MaskStep; readonly site: null }
+  | { readonly mask: string; readonly step: null; readonly site: MaskSite };
+
+const waysIn = ({ sites, maskSites }: Prepared): MaskWay[] => [
+  ...sites.flatMap((site) => site.masks.map((step): MaskWay => ({ mask: step.mask, step, site: null }))),
+  ...maskSites.sites
+    .filter((site) => site.fused)
+    .flatMap((site) => site.masks.map(({ value }): MaskWay => ({ mask: value, step: null, site }))),
+];
+
 type Candidate = Pick<MaskReading, 'input' | 'sequence' | 'axes' | 'perQuery'>;
 
 /** An input that says something about every key of every sample: as its names say, or as the graph reads it. */
@@ -187,7 +202,7 @@ async function tryForms(
   feeds: Feeds,
   candidate: Candidate,
   spec: InputSpec,
-  steps: readonly MaskStep[],
+  steps: readonly MaskWay[],
 ): Promise<Pick<MaskReading, 'form' | 'real' | 'padId'> | null> {
   const attempt = (values: readonly [number, number]): Promise<0 | 1 | null> =>
     tryPolarity(job, prepared, feeds, candidate, steps, values);
@@ -233,16 +248,27 @@ async function tryPolarity(...asked: Parameters<typeof seenIn>): Promise<0 | 1 |
 /** What `seenBy` says of each of `polarityTrials`; empty where the mask cannot be read at all. */
 async function seenIn(
   job: EngineJob,
-  { target, axes, facts, sites }: Prepared,
+  prepared: Prepared,
   inputs: Feeds,
   { input, axes: place }: Candidate,
-  steps: readonly MaskStep[],
+  steps: readonly MaskWay[],
   meaning: readonly [number, number],
 ): Promise<number[]> {
+  const { target, axes, facts, sites } = prepared;
   const { graph } = target;
   const mask = inputs[input];
-  const step = steps[0];
-  if (!mask || !step) return [];
+  const way = steps[0];
+  if (!mask || !way) return [];
+  const { step } = way;
+  if (step === null) {
+    const trials = polarityTrials.map((trial) => ({
+      ...inputs,
+      [input]: trialMask(mask, trial, place.position, meaning),
+    }));
+    const { model } = prepared.maskSites;
+    const rows = (await readMaskRows(job, prepared, { model, sites: [way.site] }, trials)).get(maskKey(way.site));
+    return rows?.map(({ plane }) => seenBy([plane])) ?? [];
+  }
   const site = sites.find((entry) => entry.masks.includes(step));
   const wanted = maskInspections(site ? [site] : [], axes, facts, (value) => graph.constant(value)?.data[0]);
   const values = [...new Set(wanted.map((entry) => entry.inspection.tensors[0] ?? ''))];

@@ -1,0 +1,49 @@
+/** The static look as a use case of its own: before any run of the model. */
+import { NanoscopeError } from '../../core/errors';
+import type { StaticLook } from '../../core/report';
+import { placesInTable, tableSites } from '../../core/trace/sites';
+import { isFloat } from '../../core/probe/instrument';
+import { prepareBatch } from '../prepareBatch';
+import { openSubject } from '../subject';
+import type { DiagnoseDeps, DiagnoseRequest } from '../useCases';
+import { lookAtMasks, lookOf } from './lookAtMasks';
+
+export type LookRequest = Pick<DiagnoseRequest, 'model' | 'inputsFile' | 'lengths' | 'mask' | 'cast'>;
+
+export interface LookResult {
+  readonly schemaVersion: 1;
+  readonly model: { readonly name: string; readonly source: 'file' | 'built-in' };
+  readonly staticLook: StaticLook;
+}
+
+/** @throws NanoscopeError as `diagnose` does before it runs the model. */
+export async function staticLook(deps: DiagnoseDeps, request: LookRequest, signal?: AbortSignal): Promise<LookResult> {
+  const job = deps.engine.start(signal);
+  try {
+    const subject = await openSubject(deps.files, request.model, request.cast);
+    const made = await prepareBatch(
+      job,
+      deps,
+      subject,
+      { ...request, userLevel: 'all', fixes: false },
+      () => undefined,
+    );
+    const { facts, axes } = made.prepared;
+    const sites = tableSites(subject.graph, axes, (value) => isFloat(facts.values.get(value)?.dtype ?? ''));
+    const placeOf = placesInTable(subject.graph, sites);
+    const looked = await lookAtMasks(job, made, (node) => placeOf(node, node.outputs[0] ?? '').layer);
+    if (looked.masks.length === 0)
+      throw new NanoscopeError(
+        'bad-input',
+        'No attention was found in this model, so there is no mask to look at.',
+        'Attention inside bodies of If, Loop or Scan is not seen from outside; nanoscope diagnose looks there.',
+      );
+    return {
+      schemaVersion: 1,
+      model: { name: subject.name, source: subject.source },
+      staticLook: lookOf(looked),
+    };
+  } finally {
+    await job.close();
+  }
+}
