@@ -50,9 +50,9 @@ function unsupportedKernel(op: string, node: string, { rareTypes }: FailureConte
         castHint,
       )
     : error(
-        'unsupported-type',
-        `The CPU engine has no kernel for ${op}${atNode(node)} with the element types that this model uses.`,
-        'Export the model in float32.',
+        'unsupported-op',
+        `The CPU engine has no kernel for ${op}${atNode(node)}, or none for the element types that it is given.`,
+        'Export or optimise the model for the CPU and in float32: other devices have operators of their own.',
       );
 }
 

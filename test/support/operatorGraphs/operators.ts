@@ -88,6 +88,8 @@ export const operatorSources: readonly OperatorSource[] = [
 
 /** What is not run by a graph, and why. */
 export const notByGraph: Readonly<Record<string, string>> = {
+  'com.microsoft:SparseAttention':
+    'wants caches of whole blocks, shared between input and output, which no plain run feeds',
   'com.microsoft:BeamSearch': 'runs a whole decoder many times; its decoder is the model to diagnose',
   'com.microsoft:GreedySearch': 'runs a whole decoder many times; its decoder is the model to diagnose',
   'com.microsoft:Sampling': 'runs a whole decoder many times; its decoder is the model to diagnose',

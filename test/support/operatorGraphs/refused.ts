@@ -7,21 +7,29 @@ export interface Refused {
   readonly graph: OperatorGraph;
 }
 
-/** One letter for each operand: x the input, w a matrix, r a row, s a scalar, i an integer row, q int8, t bool. */
-const contrib = (op: string, operands: string, attributes: Attributes = {}): Refused => ({
+const weights: Readonly<Record<string, ReturnType<typeof weight>>> = {
+  w: weight([16, 48]),
+  r: weight([16]),
+  s: scalar(0.1),
+  i: constant('int32', [2], [0, 3]),
+  q: bytes([2, 16, 16], 'int8'),
+  t: filled([1], 1, 'bool'),
+  n: constant('int64', [1], [3]),
+  k: weight([16, 16, 3]),
+  m: weight([6, 16]),
+  o: constant('int32', [2, 3], [0, 1, 2, 3, 4, 5]),
+  p: weight([2, 2, 4, 5, 4]),
+  h: weight([6, 16], { dtype: 'float16' }),
+  g: weight([1, 8, 4, 4], { dtype: 'float16' }),
+};
+
+/** One letter for each operand: `x` the input, another one a constant, `_` none. */
+const contrib = (op: string, operands: string, attributes: Attributes = {}, outputs = 'y'): Refused => ({
   operator: `com.microsoft:${op}`,
   graph: graph(op, {
     in: { x: floats() },
-    weights: {
-      w: weight([16, 48]),
-      r: weight([16]),
-      s: scalar(0.1),
-      i: constant('int32', [2], [0, 3]),
-      q: bytes([2, 16, 16], 'int8'),
-      t: filled([1], 1, 'bool'),
-      n: constant('int64', [1], [3]),
-    },
-    run: [[`y = ms.${op}(${operands.split('').join(', ')})`, attributes], 'z = Exp(x)'],
+    weights: Object.fromEntries(Object.entries(weights).filter(([name]) => operands.includes(name))),
+    run: [[`${outputs} = ms.${op}(${operands.split('').join(', ')})`, attributes], 'z = Exp(x)'],
     out: ['y', 'z'],
   }),
 });
@@ -34,19 +42,19 @@ export const refused: readonly Refused[] = [
   contrib('GemmFastGelu', 'xwr'),
   contrib('GroupNorm', 'xrr', groups),
   contrib('SkipGroupNorm', 'xrrx', groups),
-  contrib('NhwcConv', 'xw'),
-  contrib('PackedAttention', 'xwrii', heads),
-  contrib('PackedMultiHeadAttention', 'xxx_ii', heads),
-  contrib('PagedAttention', 'xxxxxiii', { ...heads, kv_num_heads: 4 }),
+  contrib('NhwcConv', 'xk'),
+  contrib('PackedAttention', 'mwroi', heads),
+  contrib('PackedMultiHeadAttention', 'mmm_oi', heads),
+  contrib('PagedAttention', 'hhhggiii', { ...heads, kv_num_heads: 4 }, 'y, a, b'),
   contrib('QOrderedAttention', 'qssssqqqsssrrr__s', { ...heads, order_input: 1, order_weight: 0, order_output: 1 }),
   contrib('QOrderedGelu', 'qss'),
   contrib('QOrderedLayerNormalization', 'qsrrs'),
   contrib('QOrderedMatMul', 'qsqss', { order_A: 1, order_B: 0, order_Y: 1 }),
   contrib('GatedRelativePositionBias', 'xrwwrr', heads),
   contrib('RelativePositionBias', 'wnn', { max_distance: 8 }),
-  contrib('RemovePadding', 'xi'),
-  contrib('RestorePadding', 'xi'),
+  contrib('RemovePadding', 'xi', {}, 'y, a, b, c'),
+  contrib('RestorePadding', 'mo'),
   contrib('LongformerAttention', 'xwrwwri', { ...heads, window: 2 }),
-  contrib('DecoderMaskedSelfAttention', 'xwr_x_i', heads),
+  contrib('DecoderMaskedSelfAttention', 'xwr_p_i', heads, 'y, a'),
   contrib('DecoderAttention', 'xxwwr___tttt', heads),
 ];
