@@ -21,7 +21,7 @@ export const batchChoice = z.strictObject({
   mask: z.string().max(10_000).nullable(),
   level: z.enum(['disabled', 'basic', 'extended', 'all']),
   /** What padding holds in the id inputs of a made batch; absent where the model is left to say. */
-  padId: z.int().min(-2_147_483_648).max(2_147_483_647).exactOptional(),
+  padId: z.int().min(0).max(2_147_483_647).exactOptional(),
   /** A bfloat16 model is run in float32 because a person asked for it. */
   cast: z.literal('float32').exactOptional(),
 });

@@ -106,7 +106,7 @@ const cellRuns = (codes: string, side: Run): Run[] =>
 export function runsIn(text: string, from: number, to: number): Run[] {
   const found: Run[] = [];
   let start = from;
-  for (let i = from + 1; i <= to; i++) {
+  for (let i = from + 1; i <= to && from < to; i++) {
     if (i === to || text[i] !== text[start]) {
       found.push({ from: start, to: i });
       start = i;

@@ -41,7 +41,7 @@ export const seedProblem = (text: string): string | null =>
 
 /** Empty leaves it to the model. */
 export const padIdProblem = (text: string): string | null =>
-  /^(-?\d{1,10})?$/.test(text.trim()) && Math.abs(Number(text)) <= 0x7fff_ffff
+  /^\d{0,10}$/.test(text.trim()) && Number(text) <= 0x7fff_ffff
     ? null
     : 'A pad id is a whole number, such as 0 or 151643.';
 

@@ -4,6 +4,7 @@
  */
 import { parseRanges } from '../../src/core/trace/ranges';
 import type { Report } from '../../src/core/report';
+import { runsIn } from './band';
 import { rowTitle } from './describe';
 import { bottom, columnsOf, left, plotHeight, type Columns, type Plot } from './mapLayout';
 import type { PanelPage } from './page';
@@ -299,19 +300,8 @@ function rolesOf(report: Report, row: PanelRow, sample: number): string {
 }
 
 /** Runs of equal roles, `to` exclusive. */
-function runs(roles: string): { readonly from: number; readonly to: number; readonly role: string }[] {
-  const found: { from: number; to: number; role: string }[] = [];
-  for (let i = 0; i < roles.length; i++) {
-    const role = roles[i] ?? '';
-    const last = found.at(-1);
-    if (last?.role === role) {
-      last.to = i + 1;
-    } else {
-      found.push({ from: i, to: i + 1, role });
-    }
-  }
-  return found;
-}
+const runs = (roles: string): { readonly from: number; readonly to: number; readonly role: string }[] =>
+  runsIn(roles, 0, roles.length).map((run) => ({ ...run, role: roles[run.from] ?? '' }));
 
 /** The cell under the pointer, or null beside the plot. */
 export function cellAt(event: MouseEvent, report: Report, page: PanelPage): MapCell | null {

@@ -18,6 +18,7 @@ import {
   referenceText,
   verdictMeaning,
 } from './findings';
+import { lookPlace, lookText } from './look';
 import { birthText, crossingText } from './notes';
 import { shortNumber, shortRatio } from './numbers';
 import { tableLines, type Cell, type Line, type RowLine } from './rows';
@@ -45,6 +46,7 @@ export function markdownReport(report: Report, options: MarkdownOptions = {}): s
     `## Where NaN is\n\n${tables(report)}`,
     chain(report),
     cause(report),
+    look(report),
     silent(report),
     ruledOut(report),
     fixes(report),
@@ -72,6 +74,17 @@ const verdict = (report: Report): string =>
 /** `prose` trims; parts of one sentence must keep their outer spaces. */
 const spaced = (original: string, escaped: string): string =>
   `${/^\s/.test(original) ? ' ' : ''}${escaped}${/\s$/.test(original) ? ' ' : ''}`;
+
+function look({ staticLook }: Report): string {
+  const masks = staticLook?.masks ?? [];
+  if (masks.length === 0) return '';
+  const shown = masks.slice(0, maxGroups).map((mask) => `- ${prose(lookPlace(mask))}: ${prose(lookText(mask))}`);
+  const rest = masks.length - shown.length;
+  return [
+    '## Masks and padding',
+    [...shown, ...(rest > 0 ? [`- … and ${String(rest)} more masks.`] : [])].join('\n'),
+  ].join('\n\n');
+}
 
 function batch({ batch }: Report): string {
   const { inputs, roles, positions, rolesFrom, memory, samples } = batch;

@@ -12,6 +12,7 @@ import {
   positionsText,
   type FindingGroup,
 } from './findings';
+import { lookPlace, lookText } from './look';
 import { birthText, crossingText } from './notes';
 import { shortNumber, shortRatio } from './numbers';
 import { unknownLayers } from './rows';
@@ -30,6 +31,7 @@ export function terminalReport(report: Report, options: TableOptions): string {
     verdict(report, options),
     section('Born', bornLines(report, options), options),
     section('Chain', chainLines(report, options), options),
+    section('Masks and padding', lookLines(report.staticLook, options), options),
     section('Silent findings', silentLines(report.silent, options), options),
     section(
       'Checked and ruled out',
@@ -159,6 +161,13 @@ const silentLines = (silent: readonly SilentFinding[], options: TableOptions): s
     ...(group.others.length > 0 ? [`  ${othersText(group)}`] : []),
   ]);
 
+/** Also what `nanoscope look` prints. */
+export const lookLines = (look: Report['staticLook'], options: Pick<TableOptions, 'style' | 'width'>): string[] =>
+  limited(look?.masks ?? [], (mask) => [
+    options.style.strong(visible(lookPlace(mask))),
+    fit(`  ${visible(lookText(mask))}`, options, 2),
+  ]);
+
 const verdictPaint = {
   heals: 'good',
   partial: 'warning',
@@ -210,7 +219,7 @@ const section = (title: string, lines: readonly string[], options: TableOptions)
     : [options.style.heading(title), ...lines.map((line) => `  ${line.replaceAll('\n', '\n  ')}`)].join('\n');
 
 /** Wraps inside a section, which is indented by two; makes safe whatever was forgotten before. */
-function fit(text: string, options: TableOptions, indent = 0): string {
+function fit(text: string, options: Pick<TableOptions, 'width'>, indent = 0): string {
   const safe = visible(text);
   const lead = /^ */.exec(safe)?.[0] ?? '';
   return lead + wrap(safe.slice(lead.length), options.width - 2 - lead.length, Math.max(indent, lead.length));

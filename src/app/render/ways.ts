@@ -9,7 +9,8 @@ const ways: readonly (readonly [RegExp, string])[] = [
   [/make a batch with --lengths\./g, 'make a batch from “Lengths” in the batch bar.'],
   [/ \(--cast float32\)/g, ''],
   [/Say it with --mask \S+?\[:inverted\]/g, 'Say it under “Mask” in the batch bar'],
-  [/raise the time-out: --timeout in a terminal, nanoscope/g, 'raise the time-out: nanoscope'],
+  // “raise the time-out: --timeout in a terminal, nanoscope.engine.timeoutSeconds in the settings”: the setting is left.
+  [/--(timeout|memory-limit) in a terminal, /g, ''],
   [
     /Say which one counts and what it means: --mask \S+?\[:inverted\] or --mask \S+?\[:inverted\]\./g,
     'Say which one counts and what it means under “Mask” in the batch bar.',
