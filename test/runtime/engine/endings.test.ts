@@ -122,7 +122,7 @@ describe('limits', () => {
     const error = await failureOf(started.job.run({ session: session.id, feeds: { x: matrix }, fetch: [] }));
     expect(error).toMatchObject({ code: 'timeout', message: 'The engine was stopped after 6 s.' });
     expect(error.hint).toMatch(/--timeout .*nanoscope\.engine\.timeoutSeconds/);
-    await untilGone(started.pid, 1000);
+    await untilGone(started.pid, 10_000);
     await nextJobWorks();
   });
 
@@ -142,7 +142,7 @@ describe('limits', () => {
     });
     // Both faces have the limit, each under its own name.
     expect(error.hint).toMatch(/--memory-limit .*nanoscope\.engine\.memoryLimitMB/);
-    await untilGone(started.pid, 1000);
+    await untilGone(started.pid, 10_000);
     expect(await started.job.peakMemory()).toBeGreaterThan(limit);
     await nextJobWorks();
   });
@@ -165,7 +165,7 @@ describe('the limit that a child keeps itself, where the client cannot look at i
     });
     expect((await failure).hint).toContain('--memory-limit');
     expect((await started.ended).stderr).toContain('over the limit');
-    await untilGone(started.pid, 1000);
+    await untilGone(started.pid, 10_000);
   });
 });
 
@@ -178,7 +178,7 @@ describe('a child that dies', () => {
     expect(error).toMatchObject({ code: 'engine-crashed', exitCode: 3 });
     expect(error.message).toContain(signal);
     expect(error.hint).toContain('next run starts a fresh engine');
-    await untilGone(started.pid, 1000);
+    await untilGone(started.pid, 10_000);
     await nextJobWorks();
   });
 
@@ -187,7 +187,7 @@ describe('a child that dies', () => {
     const { failure } = await running(started);
     process.kill(started.pid, 'SIGKILL');
     expect(await failure).toMatchObject({ code: 'out-of-memory' });
-    await untilGone(started.pid, 1000);
+    await untilGone(started.pid, 10_000);
   });
 
   it('of SIGTERM was ended from outside; Ctrl-C to the group is left to the parent', async () => {
@@ -243,7 +243,7 @@ describe('a child that dies', () => {
       expect(error).toMatchObject({ code });
       expect(error.message).toContain(says);
       await job.close();
-      if (job.pid !== undefined) await untilGone(job.pid, 1000);
+      if (job.pid !== undefined) await untilGone(job.pid, 10_000);
     } finally {
       await rm(folder, { recursive: true });
     }
