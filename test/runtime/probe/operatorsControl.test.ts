@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Checker } from '../../support/operatorGraphs/check';
 import { startChecker } from '../../support/operatorGraphs/check';
-import { control, everyOpset, oddTensors } from '../../support/operatorGraphs/control';
+import { control } from '../../support/operatorGraphs/control';
+import { oddTensors } from '../../support/operatorGraphs/oddTensors';
+import { everyOpset } from '../../support/operatorGraphs/opsets';
 
 let checker: Checker;
 beforeAll(async () => {

@@ -1,8 +1,9 @@
 /** Fused and quantised operators: probed, screened and diagnosed without a bit of difference. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fused, quantised, standardAttention } from '../../support/operatorGraphs/attention';
+import { fused, standardAttention } from '../../support/operatorGraphs/attention';
 import type { Checker } from '../../support/operatorGraphs/check';
 import { startChecker } from '../../support/operatorGraphs/check';
+import { quantised } from '../../support/operatorGraphs/quantised';
 
 let checker: Checker;
 beforeAll(async () => {

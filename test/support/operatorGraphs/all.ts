@@ -1,11 +1,14 @@
 /** Every graph, and what is in a model. */
 import type { GraphProto, ModelProto, NodeProto } from 'onnx-buf';
-import { fused, quantised, standardAttention } from './attention';
+import { fused, standardAttention } from './attention';
 import type { OperatorGraph } from './build';
-import { control, everyOpset, oddTensors } from './control';
+import { control } from './control';
 import { elementwise } from './elementwise';
 import { movement } from './movement';
+import { oddTensors } from './oddTensors';
+import { everyOpset } from './opsets';
 import { products, reductionsAndNorms } from './products';
+import { quantised } from './quantised';
 
 export const allGraphs: readonly OperatorGraph[] = [
   ...elementwise,

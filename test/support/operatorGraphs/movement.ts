@@ -85,7 +85,6 @@ export const movement: readonly OperatorGraph[] = [
     run: ['y = Slice(x, from, to, axes, steps)', 'z = Slice(y, from, to, axes, steps)'],
     out: ['z'],
     layouts: { y: (b = 0, s = 0) => [b, 2 - s] },
-    untold: [],
   }),
   graph('Gather of embeddings', {
     opset: 13,
