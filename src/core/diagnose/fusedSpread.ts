@@ -7,8 +7,8 @@ import { isNaNAt, NAN, nanPositions } from '../trace/health';
 import type { FusedMasks } from './maskSites';
 import { isMasked } from './maskPlane';
 import type { FlagsOf, NewNaN } from './newNaN';
-import type { CrossingDetail, Crossed } from './spread';
-import { ranges } from './spread';
+import type { Crossed, CrossingDetail } from './crossed';
+import { ranges } from './crossed';
 
 /** @returns null where keys cannot be told apart: the operator stays one that sums. */
 export function fusedCrossings(item: NewNaN, { site, rows }: FusedMasks, flagsOf: FlagsOf): Crossed[] | null {

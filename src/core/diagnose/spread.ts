@@ -7,29 +7,14 @@ import type { GraphNode } from '../onnx/graph';
 import type { CrossingMechanism } from '../report';
 import type { Flags } from '../trace/health';
 import { isNaNAt, NAN, nanPositions } from '../trace/health';
-import { formatRanges } from '../trace/ranges';
 import type { AttentionSite } from './attentionSites';
+import type { Crossed, CrossingDetail } from './crossed';
+import { ranges } from './crossed';
 import { fusedCrossings } from './fusedSpread';
 import type { MaskPlane } from './maskPlane';
 import { isMasked } from './maskPlane';
 import type { FusedMasks } from './maskSites';
 import type { FlagsOf, NewNaN } from './newNaN';
-
-export interface Crossed extends NewNaN {
-  readonly mechanism: CrossingMechanism;
-  /** How many keys (or positions read) held NaN, per sample, and how they were masked. */
-  readonly detail: CrossingDetail;
-}
-
-export interface CrossingDetail {
-  /** Sample and position that the figures are of. */
-  readonly sample: number;
-  readonly position: number;
-  /** NaN positions that were read for it, as ranges. */
-  readonly nanRead: string;
-  /** Those among them that the mask allows; null outside attention. */
-  readonly allowed: string | null;
-}
 
 /** Masks per attention site; empty where the site has none. */
 export type PlanesOf = (site: AttentionSite) => readonly MaskPlane[];
@@ -147,11 +132,6 @@ function inAttention(
     detail,
   }));
 }
-
-export const ranges = (positions: readonly number[]): string => {
-  const set = new Set(positions);
-  return formatRanges(Math.max(-1, ...positions) + 1, (i) => set.has(i));
-};
 
 const reductions = /^(Reduce|CumSum|.*Normalization|.*Pool|DynamicQuantizeLinear|Arg|TopK)/;
 const gathers = /^(Gather|Scatter|Slice|Split|Concat|Tile|Expand|Pad|Transpose|Reshape|Squeeze|Unsqueeze)/;

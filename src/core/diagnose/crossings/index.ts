@@ -1,6 +1,6 @@
 /** Why NaN crossed to clean positions, in words and with the positions that were read. One rule a mechanism. */
 import type { CrossingMechanism, Evidence } from '../../report';
-import type { Crossed } from '../spread';
+import type { Crossed } from '../crossed';
 
 type Explain = (crossed: Crossed, where: string) => string;
 

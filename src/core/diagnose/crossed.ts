@@ -1,0 +1,25 @@
+/** What is known of one crossing, whatever kind of attention or operator it happened in. */
+import type { CrossingMechanism } from '../report';
+import { formatRanges } from '../trace/ranges';
+import type { NewNaN } from './newNaN';
+
+export interface Crossed extends NewNaN {
+  readonly mechanism: CrossingMechanism;
+  /** How many keys (or positions read) held NaN, per sample, and how they were masked. */
+  readonly detail: CrossingDetail;
+}
+
+export interface CrossingDetail {
+  /** Sample and position that the figures are of. */
+  readonly sample: number;
+  readonly position: number;
+  /** NaN positions that were read for it, as ranges. */
+  readonly nanRead: string;
+  /** Those among them that the mask allows; null outside attention. */
+  readonly allowed: string | null;
+}
+
+export const ranges = (positions: readonly number[]): string => {
+  const set = new Set(positions);
+  return formatRanges(Math.max(-1, ...positions) + 1, (i) => set.has(i));
+};
