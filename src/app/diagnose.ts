@@ -10,6 +10,7 @@ import type { BatchInfo, FixResult, Observer, Report } from '../core/report';
 import { nodePlaces, placesNote } from '../core/trace/places';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
+import { expandAttention } from './expandAttention';
 import { confirmed } from './look/confirm';
 import { lookAtMasks, lookOf } from './look/lookAtMasks';
 import { locateInside } from './measure/bodies/inside';
@@ -59,8 +60,10 @@ export async function runDiagnosis(
 ): Promise<Diagnosis> {
   const progress = (text: string, fraction: number | null): void => events.onProgress?.({ text, fraction });
   progress('Reading the model', null);
-  const subject = await openSubject(deps.files, request.model, request.cast);
-  const made = await prepareBatch(job, deps, subject, request, progress);
+  const opened = await openSubject(deps.files, request.model, request.cast);
+  const asked = await prepareBatch(job, deps, opened, request, progress);
+  const expand = request.expandAttention === true;
+  const { subject, made } = expand ? await expandAttention(job, opened, asked) : { subject: opened, made: asked };
   const { batch, prepared, masks, padIds } = made;
   progress('Measuring every tensor', 0.3);
   const measured = await screen(job, prepared);
@@ -75,17 +78,17 @@ export async function runDiagnosis(
   );
   const placeOf = placesInTable(subject.graph, sites);
   const atBoundaries = await findings(job, measured, roles.roles, placeOf);
-  const { opened, ...found } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
+  const { opened: bodies, ...found } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
   const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
   const looked = confirmed(await lookAtMasks(job, made, layerOf), measured, found, roles.roles);
   const version = await job.version();
-  const asked = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
+  const said = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
   const assemble = (
     figures: Awaited<ReturnType<typeof siteFigures>>,
     rest: { observer?: Observer; fixes?: readonly FixResult[] },
   ): Report => ({
     schemaVersion: 1,
-    ...header(subject, measured, batch, roles, version, asked, placeOf),
+    ...header(subject, measured, batch, roles, version, said, placeOf),
     table: buildTable({
       sites,
       axes: measured.axes,
@@ -103,7 +106,7 @@ export async function runDiagnosis(
       ...(measured.target.fences === null ? [] : [roundingNote]),
       ...placesNote(subject.graph),
       ...padIdNotes(padIds, subject),
-      ...bodyNotes(subject.graph, subject.inlined, opened),
+      ...bodyNotes(subject.graph, subject.inlined, bodies),
     ],
   });
   // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
@@ -123,7 +126,7 @@ export async function runDiagnosis(
   report = { ...report, observer };
   events.onReport?.(report);
   const context = fixContext(subject.graph, measured, found);
-  if (request.fixes) {
+  if (request.fixes && !expand) {
     progress('Running every sample without its padding', 0.75);
     const fixes = found.origins.length === 0 ? [] : await proveFixes(job, subject, measured, context, roles, events);
     report = { ...report, fixes };

@@ -46,6 +46,8 @@ export interface DiagnoseRequest {
   readonly fixes: boolean;
   /** Run a bfloat16 model in float32; other models are run as they are. */
   readonly cast?: 'float32' | undefined;
+  /** Diagnose the model with its fused attention written out in plain operators; no fixes are tried then. */
+  readonly expandAttention?: boolean | undefined;
 }
 
 export interface Progress {

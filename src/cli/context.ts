@@ -1,4 +1,5 @@
 /** What the commands are given by the composition root. */
+import type { staticLook } from '../app/look/staticLook';
 import type { EngineOptions } from '../app/ports';
 import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, UndoFix } from '../app/useCases';
 import type { Terminal } from './terminal';
@@ -6,7 +7,12 @@ import type { Terminal } from './terminal';
 export interface Context {
   readonly version: string;
   readonly terminal: Terminal;
-  readonly work: { readonly diagnose: Diagnose; readonly applyFix: ApplyFix; readonly undoFix: UndoFix };
+  readonly work: {
+    readonly diagnose: Diagnose;
+    readonly applyFix: ApplyFix;
+    readonly undoFix: UndoFix;
+    readonly staticLook: typeof staticLook;
+  };
   readonly files: FileAccess;
   /** Aborted by Ctrl-C and by termination. */
   readonly signal: AbortSignal;

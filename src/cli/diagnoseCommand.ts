@@ -16,6 +16,7 @@ export interface DiagnoseOptions extends BatchOptions {
   readonly mask?: string | undefined;
   readonly level: EngineLevel;
   readonly cast?: 'float32' | undefined;
+  readonly expandAttention?: true | undefined;
   readonly json?: true | undefined;
   readonly markdown?: true | undefined;
   readonly fixes: boolean;
@@ -145,6 +146,7 @@ function requestOf(context: Context, model: string, options: DiagnoseOptions): D
     mask: options.mask,
     userLevel: options.level,
     cast: options.cast,
+    expandAttention: options.expandAttention,
     fixes: options.fixes,
   };
 }
@@ -158,6 +160,12 @@ function checkTogether(options: DiagnoseOptions): void {
   }
   if (options.rows !== undefined && options.allRows === true) {
     clash('--rows and --all-rows cannot be given together.', 'Choose one of them.');
+  }
+  if (options.apply !== undefined && options.expandAttention === true) {
+    clash(
+      '--expand-attention and --apply cannot be given together: a fix is written into the model as it is.',
+      'Diagnose with --expand-attention to see inside, and apply a fix without it.',
+    );
   }
   if (options.apply !== undefined && options.cast !== undefined) {
     clash(

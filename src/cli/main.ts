@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { version } from '../../package.json';
 import { applyFix, undoFix } from '../app/fixes';
 import { diagnose } from '../app/diagnose';
+import { staticLook } from '../app/look/staticLook';
 import { toPayload } from '../core/errors';
 import { createEngine } from '../runtime/client/engine';
 import { nodeFiles } from '../runtime/files/nodeFiles';
@@ -23,7 +24,7 @@ const stop = new AbortController();
 const context: Context = {
   version,
   terminal,
-  work: { diagnose, applyFix, undoFix },
+  work: { diagnose, applyFix, undoFix, staticLook },
   files: nodeFiles,
   signal: stop.signal,
   // The bundles lie side by side; the worker is the only one that loads the engine.

@@ -5,6 +5,7 @@ import { parseLengths, parseMask, parseMemoryLimit, parsePadId, parseRows, parse
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
+import { lookCommand, type LookOptions } from './lookCommand';
 import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
 
 const examples = `
@@ -16,6 +17,7 @@ Examples:
   $ nanoscope diagnose model.onnx --apply unmask-rows          writes model.fixed.onnx and diagnoses it
   $ nanoscope undo model.fixed.onnx
   $ nanoscope explain fully-masked-row
+  $ nanoscope look model.onnx                                  which padding can mask a whole row, without a run
   $ nanoscope diagnose "builtin:kimi-k2-mini?layers=61" --rows 1,15,33
 
 Exit codes of diagnose:
@@ -56,6 +58,7 @@ export function createProgram(context: Context, args: readonly string[], done: (
         'float32',
       ]),
     )
+    .option('--expand-attention', 'write fused attention out in plain operators and diagnose that; without fixes')
     .option('--json', 'print the report as one JSON document, failures included')
     .option('--markdown', 'print the report as Markdown')
     .option('--no-fixes', 'do not try fixes')
@@ -74,6 +77,20 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .addHelpText('after', examples)
     .action(async (model: string, options: DiagnoseOptions) => {
       done(await diagnoseCommand(context, model, options, args));
+    });
+
+  program
+    .command('look')
+    .description('say which padding can mask a whole row of attention; only the masks are run, not the model')
+    .argument('<model>', 'an .onnx file, or a built-in model such as builtin:kimi-k2-mini')
+    .option('--inputs <path>', 'the batch whose shape counts: .npz, .npy, .json or .pb, or a folder of ONNX test data')
+    .option('--lengths <n,n,…>', 'real tokens per sample (default: 5,35)', parseLengths)
+    .addOption(new Option('--pad <side>', 'where padding goes (default: left)').choices(['left', 'right', 'none']))
+    .option('--mask <name[:inverted]>', 'the mask input, :inverted where true or 1 means padding', parseMask)
+    .addOption(new Option('--cast <type>', 'read a bfloat16 model in this type').choices(['float32']))
+    .option('--json', 'print one JSON document')
+    .action(async (model: string, options: LookOptions) => {
+      done(await lookCommand(context, model, options));
     });
 
   program
