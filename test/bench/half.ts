@@ -6,7 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
-import { encode, encodePlain, measuring } from '../../src/app/measure/facts';
+import { encode, encodePlain } from '../../src/app/measure/facts';
 import { prepare } from '../../src/app/measure/measure';
 import { axesOfInputs, openSubject } from '../../src/app/subject';
 import { probed } from '../../src/core/probe/instrument';
@@ -17,6 +17,7 @@ import { inTemporaryFolder } from './support/files';
 import { Limits } from './support/limits';
 import { pairs, peakMemory } from './support/measure';
 import { transformer } from './support/transformer';
+import { measuring } from '../../src/app/measure/sessions';
 
 const PAIRS = Number(process.env.BENCH_PAIRS ?? 9);
 

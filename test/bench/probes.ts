@@ -6,7 +6,7 @@
 import { extended, isFloat, probed } from '../../src/core/probe/instrument';
 import { placesInTable } from '../../src/core/trace/sites';
 import { findings } from '../../src/app/measure/findings';
-import { encode, encodePlain, measuring } from '../../src/app/measure/facts';
+import { encode, encodePlain } from '../../src/app/measure/facts';
 import { prepare } from '../../src/app/measure/measure';
 import { planOf, screen } from '../../src/app/measure/screen';
 import { axesOfInputs } from '../../src/app/subject';
@@ -18,6 +18,7 @@ import type { EngineJob } from '../../src/app/ports';
 import type { Prepared } from '../../src/app/measure/measure';
 import type { Bench, Subject } from './support/measure';
 import type { OnDisk } from './support/files';
+import { measuring } from '../../src/app/measure/sessions';
 
 const PAIRS = Number(process.env.BENCH_PAIRS ?? 9);
 const MB = 2 ** 20;

@@ -6,8 +6,9 @@ import type { Site } from '../../core/trace/sites';
 import { elementCount } from '../../core/tensor';
 import type { EngineJob } from '../ports';
 import { cellParams } from './cellParams';
-import { encode, feedsOf, measuring } from './facts';
+import { encode } from './facts';
 import type { Measurement } from './measure';
+import { runOnce } from './sessions';
 
 /** Tensors held at once for inspection; more sites than fit are measured in several runs. */
 const bytesPerRun = 256 * 1024 * 1024;
@@ -27,10 +28,7 @@ export async function siteFigures(
       return [{ id: tensor, inspector: 'health', tensors: [tensor], params: cellParams(measured, axes) }];
     });
     const model = extended(extract(graph, group), { outputs: group, onlyThese: true });
-    const session = await job.createSession(encode(model, measured.target), measuring(measured.target));
-    const feeds = feedsOf(session, measured.target);
-    const run = await job.run({ session: session.id, feeds, fetch: [], inspect });
-    await job.release(session.id);
+    const run = await runOnce(job, measured.target, encode(model, measured.target), { fetch: [], inspect });
     for (const tensor of group) {
       const figures = run.inspected[tensor];
       if (Array.isArray(figures)) found.set(tensor, figures as readonly SampleFigures[]);

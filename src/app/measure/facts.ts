@@ -7,7 +7,8 @@ import type { RunFacts } from '../../core/onnx/axes/infer';
 import type { ValueFacts } from '../../core/probe/instrument';
 import { extended, extract, withDeclaredShapes, withInputShapes, withShapes } from '../../core/probe/instrument';
 import type { TensorData } from '../../core/tensor';
-import type { EngineJob, SessionInfo, SessionOptions } from '../ports';
+import type { EngineJob } from '../ports';
+import { measuring, runOnce, withSession } from './sessions';
 
 export interface Facts extends RunFacts {
   readonly values: ReadonlyMap<string, ValueFacts>;
@@ -25,25 +26,12 @@ export interface Target {
   readonly fences: Fences | null;
 }
 
-/** Sessions that run once: nothing optimised, weights neither copied nor repacked. */
-export const measuring = (target: Pick<Target, 'externalDataFolder'>): SessionOptions => ({
-  level: 'disabled',
-  prepack: false,
-  externalDataFolder: target.externalDataFolder,
-});
-
 /** As it is to run: every float16 rounded to float16. */
 export const encode = (model: ModelProto, { fences }: Pick<Target, 'fences'>): Uint8Array =>
   modelBytes(fences === null ? model : fences.around(model));
 
 /** As the person runs it. */
 export const encodePlain = modelBytes;
-
-/** A part of a graph may not read every input of it. */
-export function feedsOf(session: SessionInfo, target: Pick<Target, 'inputs'>): Record<string, TensorData> {
-  const read = new Set(session.inputs.map((input) => input.name));
-  return Object.fromEntries(Object.entries(target.inputs).filter(([name]) => read.has(name)));
-}
 
 /** Integer tensors larger than this are not read back to follow rows by; their axes then stay unknown. */
 const largestIndexTensor = 1 << 20;
@@ -57,8 +45,8 @@ export async function gatherFacts(job: EngineJob, target: Omit<Target, 'fences'>
   const shapes = Object.fromEntries(Object.entries(target.inputs).map(([name, tensor]) => [name, tensor.dims]));
   const produced = graph.nodes.flatMap((node) => node.outputs.filter((output) => output !== ''));
   const fixed = withInputShapes(graph.model, shapes);
-  const session = await job.createSession(encodePlain(extended(fixed, { outputs: produced })), measuring(target));
-  await job.release(session.id);
+  const asked = encodePlain(extended(fixed, { outputs: produced }));
+  const session = await withSession(job, asked, measuring(target), (info) => Promise.resolve(info));
   const values = new Map<string, ValueFacts>();
   for (const [name, tensor] of Object.entries(target.inputs))
     values.set(name, { dtype: tensor.dtype, shape: tensor.dims });
@@ -87,13 +75,9 @@ export async function gatherFacts(job: EngineJob, target: Omit<Target, 'fences'>
     const part = extract(new Graph(withDeclaredShapes(fixed, values)), [...open, ...readable]);
     const shaped = withShapes(new Graph(part), open);
     const model = extended(shaped.model, { outputs: readable });
-    const survey = await job.createSession(encode(model, { fences }), measuring(target));
-    const { tensors } = await job.run({
-      session: survey.id,
-      feeds: feedsOf(survey, target),
+    const { tensors } = await runOnce(job, target, encode(model, { fences }), {
       fetch: [...shaped.outputs.values(), ...readable],
     });
-    await job.release(survey.id);
     for (const [value, output] of shaped.outputs) {
       const shape = tensors[output];
       if (shape) values.set(value, { dtype: dtypes.get(value) ?? '', shape: Array.from(shape.data, Number) });

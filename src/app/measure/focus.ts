@@ -14,10 +14,11 @@ import { extended, extract, freshPrefix, isFloat, node as makeNode } from '../..
 import type { Inspections } from '../../core/probe/inspectors';
 import { NAN } from '../../core/trace/health';
 import type { EngineJob, RunResult } from '../ports';
-import { encode, feedsOf, measuring } from './facts';
+import { encode } from './facts';
 import type { BirthLook } from './looks';
 import { laneId, lookAt, operandsId, rowsId } from './looks';
 import type { Measurement } from './measure';
+import { runOnce } from './sessions';
 
 /** How much may be held at once to look at births. */
 const bytesPerRun = 64 * 1024 * 1024;
@@ -87,10 +88,10 @@ async function focusOn(job: EngineJob, measured: Measurement, group: readonly Nu
   let run: RunResult = { tensors: {}, inspected: {}, runMs: 0 };
   // Where no shape is known there is nothing to look at.
   if (values.size + weightSums.size > 0) {
-    const session = await job.createSession(encode(model, measured.target), measuring(measured.target));
-    const feeds = feedsOf(session, measured.target);
-    run = await job.run({ session: session.id, feeds, fetch: [...weightSums.values()], inspect });
-    await job.release(session.id);
+    run = await runOnce(job, measured.target, encode(model, measured.target), {
+      fetch: [...weightSums.values()],
+      inspect,
+    });
   }
 
   const lanes = await completed(job, measured, group, run);
@@ -145,9 +146,7 @@ async function completed(
     outputs: [...picks.keys()],
     onlyThese: true,
   });
-  const session = await job.createSession(encode(model, measured.target), measuring(measured.target));
-  const { tensors } = await job.run({ session: session.id, feeds: {}, fetch: [...picks.keys()] });
-  await job.release(session.id);
+  const { tensors } = await runOnce(job, measured.target, encode(model, measured.target), { fetch: [...picks.keys()] });
   return found.map(
     (lane, k) =>
       lane && {

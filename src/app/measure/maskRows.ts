@@ -7,8 +7,9 @@ import { extended, extract, freshPrefix, node as makeNode } from '../../core/pro
 import type { AnyInspection } from '../../core/probe/inspectors';
 import type { TensorData } from '../../core/tensor';
 import type { EngineJob } from '../ports';
-import { encode, feedsOf, measuring } from './facts';
+import { encode } from './facts';
 import type { Prepared } from './measure';
+import { feedsOf, measuring, withSession } from './sessions';
 
 export type Feeds = Readonly<Record<string, TensorData>>;
 
@@ -60,17 +61,17 @@ export async function readMaskRows(
       outputs: [...wanted].map((value) => copies.get(value) ?? value),
       onlyThese: true,
     });
-    const session = await job.createSession(encode(part, target), measuring(target));
-    for (const inputs of batches) {
-      const { inspected } = await job.run({
-        session: session.id,
-        feeds: feedsOf(session, { inputs }),
-        fetch: [],
-        inspect: inspections,
-      });
-      runs.push(inspected);
-    }
-    await job.release(session.id);
+    await withSession(job, encode(part, target), measuring(target), async (session) => {
+      for (const inputs of batches) {
+        const { inspected } = await job.run({
+          session: session.id,
+          feeds: feedsOf(session, { inputs }),
+          fetch: [],
+          inspect: inspections,
+        });
+        runs.push(inspected);
+      }
+    });
   }
   return new Map(
     [...distinct].map(([key, site]) => [

@@ -2,8 +2,9 @@
 import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
 import type { EngineLevel, JsonNumber, Observer } from '../../core/report';
 import type { EngineJob } from '../ports';
-import { encode, encodePlain, measuring } from './facts';
+import { encode, encodePlain } from './facts';
 import type { Measurement } from './measure';
+import { feedsOf, measuring, runOnce, withSession } from './sessions';
 
 /**
  * Compares the kept outputs of the probed run with a plain one at the same level, and with one at the user's. Fences
@@ -12,10 +13,7 @@ import type { Measurement } from './measure';
 export async function observe(job: EngineJob, measured: Measurement, userLevel: EngineLevel): Promise<Observer> {
   const { target } = measured;
   const outputs = [...measured.keptOutputs].filter(([name]) => measured.flagsOf(name) !== null);
-  const plain = await job.createSession(encode(target.graph.model, target), measuring(target));
-  const same = await job.run({
-    session: plain.id,
-    feeds: target.inputs,
+  const same = await runOnce(job, target, encode(target.graph.model, target), {
     fetch: [],
     inspect: outputs.map(([name, handle]): AnyInspection => ({
       id: name,
@@ -24,24 +22,20 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
       params: null,
     })),
   });
-  await job.release(plain.id);
-  const own = await job.createSession(encodePlain(target.graph.model), {
-    ...measuring(target),
-    level: userLevel,
-    prepack: true,
-  });
-  const compared = await job.run({
-    session: own.id,
-    feeds: target.inputs,
-    fetch: [],
-    inspect: outputs.map(([name, handle]): AnyInspection => ({
-      id: name,
-      inspector: 'difference',
-      tensors: [name, handle],
-      params: null,
-    })),
-  });
-  await job.release(own.id);
+  const own = { ...measuring(target), level: userLevel, prepack: true };
+  const compared = await withSession(job, encodePlain(target.graph.model), own, (session) =>
+    job.run({
+      session: session.id,
+      feeds: feedsOf(session, target),
+      fetch: [],
+      inspect: outputs.map(([name, handle]): AnyInspection => ({
+        id: name,
+        inspector: 'difference',
+        tensors: [name, handle],
+        params: null,
+      })),
+    }),
+  );
   const differences = outputs.map(([name]) => compared.inspected[name] as Inspections['difference']['result']);
   return {
     outputsBitEqual: outputs.every(([name]) => same.inspected[name] === true),

@@ -15,10 +15,11 @@ import { extract, isFloat } from '../../core/probe/instrument';
 import type { TensorData } from '../../core/tensor';
 import { formatRanges } from '../../core/trace/ranges';
 import type { EngineJob } from '../ports';
-import { encode, feedsOf, measuring } from './facts';
+import { encode } from './facts';
 import type { Prepared } from './measure';
 import { maskKey, readMaskRows } from './maskRows';
 import { maskInspections } from './masks';
+import { feedsOf, measuring, withSession } from './sessions';
 
 /** A mask input and which of its elements mark real tokens. */
 export interface MaskReading {
@@ -274,20 +275,20 @@ async function seenIn(
   const values = [...new Set(wanted.map((entry) => entry.inspection.tensors[0] ?? ''))];
   if (values.length === 0) return [];
   const part = extract(graph, values);
-  const session = await job.createSession(encode(part, target), measuring(target));
-  const feeds = feedsOf(session, { inputs });
-  const seen: number[] = [];
-  for (const trial of polarityTrials) {
-    const run = await job.run({
-      session: session.id,
-      feeds: { ...feeds, [input]: trialMask(mask, trial, place.position, meaning) },
-      fetch: [],
-      inspect: wanted.map((entry) => entry.inspection),
-    });
-    seen.push(seenBy(Object.values(run.inspected) as MaskPlane[]));
-  }
-  await job.release(session.id);
-  return seen;
+  return withSession(job, encode(part, target), measuring(target), async (session) => {
+    const feeds = feedsOf(session, { inputs });
+    const seen: number[] = [];
+    for (const trial of polarityTrials) {
+      const run = await job.run({
+        session: session.id,
+        feeds: { ...feeds, [input]: trialMask(mask, trial, place.position, meaning) },
+        fetch: [],
+        inspect: wanted.map((entry) => entry.inspection),
+      });
+      seen.push(seenBy(Object.values(run.inspected) as MaskPlane[]));
+    }
+    return seen;
+  });
 }
 
 /**

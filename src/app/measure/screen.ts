@@ -14,7 +14,7 @@ import { watched } from '../../core/probe/derive/watched';
 import { floatsOf } from '../../core/probe/floats';
 import type { Grid } from '../../core/probe/fold';
 import { cellsOf, foldFlags } from '../../core/probe/fold';
-import { isFloat } from '../../core/probe/instrument';
+import { freshPrefix, isFloat } from '../../core/probe/instrument';
 import type { TensorAxes } from '../../core/onnx/axes/types';
 import type { Flags } from '../../core/trace/health';
 import type { EngineJob } from '../ports';
@@ -41,17 +41,27 @@ export function planOf(prepared: Prepared, few = fewValues): Plan {
   return { nan, everything, values: everything ? nan.values : watched(nan) };
 }
 
-export async function screen(
+/** The model's outputs stay in the child, to be compared with those of other runs. */
+export function screen(job: EngineJob, prepared: Prepared, plan = planOf(prepared)): Promise<Measurement> {
+  const { target, facts } = prepared;
+  const prefix = freshPrefix(target.graph, 'probed');
+  const kept = target.graph.outputs.filter((name) => facts.values.has(name));
+  return screened(job, prepared, plan, new Map(kept.map((name) => [name, `${prefix}${name}`])));
+}
+
+/** A part of a model that another measurement asked for: nothing of it stays. */
+export const screenPart = (job: EngineJob, prepared: Prepared): Promise<Measurement> =>
+  screened(job, prepared, planOf(prepared), new Map());
+
+async function screened(
   job: EngineJob,
   prepared: Prepared,
-  { nan, values, everything } = planOf(prepared),
+  { nan, values, everything }: Plan,
+  outputs: ReadonlyMap<string, string>,
 ): Promise<Measurement> {
   const { target, facts, axes, sites } = prepared;
   const { graph } = target;
   const masks = maskInspections(sites, axes, facts, (value) => graph.constant(value)?.data[0]);
-  const outputs = new Map(
-    graph.outputs.filter((name) => facts.values.has(name)).map((name) => [name, `probed:${name}`]),
-  );
   const { flags, run } = await sumsOfModel(
     job,
     prepared,

@@ -8,8 +8,9 @@ import type { Probe } from '../../core/probe/instrument';
 import type { TensorData } from '../../core/tensor';
 import type { Flags } from '../../core/trace/health';
 import type { EngineJob, RunResult } from '../ports';
-import { encode, feedsOf, measuring } from './facts';
+import { encode } from './facts';
 import type { Prepared } from './measure';
+import { runOnce } from './sessions';
 
 /**
  * A session takes far more than twice as long to create with twice as many probes: the engine keeps those that wait
@@ -43,13 +44,7 @@ export async function sumsOf(
     const part = new Graph(extract(target.graph, group));
     const { model, probes } = probed(part, group, axes, facts.values, { exact, onlyThese: true });
     if (probes.length === 0) continue;
-    const session = await job.createSession(encode(model, target), measuring(target));
-    const { tensors } = await job.run({
-      session: session.id,
-      feeds: feedsOf(session, target),
-      fetch: outputsOf(probes),
-    });
-    await job.release(session.id);
+    const { tensors } = await runOnce(job, target, encode(model, target), { fetch: outputsOf(probes) });
     collect(prepared, probes, tensors, flags);
   }
   return flags;
@@ -68,15 +63,7 @@ export async function sumsOfModel(
   const flags = await sumsOf(job, prepared, groups.slice(0, -1).flat(), { exact });
   const { model, probes } = probed(target.graph, groups.at(-1) ?? [], axes, facts.values, { exact });
   const asked = extended(model, { outputs: inspect.flatMap((inspection) => inspection.tensors) });
-  const session = await job.createSession(encode(asked, target), measuring(target));
-  const run = await job.run({
-    session: session.id,
-    feeds: target.inputs,
-    fetch: outputsOf(probes),
-    keep,
-    inspect,
-  });
-  await job.release(session.id);
+  const run = await runOnce(job, target, encode(asked, target), { fetch: outputsOf(probes), keep, inspect });
   collect(prepared, probes, run.tensors, flags);
   return { flags, run };
 }

@@ -8,8 +8,9 @@ import { int64Tensor } from '../../core/onnx/tensors';
 import { floatsOf } from '../../core/probe/floats';
 import { freshPrefix, node, untyped } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
-import { encodePlain, measuring } from './facts';
+import { encodePlain } from './facts';
 import type { Measurement } from './measure';
+import { runOnce } from './sessions';
 
 /** Float types of stored weights that the engine can sum, half floats after a cast. */
 const summed: ReadonlySet<number> = new Set([
@@ -100,7 +101,9 @@ async function runOnWeights(
   const { graph } = measured.target;
   const wanted = new Set(names);
   const original = graphOf(graph.model);
-  const session = await job.createSession(
+  const { tensors } = await runOnce(
+    job,
+    measured.target,
     encodePlain({
       ...graph.model,
       functions: [],
@@ -114,10 +117,8 @@ async function runOnWeights(
         output: outputs.map(untyped),
       },
     }),
-    measuring(measured.target),
+    { fetch: outputs },
   );
-  const { tensors } = await job.run({ session: session.id, feeds: {}, fetch: [...outputs] });
-  await job.release(session.id);
   return outputs.map((output) => {
     const tensor = tensors[output];
     return tensor ? floatsOf(tensor) : [];

@@ -2,6 +2,7 @@
 import type { ModelProto } from 'onnx-buf';
 import type { InputSpec } from '../../core/batch/types';
 import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
+import { freshPrefix } from '../../core/probe/instrument';
 import type { Inspections } from '../../core/probe/inspectors';
 import type { Reference } from '../../core/report';
 import { realPositions, sampleAlone, whyNotAlone } from '../../core/verify/alone';
@@ -56,6 +57,8 @@ export async function runReference(
     prepack: true,
     externalDataFolder: target.externalDataFolder,
   });
+  const prefix = freshPrefix(target.graph, 'alone');
+  const handleOf = (sample: number, output: string): string => `${prefix}${String(sample)}:${output}`;
   const compared: ComparedOutput[] = [];
   let tolerance = 0;
   try {
@@ -67,14 +70,13 @@ export async function runReference(
       if (telling.length === 0) continue;
       const fit = whyNotAlone(specs, inputAxes, real);
       if ('reason' in fit) return none(fit.reason);
-      const keep = (tag: string): Record<string, string> =>
-        Object.fromEntries(telling.map(({ output }) => [`${tag}:${String(sample)}:${output}`, output]));
+      const keep = Object.fromEntries(telling.map(({ output }) => [handleOf(sample, output), output]));
       const copies = fit.copies;
       await job.run({
         session: session.id,
         feeds: sampleAlone(target.inputs, inputAxes, sample, real, copies),
         fetch: [],
-        keep: keep('ref'),
+        keep,
       });
       const own = telling.map(({ output, leading }): ComparedOutput => {
         const positions = real[outputSequence(measured, output)] ?? [];
@@ -83,7 +85,7 @@ export async function runReference(
           leading === 2
             ? positions.map((position, i) => [sample * width + position, i] as const)
             : [[sample, 0] as const];
-        return { output, sample, handle: `ref:${String(sample)}:${output}`, leading, pairs };
+        return { output, sample, handle: handleOf(sample, output), leading, pairs };
       });
       compared.push(...own);
       tolerance = Math.max(tolerance, await calibrate(job, session.id, measured, sample, real, copies, own));

@@ -16,6 +16,7 @@ import type { Progress } from '../useCases';
 import { cellParams } from '../measure/cellParams';
 import { encode } from '../measure/facts';
 import type { Measurement } from '../measure/measure';
+import { withSession } from '../measure/sessions';
 import type { ReferenceRun } from './reference';
 
 /**
@@ -64,17 +65,17 @@ export async function tournament(
 ): Promise<FixResult[]> {
   const { target } = measured;
   const options = { level: 'disabled' as const, prepack: true, externalDataFolder: target.externalDataFolder };
-  const plain = await job.createSession(encode(target.graph.model, target), options);
-  const results: FixResult[] = [];
-  for (const [i, fix] of fixes.entries()) {
-    onProgress({
-      text: `Trying fix ${String(i + 1)} of ${String(fixes.length)}: ${fix.title}`,
-      fraction: i / fixes.length,
-    });
-    results.push(await tryFix(job, measured, context, reference, roles, fix, plain.id));
-  }
-  await job.release(plain.id);
-  return rankFixes(results);
+  return withSession(job, encode(target.graph.model, target), options, async (plain) => {
+    const results: FixResult[] = [];
+    for (const [i, fix] of fixes.entries()) {
+      onProgress({
+        text: `Trying fix ${String(i + 1)} of ${String(fixes.length)}: ${fix.title}`,
+        fraction: i / fixes.length,
+      });
+      results.push(await tryFix(job, measured, context, reference, roles, fix, plain.id));
+    }
+    return rankFixes(results);
+  });
 }
 
 const declined = (fix: Fix, reason: string, reference: ReferenceRun, edits = 0): FixResult => ({
@@ -104,15 +105,11 @@ async function tryFix(
   const plan = fix.plan(context);
   if (!plan.applies) return declined(fix, plan.reason, reference);
   const { target } = measured;
-  const feeds = target.inputs;
-  let session: number;
+  const options = { level: 'disabled' as const, prepack: true, externalDataFolder: target.externalDataFolder };
   try {
-    const info = await job.createSession(encode(edited(target.graph.model, plan.edits), target), {
-      level: 'disabled',
-      prepack: true,
-      externalDataFolder: target.externalDataFolder,
-    });
-    session = info.id;
+    return await withSession(job, encode(edited(target.graph.model, plan.edits), target), options, (session) =>
+      proved(job, measured, reference, roles, fix, plan.edits.length, { plain, edited: session.id }),
+    );
   } catch (error) {
     if (error instanceof NanoscopeError && error.code !== 'cancelled' && error.code !== 'timeout') {
       return declined(
@@ -124,9 +121,22 @@ async function tryFix(
     }
     throw error;
   }
+}
+
+/** The edited model's run against the reference, and its time against the plain one's. */
+async function proved(
+  job: EngineJob,
+  measured: Measurement,
+  reference: ReferenceRun,
+  roles: readonly (readonly string[])[],
+  fix: Fix,
+  edits: number,
+  sessions: { readonly plain: number; readonly edited: number },
+): Promise<FixResult> {
+  const feeds = measured.target.inputs;
   const outputs = [...measured.keptOutputs.keys()].filter((output) => measured.flagsOf(output) !== null);
   const run = await job.run({
-    session,
+    session: sessions.edited,
     feeds,
     fetch: [],
     inspect: [
@@ -164,11 +174,10 @@ async function tryFix(
   }
   const ratios: number[] = [];
   for (let i = 0; i < pairsFor(run.runMs); i += 1) {
-    const before = await job.run({ session: plain, feeds, fetch: [] });
-    const after = await job.run({ session, feeds, fetch: [] });
+    const before = await job.run({ session: sessions.plain, feeds, fetch: [] });
+    const after = await job.run({ session: sessions.edited, feeds, fetch: [] });
     ratios.push(after.runMs / before.runMs);
   }
-  await job.release(session);
   const outcome = {
     reference: reference.kind,
     nanAfter,
@@ -183,6 +192,6 @@ async function tryFix(
     ...outcome,
     topTokenSame,
     costRatio: Math.round((ratios.sort((a, b) => a - b)[Math.floor(ratios.length / 2)] ?? 1) * 100) / 100,
-    edits: plan.edits.length,
+    edits,
   };
 }

@@ -31,6 +31,7 @@ export class Graph {
   readonly producer: ReadonlyMap<string, GraphNode>;
   readonly consumers: ReadonlyMap<string, readonly GraphNode[]>;
   private readonly constants = new Map<string, TensorData | null>();
+  private readonly copied = new Map<string, string>();
 
   constructor(readonly model: ModelProto) {
     const graph = graphOf(model);
@@ -77,11 +78,28 @@ export class Graph {
 
   /** True for values that do not depend on the batch: initializers, `Constant` nodes and what is a copy of them. */
   isConstant(value: string): boolean {
-    if (this.initializers.has(value)) return true;
-    const node = this.producer.get(value);
-    if (!node) return false;
-    if (node.op === 'Constant') return true;
-    return node.op === 'Identity' && node.inputs[0] !== undefined && this.isConstant(node.inputs[0]);
+    const source = this.copyOf(value);
+    return this.initializers.has(source) || this.producer.get(source)?.op === 'Constant';
+  }
+
+  /** What a value is a copy of, through any number of `Identity`; itself where it is none. */
+  private copyOf(value: string): string {
+    const path: string[] = [];
+    let source = value;
+    for (;;) {
+      const known = this.copied.get(source);
+      if (known !== undefined) {
+        source = known;
+        break;
+      }
+      path.push(source);
+      const node = this.initializers.has(source) ? undefined : this.producer.get(source);
+      const before = node?.op === 'Identity' ? node.inputs[0] : undefined;
+      if (before === undefined) break;
+      source = before;
+    }
+    for (const passed of path) this.copied.set(passed, source);
+    return source;
   }
 
   /**
@@ -91,7 +109,7 @@ export class Graph {
   constant(value: string): TensorData | null {
     const known = this.constants.get(value);
     if (known !== undefined) return known;
-    const found = this.readConstant(value);
+    const found = this.readConstant(this.copyOf(value));
     this.constants.set(value, found);
     return found;
   }
@@ -100,9 +118,7 @@ export class Graph {
     const initializer = this.initializers.get(value);
     if (initializer) return decodeTensor(initializer);
     const node = this.producer.get(value);
-    if (!node) return null;
-    if (node.op === 'Identity' && node.inputs[0] !== undefined) return this.constant(node.inputs[0]);
-    if (node.op !== 'Constant') return null;
+    if (node?.op !== 'Constant') return null;
     for (const attribute of node.proto.attribute) {
       switch (attribute.name) {
         case 'value':
@@ -154,7 +170,7 @@ export function stringAttribute(node: GraphNode, name: string): string | null {
 }
 
 /** Names that bodies of `proto` read from outside, nested bodies included. */
-function capturedValues(proto: NodeProto): string[] {
+export function capturedValues(proto: NodeProto): string[] {
   const captured = new Set<string>();
   for (const body of proto.attribute.flatMap((entry) => [...(entry.g ? [entry.g] : []), ...entry.graphs])) {
     const inner = new Set([

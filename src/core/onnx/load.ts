@@ -6,6 +6,7 @@ import { allTensors, constantNames } from './allTensors';
 import { ExternalFiles, isExternalTensor, placeTensor, splitRoot } from './external';
 import type { Region } from './external';
 import { bigTensorBytes } from './limits';
+import { orderNodes } from './order';
 import type { PayloadField } from './scan';
 import { parse, scan } from './scan';
 import { show } from './show';
@@ -79,6 +80,7 @@ export async function loadModel(
       weights.push({ tensor: nameOf(tensor), ...region, origin: { kind: 'external', entries } });
     }
     checkModel(name, proto);
+    orderNodes(proto);
     return {
       proto,
       name,
@@ -112,6 +114,7 @@ export function fromProto(name: string, proto: ModelProto, fileBytes = 0): Loade
     }
   }
   checkModel(name, proto);
+  orderNodes(proto);
   return {
     proto,
     name,

@@ -9,14 +9,23 @@ const layoutOps = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Transp
 /**
  * Values that need no probe of their own, because they hold the same elements as another value and tell the same
  * samples and positions apart. Returns the value to look at instead, or the value itself.
+ *
+ * @param known what was found for values before this one, so that a long chain is walked once.
  */
-export function probedAs(graph: Graph, axes: AxesOfGraph, value: string): string {
+export function probedAs(
+  graph: Graph,
+  axes: AxesOfGraph,
+  value: string,
+  known: ReadonlyMap<string, string> = new Map(),
+): string {
   let current = value;
   for (let node = graph.producer.get(current); node && layoutOps.has(node.op); node = graph.producer.get(current)) {
     const source = node.inputs[0] ?? '';
     const from = axes.of(source);
     const to = axes.of(current);
     if (graph.isConstant(source) || !graph.producer.has(source) || !from || !to || !sameCells(from, to)) break;
+    const told = known.get(source);
+    if (told !== undefined) return told;
     current = source;
   }
   return current;

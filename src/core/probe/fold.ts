@@ -1,7 +1,7 @@
 import { batchPlace, isLabelled, positionPlace } from '../onnx/axes/types';
 import type { Factor, FactorPlace, TensorAxes } from '../onnx/axes/types';
 import type { Flags } from '../trace/health';
-import { NAN, NOT_FINITE } from '../trace/health';
+import { NAN } from '../trace/health';
 
 /** Sizes that coordinates are told apart by: samples of the batch, positions of each of its sequences. */
 export interface Grid {
@@ -93,17 +93,15 @@ export function cellsOf(axes: TensorAxes, kept: readonly number[], grid: Grid): 
 export function foldFlags(cells: Cells, values: ArrayLike<number>): Flags {
   const bits = new Uint8Array(cells.samples * cells.positions);
   for (let i = 0; i < cells.cell.length; i += 1) {
-    const value = values[i] ?? 0;
-    if (Number.isFinite(value)) continue;
+    if (!Number.isNaN(values[i])) continue;
     const at = cells.cell[i] ?? -1;
-    const bit = Number.isNaN(value) ? NAN | NOT_FINITE : NOT_FINITE;
-    if (at >= 0) bits[at] = (bits[at] ?? 0) | bit;
+    if (at >= 0) bits[at] = NAN;
     // An element that belongs to no position (a class token) is not lost: it counts for all of its own sample's, and
     // one that belongs to no sample either for all of them.
     else {
       const from = at === -1 ? 0 : (-2 - at) * cells.positions;
       const to = at === -1 ? bits.length : from + cells.positions;
-      for (let k = from; k < to; k += 1) bits[k] = (bits[k] ?? 0) | bit;
+      bits.fill(NAN, from, to);
     }
   }
   const { samples, positions, perSample, perPosition, sequence, key } = cells;

@@ -1,11 +1,7 @@
-/**
- * What a screening run says about one tensor, per (sample, position): whether a NaN is there, and whether something
- * is not finite. Counts come from a focused second look.
- */
+/** What a screening run says about one tensor, per (sample, position). Counts come from a focused second look. */
 
+/** A NaN is there. */
 export const NAN = 1;
-/** +Inf, −Inf, or a sum that left the range of float32. */
-export const NOT_FINITE = 2;
 
 export interface Flags {
   /** Samples told apart; 1 when the tensor has no batch axis (it then counts for every sample). */
@@ -18,7 +14,7 @@ export interface Flags {
   readonly sequence: number;
   /** The positions are a key's (a mask of keys only). */
   readonly key: boolean;
-  /** samples × positions, row-major: `NAN | NOT_FINITE`. */
+  /** samples × positions, row-major: `NAN` or 0. */
   readonly bits: Uint8Array;
 }
 

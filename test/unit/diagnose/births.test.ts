@@ -11,7 +11,6 @@ import { clean } from '../../../src/core/trace/health';
 
 const elements = (...pairs: (readonly JsonNumber[])[]): Operands => ({
   nanElements: pairs.length,
-  refutedCells: 0,
   examples: pairs.map((inputs, i) => ({ cell: i, at: [0, i], inputs })),
   groups: pairs.map((inputs, i) => ({ count: 1, cell: i, at: [0, i], inputs })),
   inputs: [],

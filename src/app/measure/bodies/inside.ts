@@ -23,7 +23,7 @@ import { locateFused, refusals } from '../fused/births';
 import { isFused } from '../fused/write';
 import type { Measurement } from '../measure';
 import { prepare } from '../measure';
-import { screen } from '../screen';
+import { screenPart } from '../screen';
 import { mergeIterations } from './merge';
 import type { Opening } from './open';
 import { openNode } from './open';
@@ -260,7 +260,7 @@ class Looker {
     const inputs = Object.fromEntries(Object.entries(measured.target.inputs).filter(([name]) => read.has(name)));
     const { externalDataFolder } = measured.target;
     const prepared = await prepare(this.job, { graph, inputs, externalDataFolder }, measured.inputAxes);
-    const screened = await screen(this.job, prepared);
+    const screened = await screenPart(this.job, prepared);
     const found = await findings(this.job, screened, this.roles, () => nowhere);
     const origins: Origin[] = [];
     for (const origin of found.origins) {

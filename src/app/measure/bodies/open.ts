@@ -12,8 +12,9 @@ import { extended, extract, freshPrefix, isFloat, node as makeNode } from '../..
 import { bytesPerElement, elementCount } from '../../../core/tensor';
 import type { TensorData } from '../../../core/tensor';
 import type { EngineJob } from '../../ports';
-import { encode, feedsOf, measuring } from '../facts';
+import { encode } from '../facts';
 import type { Measurement } from '../measure';
+import { runOnce } from '../sessions';
 
 export interface Opening {
   /** `then_branch`, `else_branch`, `body`. */
@@ -73,9 +74,7 @@ async function runPart(
   model: Parameters<typeof encode>[0],
   fetch: readonly string[],
 ): Promise<Readonly<Record<string, TensorData>>> {
-  const session = await job.createSession(encode(model, target), measuring(target));
-  const { tensors } = await job.run({ session: session.id, feeds: feedsOf(session, target), fetch });
-  await job.release(session.id);
+  const { tensors } = await runOnce(job, target, encode(model, target), { fetch });
   return tensors;
 }
 

@@ -17,7 +17,7 @@ import { insideText } from '../bodies/words';
 import { findings } from '../findings';
 import type { Measurement } from '../measure';
 import { prepare } from '../measure';
-import { screen } from '../screen';
+import { screenPart } from '../screen';
 import { frameOf, writtenOut } from './write';
 
 type Roles = readonly (readonly string[])[];
@@ -73,7 +73,7 @@ async function bornInside(
     const inputs = Object.fromEntries(Object.entries(measured.target.inputs).filter(([name]) => read.has(name)));
     const { externalDataFolder } = measured.target;
     const prepared = await prepare(job, { graph, inputs, externalDataFolder }, measured.inputAxes);
-    const screened = await screen(job, prepared);
+    const screened = await screenPart(job, prepared);
     const asKernel = { ...screened, flagsOf: asTheKernel(screened, part, measured.flagsOf(origin.tensor)) };
     const found = await findings(job, asKernel, roles, () => ({ layer: null, block: null, stage: 'other' }));
     const own = found.origins.filter((one) => {

@@ -53,7 +53,7 @@ export function nanGraph({ graph, axes, facts, grid, cellsOf }: NaNGraphSource):
   const names = new Map<string, string>();
   for (const node of graph.nodes) {
     if (node.op === 'Constant') continue;
-    for (const value of node.outputs) if (isMeasured(value)) names.set(value, probedAs(graph, axes, value));
+    for (const value of node.outputs) if (isMeasured(value)) names.set(value, probedAs(graph, axes, value, names));
   }
   const inputs = graph.inputs.filter(isMeasured);
   for (const input of inputs) names.set(input, input);

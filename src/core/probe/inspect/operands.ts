@@ -20,8 +20,6 @@ export interface OperandsParams {
 export interface Operands {
   /** NaN elements in the wanted cells. */
   readonly nanElements: number;
-  /** Wanted cells without any NaN element: a row-sum was NaN there, its elements are not. */
-  readonly refutedCells: number;
   readonly examples: readonly {
     readonly cell: number;
     readonly at: readonly number[];
@@ -60,22 +58,18 @@ function kindOf(value: number | null): string {
 /** @param tensors the output first, then the inputs. */
 export function operands(tensors: readonly TensorData[], params: OperandsParams): Operands {
   const [output, ...inputs] = tensors;
-  if (!output) return { nanElements: 0, refutedCells: 0, examples: [], groups: [], inputs: [] };
+  if (!output) return { nanElements: 0, examples: [], groups: [], inputs: [] };
   const values = floatsOf(output);
   const inputValues = inputs.map(floatsOf);
   const cellOf = cellTable(params);
   const examples: Operands['examples'][number][] = [];
   const groups = new Map<string, { -readonly [K in keyof Group]: Group[K] }>();
-  const unseen = params.wanted.slice();
   let nanElements = 0;
   for (let i = 0; i < values.length; i += 1) {
     if (!Number.isNaN(values[i])) continue;
     const cell = cellOf(i);
     if (cell >= 0 && params.wanted[cell] !== 1) continue;
     nanElements += 1;
-    // An element that belongs to no sample or position counts for all of them.
-    if (cell >= 0) unseen[cell] = 0;
-    else unseen.fill(0);
     const at = coordinates(i, output.dims);
     const read = inputs.map((input, k) => {
       const index = broadcastIndex(at, input.dims);
@@ -92,7 +86,6 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
   }
   return {
     nanElements,
-    refutedCells: unseen.reduce((count, wanted) => count + wanted, 0),
     examples,
     groups: [...groups.values()],
     inputs: inputValues.map((data) => {
