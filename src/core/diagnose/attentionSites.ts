@@ -82,7 +82,11 @@ function siteOf(graph: Graph, axes: AxesOfGraph, softmax: GraphNode): AttentionS
 }
 
 /** From a node between Q·Kᵀ and Softmax to the value that carries the scores into it. */
-export function stepBack(graph: Graph, axes: AxesOfGraph, node: GraphNode): { scores: string; mask: MaskStep | null } | null {
+export function stepBack(
+  graph: Graph,
+  axes: AxesOfGraph,
+  node: GraphNode,
+): { scores: string; mask: MaskStep | null } | null {
   const [a = '', b = '', c = ''] = node.inputs;
   if (node.op === 'Add') {
     const carrier = carriesScores(graph, axes, a) ? a : carriesScores(graph, axes, b) ? b : null;

@@ -4,7 +4,18 @@ import { describe, expect, it } from 'vitest';
 import type { Origin, Report } from '../../../src/core/report';
 import type { TensorData } from '../../../src/core/tensor';
 import { diagnosedModel } from '../../support/diagnosing';
-import { f32, featureModel, float, int, intList, ints, matrix, named, scalar, vector } from '../../support/tinyAttention';
+import {
+  f32,
+  featureModel,
+  float,
+  int,
+  intList,
+  ints,
+  matrix,
+  named,
+  scalar,
+  vector,
+} from '../../support/tinyAttention';
 import { value } from '../../unit/onnx/support';
 import type { NodeInit, TensorInit } from '../../unit/onnx/support';
 
@@ -289,7 +300,11 @@ const suites: Record<string, readonly Case[]> = {
     {
       title: 'outside of a domain that no mechanism is about: Acos',
       nodes: [named('Acos', 'Acos', ['x'], 'y')],
-      x: [[1, 0, 0.5, 1], [0.5, 1.5, 1, 1], [0, 0, 0, 0]],
+      x: [
+        [1, 0, 0.5, 1],
+        [0.5, 1.5, 1, 1],
+        [0, 0, 0, 0],
+      ],
       born: ['Acos', '1', 'between −1 and 1 only, and reads 1.5'],
     },
     {
