@@ -13,10 +13,12 @@ export function cellTable(params: Pick<HealthParams, 'cell' | 'axes'>): (index: 
     keptStrides[i] = axis.kept ? kept : 0;
     if (axis.kept) kept *= axis.size;
   }
+  const sizes = params.axes.map((axis) => axis.size);
   return (index) => {
     let at = 0;
-    for (const [i, axis] of params.axes.entries()) {
-      at += (Math.floor(index / (strides[i] ?? 1)) % axis.size) * (keptStrides[i] ?? 0);
+    for (let i = 0; i < sizes.length; i += 1) {
+      const keptStride = keptStrides[i] ?? 0;
+      if (keptStride !== 0) at += (Math.floor(index / (strides[i] ?? 1)) % (sizes[i] ?? 1)) * keptStride;
     }
     return params.cell[at] ?? -1;
   };

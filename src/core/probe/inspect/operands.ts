@@ -7,7 +7,7 @@ import type { TensorData } from '../../tensor';
 import { floatsOf } from '../floats';
 import { jsonNumber } from '../../trace/jsonNumber';
 import { cellTable } from './cellTable';
-import { broadcastIndex, coordinates } from './elementPath';
+import { coordinates } from './elementPath';
 
 export interface OperandsParams {
   readonly cell: Int32Array;
@@ -47,12 +47,30 @@ type Group = Operands['groups'][number];
 /** More kinds of operands than any operator has ways to make NaN of. */
 const mostGroups = 24;
 
-/** What decides whether an operation is defined, without the very number. */
-function kindOf(value: number | null): string {
-  if (value === null) return '?';
-  if (value === 0) return '0';
-  if (!Number.isFinite(value)) return String(value);
-  return `${value < 0 ? '-' : '+'}${Number.isInteger(value) ? 'i' : 'f'}${Math.abs(value) > 1 ? '>1' : ''}`;
+/** What decides whether an operation is defined, without the very number: a small number above 0. */
+function kindOf(value: number): number {
+  if (value === 0) return 1;
+  if (value === Infinity) return 2;
+  if (value === -Infinity) return 3;
+  if (Number.isNaN(value)) return 4;
+  return 5 + (value < 0 ? 4 : 0) + (Number.isInteger(value) ? 2 : 0) + (Math.abs(value) > 1 ? 1 : 0);
+}
+
+/**
+ * How far apart neighbours along each axis of the output lie in an input that broadcasts to it; null where it does
+ * not.
+ */
+function stridesOf(dims: readonly number[], out: readonly number[]): number[] | null {
+  const offset = out.length - dims.length;
+  if (offset < 0 || dims.some((size, i) => size !== 1 && size !== out[i + offset])) return null;
+  const strides = out.map(() => 0);
+  let stride = 1;
+  for (let i = dims.length - 1; i >= 0; i -= 1) {
+    const size = dims[i] ?? 1;
+    if (size !== 1) strides[i + offset] = stride;
+    stride *= size;
+  }
+  return strides;
 }
 
 /** @param tensors the output first, then the inputs. */
@@ -61,28 +79,47 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
   if (!output) return { nanElements: 0, examples: [], groups: [], inputs: [] };
   const values = floatsOf(output);
   const inputValues = inputs.map(floatsOf);
+  const strides = inputs.map((input) => stridesOf(input.dims, output.dims));
   const cellOf = cellTable(params);
   const examples: Operands['examples'][number][] = [];
   const groups = new Map<string, { -readonly [K in keyof Group]: Group[K] }>();
   let nanElements = 0;
+  // A whole masked row may be NaN in every head: neighbours are mostly of one kind, which is then looked up once.
+  const kinds = new Uint8Array(inputs.length);
+  let last: { -readonly [K in keyof Group]: Group[K] } | null | undefined;
+  const elementOf = (k: number, at: readonly number[]): number | null => {
+    const own = strides[k];
+    if (!own) return null;
+    let index = 0;
+    for (let axis = 0; axis < own.length; axis += 1) index += (at[axis] ?? 0) * (own[axis] ?? 0);
+    return inputValues[k]?.[index] ?? NaN;
+  };
   for (let i = 0; i < values.length; i += 1) {
     if (!Number.isNaN(values[i])) continue;
     const cell = cellOf(i);
     if (cell >= 0 && params.wanted[cell] !== 1) continue;
     nanElements += 1;
     const at = coordinates(i, output.dims);
-    const read = inputs.map((input, k) => {
-      const index = broadcastIndex(at, input.dims);
-      return index === null ? null : (inputValues[k]?.[index] ?? NaN);
-    });
-    const kind = read.map(kindOf).join(' ');
-    const group = groups.get(kind);
+    let same = last !== undefined;
+    for (let k = 0; k < kinds.length; k += 1) {
+      const value = elementOf(k, at);
+      const kind = value === null ? 0 : kindOf(value);
+      if (kinds[k] === kind) continue;
+      kinds[k] = kind;
+      same = false;
+    }
+    const key = same ? '' : kinds.join(' ');
+    const group = same ? last : groups.get(key);
     if (group) group.count += 1;
+    last = group ?? null;
     const show = examples.length < params.limit;
-    if (group && !show) continue;
+    if (!show && (group || groups.size >= mostGroups)) continue;
+    const read = inputs.map((_, k) => elementOf(k, at));
     const example = { cell, at, inputs: read.map((value) => (value === null ? null : jsonNumber(value))) };
     if (show) examples.push(example);
-    if (!group && groups.size < mostGroups) groups.set(kind, { count: 1, ...example });
+    if (group || groups.size >= mostGroups) continue;
+    last = { count: 1, ...example };
+    groups.set(key, last);
   }
   return {
     nanElements,
