@@ -19,7 +19,8 @@ export interface CrossingDetail {
   readonly allowed: string | null;
 }
 
+/** @param positions ascending; there may be more than a call can have arguments. */
 export const ranges = (positions: readonly number[]): string => {
   const set = new Set(positions);
-  return formatRanges(Math.max(-1, ...positions) + 1, (i) => set.has(i));
+  return formatRanges((positions.at(-1) ?? -1) + 1, (i) => set.has(i));
 };
