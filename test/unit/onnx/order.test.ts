@@ -2,9 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { inOrder, orderNodes } from '../../../src/core/onnx/order';
 import { AttributeType, model, node } from './support';
+import type { NodeInit } from './support';
 
 const names = (nodes: readonly { readonly name: string }[]): string[] => nodes.map(({ name }) => name);
-const graphOf = (nodes: Parameters<typeof model>[0]['node']) => {
+const graphOf = (nodes: NodeInit[]) => {
   const made = model({ name: 'g', node: nodes });
   if (!made.graph) throw new Error('a model has a graph');
   return { made, graph: made.graph };
