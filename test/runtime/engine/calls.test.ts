@@ -190,8 +190,8 @@ describe('a job', () => {
     const x: TensorData = { dtype: 'float32', dims: [size / 4], data: new Float32Array(size / 4) };
     await job.run({ session: session.id, feeds: { x }, fetch: [] });
     const peak = (await job.peakMemory()) ?? 0;
-    // Input and output, at least, and not many times that.
+    // Input and output, at least, and not many times that: a message arrives in pieces, is joined, and laid aligned.
     expect(peak - idle).toBeGreaterThan(1.9 * size);
-    expect(peak - idle).toBeLessThan(6 * size);
+    expect(peak - idle).toBeLessThan(8 * size);
   });
 });
