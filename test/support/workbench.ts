@@ -178,8 +178,21 @@ export class Workbench {
   /** Right-clicks a file in the explorer and chooses an item of the menu. */
   async contextMenu(relativePath: string, item: string): Promise<void> {
     const row = await this.revealInExplorer(relativePath);
-    await row.click({ button: 'right' });
     const chosen = this.page.locator('.context-view .action-item, .monaco-menu .action-item').filter({ hasText: item });
+    // A menu that was opened before the extensions were read never gets their items: it is opened anew.
+    const deadline = Date.now() + patience;
+    for (;;) {
+      await row.click({ button: 'right' });
+      const shown = await chosen
+        .first()
+        .waitFor({ timeout: 3000 })
+        .then(
+          () => true,
+          () => false,
+        );
+      if (shown || Date.now() > deadline) break;
+      await this.page.keyboard.press('Escape');
+    }
     await chosen.first().click();
     // A menu ignores a click that comes too soon after it opened, and then stays.
     for (let tries = 0; tries < 10 && (await chosen.count()) > 0; tries++) {
