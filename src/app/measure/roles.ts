@@ -1,4 +1,5 @@
 /** Who is padding: asked of the graph, by flipping one key of the mask input and looking at what the scores see. */
+import { elementInputs } from '../../core/diagnose/rows/maskParts';
 import { maskedBelow } from '../../core/diagnose/maskPlane';
 import type { MaskPlane } from '../../core/diagnose/maskPlane';
 import { kindOf, marksPadding } from '../../core/batch/layout';
@@ -89,7 +90,7 @@ export async function readMasks(
     const off = new Set<number>();
     const mask = inputs[spec.name];
     if (!mask) return off;
-    const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
+    const reached = steps.filter((step) => elementInputs(graph, step.mask).has(spec.name));
     for (const odd of oddValues(mask)) {
       const [open = 0, flipped = 0] = await seenIn(job, prepared, feeds, candidate, reached, [odd, real]);
       if (flipped < open) off.add(odd);
@@ -97,7 +98,7 @@ export async function readMasks(
     return off;
   };
   const formOf = (candidate: Candidate, spec: InputSpec): ReturnType<typeof tryForms> => {
-    const reached = steps.filter((step) => dependsOn(graph, step.mask).has(spec.name));
+    const reached = steps.filter((step) => elementInputs(graph, step.mask).has(spec.name));
     return reached.length === 0 ? Promise.resolve(null) : tryForms(job, prepared, feeds, candidate, spec, reached);
   };
   if (asked) {
@@ -220,25 +221,6 @@ async function tryForms(
   if (flag !== null) return { form: 'flag', real: flag };
   if (isFloat(spec.dtype) && (await attempt([0, -Infinity])) === 0) return { form: 'additive', real: 0 };
   return null;
-}
-
-/** Graph inputs whose *elements* a value depends on; a shape that was taken of one does not count. */
-function dependsOn(graph: Graph, value: string): Set<string> {
-  const inputs = new Set(graph.inputs);
-  const found = new Set<string>();
-  const seen = new Set<string>([value]);
-  const queue = [value];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-    if (inputs.has(next)) found.add(next);
-    const node = graph.producer.get(next);
-    if (!node || node.op === 'Shape' || node.op === 'Size') continue;
-    for (const input of [...node.inputs, ...node.captured]) {
-      if (input === '' || seen.has(input)) continue;
-      seen.add(input);
-      queue.push(input);
-    }
-  }
-  return found;
 }
 
 async function tryPolarity(...asked: Parameters<typeof seenIn>): Promise<0 | 1 | null> {
