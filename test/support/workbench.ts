@@ -119,7 +119,10 @@ export class Workbench {
 
   /** Reloads the window: extension host and webviews start anew, their saved state stays. */
   async reload(): Promise<void> {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent('load', { timeout: 60_000 });
+    // The command writes down which editors are open before it goes; a reload of the page may lose the last ones.
+    await this.runCommand('Developer: Reload Window');
+    await loaded;
     await this.ready();
   }
 
