@@ -1,4 +1,5 @@
 /** The main job: model and batch in, report out. */
+import type { MaskReading } from '../core/batch/maskReading';
 import { allReal, paddingSide } from '../core/batch/roles';
 import type { Batch, LengthSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
@@ -125,7 +126,7 @@ export async function runDiagnosis(
   const observer = await observe(job, measured, request.userLevel);
   report = { ...report, observer };
   events.onReport?.(report);
-  const context = fixContext(subject.graph, measured, found);
+  const context = fixContext(subject.graph, measured, masks, found);
   if (request.fixes && !expand) {
     progress('Running every sample without its padding', 0.75);
     const fixes = found.origins.length === 0 ? [] : await proveFixes(job, subject, measured, context, roles, events);
@@ -183,11 +184,17 @@ function askedFor(deps: DiagnoseDeps, request: DiagnoseRequest, batch: Batch): P
   };
 }
 
-export function fixContext(graph: Graph, measured: Measurement, found: Findings): FixContext {
+export function fixContext(
+  graph: Graph,
+  measured: Measurement,
+  padding: readonly MaskReading[],
+  found: Findings,
+): FixContext {
   return {
     graph,
     axes: measured.axes,
     sites: measured.sites,
+    padding,
     origins: found.origins,
     silent: found.silent,
     dtype: (value) => measured.facts.values.get(value)?.dtype ?? null,

@@ -10,7 +10,7 @@ import { axisSize, batchPlace, positionPlace } from '../core/onnx/axes/types';
 import type { PadId } from '../core/report';
 import type { Prepared } from './measure/measure';
 import { prepare } from './measure/measure';
-import type { MaskReading } from './measure/roles';
+import type { MaskReading } from '../core/batch/maskReading';
 import { parseMaskOption, readMasks } from './measure/roles';
 import type { EngineJob } from './ports';
 import type { Subject } from './subject';

@@ -83,6 +83,8 @@ export interface Report {
   readonly ruledOut?: readonly RuledOut[];
   /** Absent with `--no-fixes` and until they are known. */
   readonly fixes?: readonly FixResult[];
+  /** Present with `fixes`. */
+  readonly recommendation?: Recommendation;
   /** Absent until known. */
   readonly observer?: Observer;
   /** Plain sentences: what could not be measured and why (bodies of subgraphs, bf16, …). */
@@ -311,9 +313,20 @@ export interface RuledOut {
 export type Verdict = 'heals' | 'partial' | 'hides' | 'fails' | 'unproven' | 'declines';
 export type Reference = 'unpadded' | 'in-batch' | 'high-precision' | 'none';
 
+/**
+ * `graph`: an edit of the model. `batch`: another way to feed it. `combination`: several graph fixes one after the
+ * other. `trap`: something people do that removes NaN and not the error; shown as a warning, never recommended.
+ */
+export type FixKind = 'graph' | 'batch' | 'combination' | 'trap';
+
 export interface FixResult {
   readonly id: string;
+  readonly kind?: FixKind;
   readonly title: string;
+  /** What it changes for pad and for real tokens. */
+  readonly effect?: string;
+  /** Ids of the graph fixes of a combination, in the order in which they are applied. */
+  readonly parts?: readonly string[];
   readonly verdict: Verdict;
   readonly reason: string;
   readonly reference: Reference;
@@ -328,6 +341,25 @@ export interface FixResult {
   readonly edits: number;
   /** Difference between the `in-batch` and `unpadded` references; positions counted from the wrong end. */
   readonly paddingShift?: number | null;
+  /** Largest difference of real tokens from the reference, row by row of the table, where both could be measured. */
+  readonly byRow?: readonly FixRow[];
+  /** Of `same-length-batches`: indices of the samples that go together. */
+  readonly batches?: readonly (readonly number[])[];
+}
+
+export interface FixRow {
+  readonly layer: number | null;
+  readonly block: Block | null;
+  readonly stage: Stage;
+  readonly port: Port;
+  readonly maxAbsDiff: JsonNumber;
+}
+
+/** The smallest set of fixes that heals, or what to do where none does. */
+export interface Recommendation {
+  /** Id of the fix result that is recommended; null where none heals. */
+  readonly fix: string | null;
+  readonly sentence: string;
 }
 
 export interface Observer {

@@ -18,7 +18,7 @@ import type { LookCase, MaskLook, StaticLook } from '../../core/report';
 import { formatRanges } from '../../core/trace/ranges';
 import type { Feeds } from '../measure/maskRows';
 import { maskKey, readMaskRows } from '../measure/maskRows';
-import type { MaskReading } from '../measure/roles';
+import type { MaskReading } from '../../core/batch/maskReading';
 import type { EngineJob } from '../ports';
 import type { PreparedBatch } from '../prepareBatch';
 

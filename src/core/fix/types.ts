@@ -1,3 +1,4 @@
+import type { MaskReading } from '../batch/maskReading';
 import type { AttentionSite } from '../diagnose/attentionSites';
 import type { AxesOfGraph } from '../onnx/axes/infer';
 import type { GraphEdit } from '../onnx/edit';
@@ -9,6 +10,8 @@ export interface FixContext {
   readonly graph: Graph;
   readonly axes: AxesOfGraph;
   readonly sites: readonly AttentionSite[];
+  /** Inputs that say who is padding, and how; empty where nothing in the graph says it. */
+  readonly padding: readonly MaskReading[];
   readonly origins: readonly Origin[];
   readonly silent: readonly SilentFinding[];
   dtype(value: string): string | null;
@@ -29,5 +32,7 @@ export interface Fix {
   readonly title: string;
   /** What it changes for pad and for real tokens. */
   readonly effect: string;
+  /** Something people do that removes NaN and not the error; run as a warning, never recommended. */
+  readonly trap?: true;
   plan(context: FixContext): FixPlan;
 }

@@ -79,6 +79,7 @@ function contextOf(proto: ModelProto, change: Partial<FixContext> = {}): FixCont
     graph,
     axes: { of: () => own, reads: () => 'same-position', keyOperand: () => null },
     sites,
+    padding: [],
     origins: [origin],
     silent: [],
     dtype: () => 'float32',
