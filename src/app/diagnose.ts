@@ -3,12 +3,11 @@ import type { MaskReading } from '../core/batch/maskReading';
 import { allReal, paddingSide } from '../core/batch/roles';
 import type { Batch, LengthSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
-import { attentionCensus } from '../core/diagnose/census';
 import type { FixContext } from '../core/fix/types';
 import type { Graph, GraphNode } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
 import type { BatchInfo, FixResult, Observer, Report } from '../core/report';
-import { nodePlaces, placesNote } from '../core/trace/places';
+import { placesNote } from '../core/trace/places';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
 import { expandAttention } from './expandAttention';
@@ -27,6 +26,7 @@ import { rolesOf } from './measure/roles';
 import { screen } from './measure/screen';
 import { silentTrouble } from './measure/silent';
 import { nanWeights } from './measure/weights';
+import { modelInfo } from './modelInfo';
 import type { EngineJob } from './ports';
 import { padIdNotes, prepareBatch } from './prepareBatch';
 import type { Subject } from './subject';
@@ -53,15 +53,17 @@ export interface Diagnosis {
   readonly report: Report;
 }
 
+/** @param given the model where it is no file (any more): `request.model` as it is after an edit, say. */
 export async function runDiagnosis(
   job: EngineJob,
   deps: DiagnoseDeps,
   request: DiagnoseRequest,
   events: DiagnoseEvents,
+  given?: Subject,
 ): Promise<Diagnosis> {
   const progress = (text: string, fraction: number | null): void => events.onProgress?.({ text, fraction });
   progress('Reading the model', null);
-  const opened = await openSubject(deps.files, request.model, request.cast);
+  const opened = given ?? (await openSubject(deps.files, request.model, request.cast));
   const asked = await prepareBatch(job, deps, opened, request, progress);
   const expand = request.expandAttention === true;
   const { subject, made } = expand ? await expandAttention(job, opened, asked) : { subject: opened, made: asked };
@@ -89,7 +91,7 @@ export async function runDiagnosis(
     rest: { observer?: Observer; fixes?: readonly FixResult[] },
   ): Report => ({
     schemaVersion: 1,
-    ...header(subject, measured, batch, roles, version, said, placeOf),
+    ...header(subject, measured, batch, roles, version, said, layerOf),
     table: buildTable({
       sites,
       axes: measured.axes,
@@ -212,30 +214,15 @@ function header(
   roles: RolesFound,
   version: string,
   asked: Pick<BatchInfo, 'source' | 'mask' | 'padIds'>,
-  placeOf: ReturnType<typeof placesInTable>,
+  layerOf: (node: GraphNode) => number | null,
 ): Pick<Report, 'model' | 'engine' | 'batch' | 'outputs'> {
   const { graph } = subject;
   const { grid } = measured;
   // A model without a position axis has one place per sample, and it is real.
   const own = roles.roles[0] ?? allReal(grid.samples, 1);
   const memory = roles.roles[1];
-  const places = nodePlaces(graph);
-  const layers = new Set(graph.nodes.map((node) => places.of(node).layer).filter((layer) => layer !== null));
   return {
-    model: {
-      name: subject.name,
-      source: subject.source,
-      ...(subject.cast === null ? {} : { cast: subject.cast }),
-      opset: subject.loaded.opset,
-      layers: layers.size,
-      attention: attentionCensus({
-        graph,
-        axes: measured.axes,
-        sites: measured.sites,
-        shape: (value) => measured.facts.shape(value),
-        layerOf: (node) => placeOf(node, node.outputs[0] ?? '').layer,
-      }),
-    },
+    model: modelInfo(subject, measured, layerOf),
     engine: { name: 'onnxruntime-node', version, optimization: 'disabled' },
     batch: {
       samples: grid.samples,

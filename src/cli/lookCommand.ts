@@ -1,4 +1,5 @@
 /** `nanoscope look`: what the masks alone say of padding; the model itself is not run. */
+import { attentionText } from '../app/render/findings';
 import { lookLines } from '../app/render/terminal';
 import { visible } from '../app/render/text';
 import { isBuiltin } from '../core/models';
@@ -29,7 +30,11 @@ export async function lookCommand(context: Context, model: string, options: Look
   );
   const { outStyle: style, width } = terminal;
   const { paddingInputs } = result.staticLook;
-  const head = `${style.strong(visible(result.model.name))}  padding is told by ${visible(paddingInputs.join(', ') || 'no input')}`;
+  const about = result.model;
+  const layers = `${String(about.layers)} ${about.layers === 1 ? 'layer' : 'layers'}`;
+  const head =
+    `${style.strong(visible(about.name))}  opset ${String(about.opset)}, ${layers}, ` +
+    `${visible(attentionText(result))}; padding is told by ${visible(paddingInputs.join(', ') || 'no input')}`;
   await terminal.out(
     options.json === true
       ? jsonText(result)

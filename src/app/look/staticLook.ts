@@ -1,8 +1,10 @@
 /** The static look as a use case of its own: before any run of the model. */
 import { NanoscopeError } from '../../core/errors';
-import type { StaticLook } from '../../core/report';
+import type { GraphNode } from '../../core/onnx/graph';
+import type { ModelInfo, StaticLook } from '../../core/report';
 import { placesInTable, tableSites } from '../../core/trace/sites';
 import { isFloat } from '../../core/probe/instrument';
+import { modelInfo } from '../modelInfo';
 import { prepareBatch } from '../prepareBatch';
 import { openSubject } from '../subject';
 import type { DiagnoseDeps, DiagnoseRequest } from '../useCases';
@@ -12,7 +14,7 @@ export type LookRequest = Pick<DiagnoseRequest, 'model' | 'inputsFile' | 'length
 
 export interface LookResult {
   readonly schemaVersion: 1;
-  readonly model: { readonly name: string; readonly source: 'file' | 'built-in' };
+  readonly model: ModelInfo;
   readonly staticLook: StaticLook;
 }
 
@@ -31,7 +33,8 @@ export async function staticLook(deps: DiagnoseDeps, request: LookRequest, signa
     const { facts, axes } = made.prepared;
     const sites = tableSites(subject.graph, axes, (value) => isFloat(facts.values.get(value)?.dtype ?? ''));
     const placeOf = placesInTable(subject.graph, sites);
-    const looked = await lookAtMasks(job, made, (node) => placeOf(node, node.outputs[0] ?? '').layer);
+    const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
+    const looked = await lookAtMasks(job, made, layerOf);
     if (looked.masks.length === 0)
       throw new NanoscopeError(
         'bad-input',
@@ -40,7 +43,7 @@ export async function staticLook(deps: DiagnoseDeps, request: LookRequest, signa
       );
     return {
       schemaVersion: 1,
-      model: { name: subject.name, source: subject.source },
+      model: modelInfo(subject, made.prepared, layerOf),
       staticLook: lookOf(looked),
     };
   } finally {

@@ -142,9 +142,9 @@ export function unroundedText({ level, sameNanPositions, maxAbsDiff }: NonNullab
 }
 
 /** One line on how attention is computed: `Softmax (eager) in 61 layers`. */
-export function attentionText(report: Report): string {
+export function attentionText({ model }: Pick<Report, 'model'>): string {
   const kinds = new Map<string, number>();
-  for (const { kind, op } of report.model.attention) {
+  for (const { kind, op } of model.attention) {
     const key = `${op} (${kind})`;
     kinds.set(key, (kinds.get(key) ?? 0) + 1);
   }
