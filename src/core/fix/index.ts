@@ -1,6 +1,23 @@
+import { dropPaddingMask } from './dropPaddingMask';
+import { multiplyByMask } from './multiplyByMask';
+import { nanToNumLogits } from './nanToNumLogits';
 import { nanToNumSoftmax } from './nanToNumSoftmax';
 import type { Fix } from './types';
 import { unmaskRows } from './unmaskRows';
+import { unmaskSelf } from './unmaskSelf';
+import { zeroMaskedRows } from './zeroMaskedRows';
+import { zeroPadAttentionOutput } from './zeroPadAttentionOutput';
+import { zeroPadHidden } from './zeroPadHidden';
 
 /** Every fix of the graph, in the order in which they are tried. */
-export const fixes: readonly Fix[] = [unmaskRows, nanToNumSoftmax];
+export const fixes: readonly Fix[] = [
+  unmaskRows,
+  unmaskSelf,
+  zeroMaskedRows,
+  nanToNumSoftmax,
+  zeroPadAttentionOutput,
+  zeroPadHidden,
+];
+
+/** What people do that removes NaN, or seems to, and not the error: run to show it, never recommended. */
+export const traps: readonly Fix[] = [multiplyByMask, nanToNumLogits, dropPaddingMask];

@@ -1,4 +1,5 @@
-import { EditPlan, outputOf, readersOf } from './editPlan';
+import { plural, tooOld } from './born';
+import { EditPlan } from './editPlan';
 import type { Fix } from './types';
 
 /**
@@ -18,8 +19,8 @@ export const nanToNumSoftmax: Fix = {
         .map((finding) => finding.node),
     );
     if (born.size === 0) return { applies: false, reason: 'No NaN is born in a Softmax.' };
-    if (graph.opset < 9)
-      return { applies: false, reason: `IsNaN does not exist in opset ${String(graph.opset)}; it needs 9 or newer.` };
+    const old = tooOld(context);
+    if (old !== null) return { applies: false, reason: old };
     // A softmax in a body, or one that is no attention, is not among those that would be edited.
     if (!context.sites.some((site) => born.has(site.softmax.name)))
       return { applies: false, reason: `${[...born].join(', ')} is not an attention softmax of the main graph.` };
@@ -27,16 +28,15 @@ export const nanToNumSoftmax: Fix = {
     // All attention layers, not only the one where NaN was born first: later ones would give birth in turn.
     for (const site of context.sites) {
       const probabilities = site.softmax.outputs[0] ?? '';
-      const zero = plan.scalar(context.dtype(probabilities) ?? 'float32', 0);
-      const test = plan.op('IsNaN', [probabilities]);
-      const clean = plan.op('Where', [outputOf(test), outputOf(zero), probabilities]);
-      plan.insert(site.softmax.index + 1, [zero, test, clean]);
-      plan.replace(probabilities, outputOf(clean), readersOf(graph, probabilities));
+      const dtype = context.dtype(probabilities) ?? 'float32';
+      plan.filter(probabilities, (block, source) =>
+        block.op('Where', [block.op('IsNaN', [source]), block.scalar(dtype, 0), source]),
+      );
     }
     return {
       applies: true,
       edits: plan.edits,
-      note: `Adds a guard after ${String(context.sites.length)} Softmax nodes.`,
+      note: `Adds a guard after ${plural(context.sites.length, 'Softmax node')}.`,
     };
   },
 };
