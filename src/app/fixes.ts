@@ -1,56 +1,47 @@
-/** Applying a fix to a copy of the model, and taking that back. */
+/** Applying fixes, to a copy of the model or in place, and taking that back. */
 import { version } from '../../package.json';
-import { fixes } from '../core/fix/index';
 import { NanoscopeError } from '../core/errors';
-import { editsOfClosed } from '../core/onnx/closedEdits';
+import { isBuiltin } from '../core/models/index';
+import { applyInPlace, refuseProtected } from './apply/applyInPlace';
 import { applyToCopy } from './apply/applyToCopy';
+import { planFix } from './apply/planFix';
 import { undo } from './apply/undo';
-import { runDiagnosis } from './diagnose';
-import type { ApplyFix, UndoFix } from './useCases';
-import { edited } from './verify/tournament';
+import { wantedFixes } from './apply/wanted';
+import type { ApplyFix, ApplyRequest, FileAccess, UndoFix } from './useCases';
 
 export const applyFix: ApplyFix = async (deps, request, events, signal) => {
-  const fix = fixes.find((entry) => entry.id === request.fixId);
-  if (!fix) {
+  const { files } = deps;
+  const fixes = wantedFixes(request.fixId);
+  const identity = request.inPlace === true ? await readyInPlace(files, request) : null;
+  const job = deps.engine.start(signal);
+  // The child is gone before anything is written: on Windows a file that it has mapped could not be replaced.
+  const planned = await planFix(job, deps, request, fixes, events).finally(() => job.close());
+  const { loaded, proto, edits } = planned;
+  const common = { loaded, proto, edits, version, fixId: request.fixId };
+  return identity === null
+    ? applyToCopy(files, { ...common, out: request.out, weights: request.weights })
+    : applyInPlace(files, { ...common, identity });
+};
+
+/** What the model is before anybody reads it. Says no before a long diagnosis, not after it. */
+async function readyInPlace(files: FileAccess, request: ApplyRequest): Promise<string> {
+  if (request.out !== undefined || request.weights !== undefined) {
     throw new NanoscopeError(
       'usage',
-      `There is no fix "${request.fixId}".`,
-      `Known fixes: ${fixes.map((entry) => entry.id).join(', ')}.`,
+      'A fix that is applied in place is written to no other file, and the weights stay where they are.',
+      'Leave out where to write and how to keep weights, or apply the fix to a copy.',
     );
   }
-  if (request.cast !== undefined) {
+  if (isBuiltin(request.model)) {
     throw new NanoscopeError(
-      'fix-declined',
-      'A fix is written into the model as it is, not into one that was cast for the diagnosis.',
-      'Export the model in float32 and apply the fix to that.',
+      'usage',
+      'A built-in model has no file to change in place.',
+      'Say where to write the fixed model, or save it as a file first: nanoscope save',
     );
   }
-  const job = deps.engine.start(signal);
-  try {
-    const { subject, context } = await runDiagnosis(job, deps, { ...request, fixes: false }, events);
-    const plan = fix.plan(context);
-    if (!plan.applies) {
-      throw new NanoscopeError(
-        'fix-declined',
-        `“${fix.title}” does not apply: ${plan.reason}`,
-        'Choose one of the fixes that the diagnosis offers.',
-      );
-    }
-    // Functions stay functions in the copy, unless the fix has to change what is inside one.
-    const closed = editsOfClosed(plan.edits, subject.graph, subject.inlined.inside, subject.file.proto);
-    return await applyToCopy(deps.files, {
-      ...(closed
-        ? { loaded: subject.file, proto: edited(subject.file.proto, closed) }
-        : { loaded: subject.loaded, proto: edited(subject.loaded.proto, plan.edits) }),
-      fixId: fix.id,
-      edits: plan.edits.length,
-      version,
-      out: request.out,
-      weights: request.weights,
-    });
-  } finally {
-    await job.close();
-  }
-};
+  const model = await files.realPath(request.model);
+  await refuseProtected(files, model);
+  return files.identity(model);
+}
 
 export const undoFix: UndoFix = undo;

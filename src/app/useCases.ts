@@ -14,12 +14,34 @@ export interface FileAccess {
   realPath(path: string): Promise<string>;
   /** Writes to a temporary file in the same folder, syncs, renames. */
   writeAtomic(path: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+  /**
+   * The same in two steps: new content of `path`, complete and synced, that is not there until it is committed.
+   * @param like an existing file whose permissions the new one gets
+   */
+  stage(path: string, chunks: AsyncIterable<Uint8Array>, like?: string): Promise<StagedFile>;
+  /** A second name for the same file, or a synced copy where there are none. @throws `would-overwrite` */
+  keepAs(path: string, as: string): Promise<void>;
+  /** `by` takes the place of `path` in one step and loses its own name. */
+  replaceBy(path: string, by: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** The same for two names of one file; changes when the file is replaced or written to. */
+  identity(path: string): Promise<string>;
+  /** false also for a file that nobody may write to. */
+  isWritable(path: string): Promise<boolean>;
+  /** Runs `action` while nobody else does the same for `path`. @throws `would-overwrite` while somebody does */
+  exclusively<T>(path: string, action: () => Promise<T>): Promise<T>;
+  /** Removes what interrupted writing to `path` left behind; while `exclusively` holds it. */
+  removeLeftovers(path: string): Promise<void>;
   /** A fresh SHA-256 over bytes that stream by; what was written is recognised by it. */
   sha256(): Sha256;
   readonly join: (...parts: string[]) => string;
   readonly dirname: (path: string) => string;
   readonly basename: (path: string) => string;
+}
+export interface StagedFile {
+  /** Puts it in place; when that fails, nothing has changed. */
+  commit(): Promise<void>;
+  discard(): Promise<void>;
 }
 export interface Sha256 {
   update(chunk: Uint8Array): void;
@@ -76,19 +98,25 @@ export type Diagnose = (
 ) => Promise<Report>;
 
 export interface ApplyRequest extends DiagnoseRequest {
+  /** One fix of the graph, or several that are applied one after the other: `unmask-rows+clean-weights`. */
   readonly fixId: string;
+  /** Change the model itself and keep the original beside it as a backup; not together with `out` or `weights`. */
+  readonly inPlace?: boolean | undefined;
   /** Where to write; default `<name>.fixed.onnx` beside the model. Required for built-in models. */
   readonly out?: string | undefined;
   /** Models with big or external weights: refer to them where they are, or copy them along. */
   readonly weights?: 'reference' | 'copy' | undefined;
 }
 export interface ApplyResult {
+  /** What holds the fix now: the copy, or the model itself with symlinks resolved. */
   readonly file: string;
   readonly fixId: string;
   readonly edits: number;
   readonly weights: 'inside' | 'referenced' | 'copied';
+  /** Of a model that was changed in place: the original. */
+  readonly backup?: string;
 }
-/** Writes the patched copy. @throws NanoscopeError `would-overwrite`, `fix-declined`, … */
+/** Writes the patched copy, or the model itself. @throws NanoscopeError `would-overwrite`, `fix-declined`, … */
 export type ApplyFix = (
   deps: DiagnoseDeps,
   request: ApplyRequest,
@@ -96,8 +124,15 @@ export type ApplyFix = (
   signal?: AbortSignal,
 ) => Promise<ApplyResult>;
 
-/** Removes exactly what `ApplyFix` wrote. @throws NanoscopeError `not-ours`, `file-not-found` */
-export type UndoFix = (
-  deps: Pick<DiagnoseDeps, 'files'>,
-  file: string,
-) => Promise<{ readonly removed: readonly string[] }>;
+/**
+ * Takes back exactly what `ApplyFix` wrote, one step: removes the copy, or puts the original back in place.
+ * @throws NanoscopeError `not-ours`, `file-not-found`
+ */
+export type UndoFix = (deps: Pick<DiagnoseDeps, 'files'>, file: string) => Promise<UndoResult>;
+
+export interface UndoResult {
+  /** Files that are gone: the copy with its data file, or the backup. */
+  readonly removed: readonly string[];
+  /** The model that has its original bytes back. */
+  readonly restored?: string;
+}

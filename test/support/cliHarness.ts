@@ -74,6 +74,13 @@ const noFiles: Context['files'] = {
   list: () => Promise.resolve(null),
   realPath: noFile,
   writeAtomic: noFile,
+  stage: noFile,
+  keepAs: noFile,
+  replaceBy: noFile,
+  identity: noFile,
+  isWritable: noFile,
+  exclusively: noFile,
+  removeLeftovers: noFile,
   remove: noFile,
   sha256: () => {
     throw new Error('This test has no files.');

@@ -4,10 +4,11 @@ import type { ModelProto } from 'onnx-buf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { NanoscopeError } from '../../core/errors';
 import type { LoadedModel } from '../../core/onnx/load';
-import { writeModel } from '../../core/onnx/save';
+import { dataFileOf, writeModel } from '../../core/onnx/save';
 import type { WeightsChoice } from '../../core/onnx/save';
 import { show } from '../../core/onnx/show';
 import type { ApplyResult, FileAccess } from '../useCases';
+import { appliedFixes } from './applied';
 import { hasHash, refuseOverwrite } from './ledger';
 import { Hasher, hashed, sealed, stampKey } from './stamp';
 import type { UnsealedStamp } from './stamp';
@@ -25,7 +26,7 @@ export interface ApplyToCopy {
   /** Absolute path; default `<name>.fixed.onnx` beside the model, required for models in memory. */
   readonly out?: string | undefined;
   /** Default: see `defaultWeights`. */
-  readonly weights?: WeightsChoice | undefined;
+  readonly weights?: Exclude<WeightsChoice, 'keep'> | undefined;
 }
 
 /** `model.onnx` → `model.fixed.onnx`, in the same folder. */
@@ -51,8 +52,16 @@ export async function applyToCopy(files: FileAccess, request: ApplyToCopy): Prom
       'Say where to write the fixed model.',
     );
   }
+  return files.exclusively(out, () => write(files, request, out));
+}
+
+async function write(files: FileAccess, request: ApplyToCopy, out: string): Promise<ApplyResult> {
+  const { loaded } = request;
+  await files.removeLeftovers(out);
+  await files.removeLeftovers(dataFileOf(out));
   // Without big weights there is nothing to refer to or to copy.
-  const weights = loaded.weights.length === 0 ? 'inside' : (request.weights ?? defaultWeights(loaded));
+  const weights: Exclude<WeightsChoice, 'keep'> =
+    loaded.weights.length === 0 ? 'inside' : (request.weights ?? defaultWeights(loaded));
   const plan = await writeModel(loaded, withoutOldSeal(request.proto), { weights, out, files });
   const earlier = await refuseOverwrite(files, out);
   const wanted = [out, ...plan.extra.map((extra) => extra.path)];
@@ -73,6 +82,7 @@ export async function applyToCopy(files: FileAccess, request: ApplyToCopy): Prom
     source: loaded.name,
     weights: resultWeights[weights],
     files: [],
+    fixes: [...new Set([...appliedFixes(loaded.proto), ...request.fixId.split('+')])],
   };
   const written: string[] = [];
   try {
@@ -89,7 +99,18 @@ export async function applyToCopy(files: FileAccess, request: ApplyToCopy): Prom
       written.push(extra.path);
       stamp.files.push({ name: files.basename(extra.path), bytes: hasher.bytes, sha256: hasher.digest() });
     }
-    await files.writeAtomic(out, sealed(files, plan.model.chunks, stamp));
+    const content = (): AsyncIterable<Uint8Array> => sealed(files, plan.model.chunks, stamp);
+    if (
+      earlier.includes(out) &&
+      (await files.exists(out)) &&
+      (await hasHash(files, out, await hashOf(files, content())))
+    )
+      throw new NanoscopeError(
+        'fix-declined',
+        `${show(files.basename(out))} holds exactly this fix already; nothing was written.`,
+        'Diagnose it to see what the fix does, or undo it first.',
+      );
+    await files.writeAtomic(out, content());
   } catch (error) {
     for (const path of written) await files.remove(path);
     throw error;
@@ -111,7 +132,7 @@ async function hashOf(
 }
 
 /** A model that was fixed before brings its own seal along, which does not hold for the new file. */
-function withoutOldSeal(proto: ModelProto): ModelProto {
+export function withoutOldSeal(proto: ModelProto): ModelProto {
   if (!proto.metadataProps.some((entry) => entry.key === stampKey)) {
     return proto;
   }

@@ -15,7 +15,14 @@ export type Ledger =
   /** Written by NaNoscope and changed since; `what` says where. */
   | { readonly kind: 'changed'; readonly what: string }
   /** Ours: exactly these files (absolute paths) were written, and they are as they were. */
-  | { readonly kind: 'ours'; readonly stamp: Stamp; readonly written: readonly string[] };
+  | { readonly kind: 'ours'; readonly stamp: Stamp; readonly written: readonly string[] }
+  /** A model that was changed in place and is as it was written; `backup` is absolute and may be anything by now. */
+  | { readonly kind: 'in-place'; readonly stamp: Stamp; readonly backup: string; readonly expected: Content };
+
+export interface Content {
+  readonly bytes: number;
+  readonly sha256: string;
+}
 
 /** @param path absolute path of a model file. */
 export async function inspectWritten(files: FileAccess, path: string): Promise<Ledger> {
@@ -33,6 +40,13 @@ export async function inspectWritten(files: FileAccess, path: string): Promise<L
     if (!(await isIntact(files, file, stamp))) return { kind: 'changed', what: show(files.basename(path)) };
   } finally {
     await file.close();
+  }
+  if (stamp.backup) {
+    const { name, ...expected } = stamp.backup;
+    // Whatever a seal says: only a file in the same folder can be a backup.
+    if (name !== files.basename(name) || name === '' || name === '.' || name === '..')
+      return { kind: 'changed', what: show(files.basename(path)) };
+    return { kind: 'in-place', stamp, expected, backup: files.join(files.dirname(path), name) };
   }
   const written = [path];
   for (const extra of stamp.files) {
@@ -60,11 +74,7 @@ async function mentionsStamp(name: string, file: RandomAccess): Promise<boolean>
 }
 
 /** Whether a file has exactly this content. */
-export async function hasHash(
-  files: FileAccess,
-  path: string,
-  expected: { readonly bytes: number; readonly sha256: string },
-): Promise<boolean> {
+export async function hasHash(files: FileAccess, path: string, expected: Content): Promise<boolean> {
   const file = await files.open(path);
   try {
     if (file.size !== expected.bytes) return false;
@@ -90,6 +100,12 @@ export async function refuseOverwrite(files: FileAccess, path: string): Promise<
         'would-overwrite',
         `${name} exists and was not written by NaNoscope.`,
         'Move it away, or write the fixed model to another file.',
+      );
+    case 'in-place':
+      throw new NanoscopeError(
+        'would-overwrite',
+        `${name} exists: it is a model that was fixed in place.`,
+        'Write the fixed model to another file.',
       );
     case 'changed':
       throw new NanoscopeError(

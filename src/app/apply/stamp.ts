@@ -21,13 +21,17 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const stampSchema = z.object({
   tool: z.literal('nanoscope'),
   version: z.string(),
-  /** Id of the fix. */
+  /** Id of the fix; of several in one step `a+b`. */
   fix: z.string(),
   /** Name of the model that was fixed. */
   source: z.string(),
   weights: z.enum(['inside', 'referenced', 'copied']),
   /** Further files that were written with this one: names in its folder. */
   files: z.array(z.object({ name: z.string(), bytes: z.number().int().nonnegative(), sha256: hash })),
+  /** Every fix that the model holds, those of earlier steps first; files of earlier versions have none. */
+  fixes: z.array(z.string()).optional(),
+  /** Of a model that was changed in place: the file as it was before, in the same folder. */
+  backup: z.object({ name: z.string(), bytes: z.number().int().nonnegative(), sha256: hash }).optional(),
   /** Bytes of the file before the seal. */
   bytes: z.number().int().nonnegative(),
   /** Over those bytes, then over this object as JSON without `sha256`. */
@@ -85,6 +89,17 @@ export async function* sealed(
 function encodeStamp(stamp: Stamp): Uint8Array {
   const entry = { key: stampKey, value: JSON.stringify(stamp) };
   return toBinary(ModelProtoSchema, create(ModelProtoSchema, { metadataProps: [entry] }));
+}
+
+/** What a model says that was applied to it, whether or not its seal still holds. */
+export function claimOf(entries: readonly { readonly key: string; readonly value: string }[]): Stamp | null {
+  const entry = entries.findLast(({ key }) => key === stampKey);
+  if (!entry) return null;
+  try {
+    return stampSchema.parse(JSON.parse(entry.value));
+  } catch {
+    return null;
+  }
 }
 
 /** The seal at the end of a file, not yet verified; null when there is none. */

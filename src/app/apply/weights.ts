@@ -6,7 +6,7 @@ import type { WeightsChoice } from '../../core/onnx/save';
 const smallModelBytes = 256 * 1024 * 1024;
 
 /** One self-contained file while that is cheap and the model was one file before; else the user's own weights. */
-export function defaultWeights(loaded: LoadedModel): WeightsChoice {
+export function defaultWeights(loaded: LoadedModel): Exclude<WeightsChoice, 'keep'> {
   if (loaded.weights.length === 0) return 'inside';
   const hadExternal = loaded.weights.some((weight) => weight.origin.kind === 'external');
   return !hadExternal && loaded.fileBytes <= smallModelBytes ? 'inside' : 'reference';

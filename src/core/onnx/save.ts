@@ -1,7 +1,8 @@
 /**
- * Writing a model. Three ways to keep big weights, each without loading them:
+ * Writing a model. Ways to keep big weights, each without loading them:
  * `inside` streams them back into the file, `reference` points at the user's own files, `copy` streams them into a
- * data file beside the new model. A model that was not edited comes out the same in every way, and byte for byte
+ * data file beside the new model. `keep` is for new content of the same file: what was inside is inside again, what was
+ * in a data file stays there. A model that was not edited comes out the same in every way, and byte for byte
  * where its file was written canonically.
  */
 import type { ModelProto } from 'onnx-buf';
@@ -16,7 +17,7 @@ import type { Segment } from './segments';
 import { segmentsLength } from './segments';
 import { show, showBytes } from './show';
 
-export type WeightsChoice = 'inside' | 'reference' | 'copy';
+export type WeightsChoice = 'inside' | 'reference' | 'copy' | 'keep';
 
 export interface WriteOptions {
   readonly weights: WeightsChoice;
@@ -52,7 +53,7 @@ export const dataFileOf = (out: string): string => `${out}.data`;
  */
 export async function writeModel(loaded: LoadedModel, proto: ModelProto, options: WriteOptions): Promise<WritePlan> {
   const { files, out, weights } = options;
-  await refuseOwnSources(loaded, out, files);
+  if (weights !== 'keep') await refuseOwnSources(loaded, out, files);
   const extra: PlannedFile[] = [];
   let place: (weight: WeightRef) => Placement;
   switch (weights) {
@@ -61,6 +62,9 @@ export async function writeModel(loaded: LoadedModel, proto: ModelProto, options
       break;
     case 'reference':
       place = await referring(loaded, out, files);
+      break;
+    case 'keep':
+      place = ({ origin }) => (origin.kind === 'inline' ? { kind: 'inside' } : { ...origin });
       break;
     case 'copy': {
       const data = new DataFile(files.basename(dataFileOf(out)));
@@ -81,9 +85,11 @@ function checkSize(model: PlannedFile, weights: WeightsChoice): PlannedFile {
     throw new NanoscopeError(
       'usage',
       `${show(model.path)} would have ${showBytes(model.bytes)}, and an ONNX file cannot have more than 2 GB.`,
-      weights === 'inside'
-        ? 'Keep the weights outside: choose weights "reference" or "copy".'
-        : 'Its graph alone is too large; save the weights as external data first.',
+      weights === 'keep'
+        ? 'Apply the fix to a copy, which can refer to the weights of the original.'
+        : weights === 'inside'
+          ? 'Keep the weights outside: choose weights "reference" or "copy".'
+          : 'Its graph alone is too large; save the weights as external data first.',
     );
   }
   return model;

@@ -1,11 +1,13 @@
 /** Files on disk, behind the port of the use cases. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
+import { constants } from 'node:fs';
 import * as path from 'node:path';
-import { NanoscopeError } from '../../core/errors';
-import type { ErrorCode } from '../../core/errors';
-import { show } from '../../core/onnx/show';
 import type { FileAccess, RandomAccessFile } from '../../app/useCases';
+import { errno, explained, unreadable } from './failures';
+import { exclusively } from './lock';
+import { removeLeftovers } from './ownNames';
+import { keepAs, replaceBy, stage, syncFolder, writeAtomic } from './replacing';
 
 export const nodeFiles: FileAccess = {
   open,
@@ -14,7 +16,17 @@ export const nodeFiles: FileAccess = {
   list,
   realPath: (file) => explained(file, 'read', () => fs.realpath(file)),
   writeAtomic,
-  remove: (file) => explained(file, 'remove', () => fs.rm(file)),
+  stage,
+  keepAs,
+  replaceBy,
+  remove: async (file) => {
+    await explained(file, 'remove', () => fs.rm(file));
+    await syncFolder(path.dirname(file));
+  },
+  identity,
+  isWritable,
+  exclusively,
+  removeLeftovers,
   sha256: () => {
     const hash = createHash('sha256');
     return {
@@ -84,131 +96,18 @@ async function list(folder: string): Promise<readonly string[] | null> {
   return explained(folder, 'read', () => fs.readdir(folder));
 }
 
-/**
- * The file either has all of the new content or is untouched: temporary file in the same folder, synced, renamed,
- * folder synced. The temporary file is removed when anything fails, the chunks' own source included.
- */
-async function writeAtomic(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const temporary = path.join(
-    path.dirname(file),
-    `.${path.basename(file).slice(0, 100)}.${randomBytes(6).toString('hex')}.tmp`,
+/** Another name for the same file leaves it as it is, other content does not. */
+async function identity(file: string): Promise<string> {
+  const { dev, ino, size, mtimeNs } = await explained(file, 'read', () => fs.stat(file, { bigint: true }));
+  return [dev, ino, size, mtimeNs].join(':');
+}
+
+/** An administrator may write everything; a file without any write permission is protected on purpose all the same. */
+async function isWritable(file: string): Promise<boolean> {
+  const { mode } = await explained(file, 'read', () => fs.stat(file));
+  if ((mode & 0o222) === 0) return false;
+  return fs.access(file, constants.W_OK).then(
+    () => true,
+    () => false,
   );
-  const handle = await explained(file, 'write', () => fs.open(temporary, 'wx'));
-  try {
-    try {
-      for await (const chunk of chunks) {
-        await explained(file, 'write', () => writeAll(handle, chunk));
-      }
-      await explained(file, 'write', () => handle.sync());
-    } finally {
-      await handle.close();
-    }
-    await explained(file, 'write', () => fs.rename(temporary, file));
-  } catch (error) {
-    await fs.rm(temporary, { force: true });
-    throw error;
-  }
-  await syncFolder(path.dirname(file));
-}
-
-async function writeAll(handle: fs.FileHandle, chunk: Uint8Array): Promise<void> {
-  let done = 0;
-  while (done < chunk.length) {
-    const { bytesWritten } = await handle.write(chunk, done, Math.min(chunk.length - done, 2 ** 30));
-    done += bytesWritten;
-  }
-}
-
-/** Makes the rename itself last. Windows and some network file systems cannot; the content is safe there too. */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await fs.open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // Nothing that a person could act on.
-  }
-}
-
-/** Paths are shown whole, within reason. */
-const longestShown = 400;
-
-type Purpose = 'read' | 'write' | 'remove';
-
-async function explained<T>(file: string, purpose: Purpose, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof NanoscopeError || errno(error) === '') throw error;
-    throw explain(file, purpose, error);
-  }
-}
-
-function errno(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-const shown = (file: string): string => show(file, longestShown);
-
-const unreadable = (file: string, why: string, cause?: unknown): NanoscopeError =>
-  new NanoscopeError('file-unreadable', `${shown(file)} cannot be used: ${why}.`, 'Choose another file.', { cause });
-
-function explain(file: string, purpose: Purpose, cause: unknown): NanoscopeError {
-  const make = (code: ErrorCode, message: string, hint: string): NanoscopeError =>
-    new NanoscopeError(code, message, hint, { cause });
-  const verb = purpose === 'read' ? 'read' : purpose === 'write' ? 'written' : 'removed';
-  switch (errno(cause)) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return purpose === 'write'
-        ? make(
-            'file-not-found',
-            `${shown(file)} cannot be written: its folder does not exist.`,
-            'Create the folder first.',
-          )
-        : make(
-            'file-not-found',
-            `${shown(file)} does not exist.`,
-            'Check the path; it is case-sensitive on most systems.',
-          );
-    case 'EACCES':
-    case 'EPERM':
-    case 'EROFS':
-      return make(
-        'file-unreadable',
-        `${shown(file)} cannot be ${verb}: permission denied.`,
-        purpose === 'read' ? 'Change its permissions, or copy it.' : 'Choose a folder that you may write to.',
-      );
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return make(
-        'file-unreadable',
-        `${shown(file)} cannot be written: the disk is full.`,
-        'Free some space, or write to another disk; nothing was left behind.',
-      );
-    case 'EISDIR':
-      return unreadable(file, 'it is a folder', cause);
-    case 'EMFILE':
-    case 'ENFILE':
-      return make(
-        'file-unreadable',
-        `${shown(file)} cannot be opened: too many files are open.`,
-        'Close some and try again.',
-      );
-    case 'ELOOP':
-      return unreadable(file, 'its symbolic links lead in a circle', cause);
-    case 'ENAMETOOLONG':
-      return unreadable(file, 'its name is too long', cause);
-    case 'ERR_INVALID_ARG_VALUE':
-      return unreadable(file, 'its name is impossible', cause);
-    default:
-      return make(
-        'file-unreadable',
-        `${shown(file)} cannot be ${verb} (${errno(cause)}).`,
-        'Check the disk and the file, then try again.',
-      );
-  }
 }

@@ -85,6 +85,13 @@ export function inMemory(contents: Readonly<Record<string, Uint8Array>>): FileAc
     exists: (path) => Promise.resolve(Object.hasOwn(contents, path)),
     realPath: (path) => Promise.resolve(path),
     writeAtomic: refuse,
+    stage: refuse,
+    keepAs: refuse,
+    replaceBy: refuse,
+    identity: (path) => Promise.resolve(path),
+    isWritable: () => Promise.resolve(false),
+    exclusively: refuse,
+    removeLeftovers: refuse,
     remove: refuse,
     sha256: () => {
       const hash = createHash('sha256');
