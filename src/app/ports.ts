@@ -55,6 +55,8 @@ export type Inspection = AnyInspection;
 export interface RunRequest {
   readonly session: number;
   readonly feeds: Readonly<Record<string, TensorData>>;
+  /** Inputs that are fed with what an earlier run left in the child: `input name → handle`. */
+  readonly feedKept?: Readonly<Record<string, string>>;
   /** Outputs whose data come back to the host. Small ones only. */
   readonly fetch: readonly string[];
   /** Outputs that stay in the child under a handle: `handle → output name`. */

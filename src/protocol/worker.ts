@@ -46,6 +46,8 @@ export interface WorkerCalls {
     readonly args: {
       readonly session: number;
       readonly feeds: Named<TensorData>;
+      /** input name, handle */
+      readonly feedKept: Named<string>;
       readonly fetch: readonly string[];
       /** handle, output name */
       readonly keep: Named<string>;

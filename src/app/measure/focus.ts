@@ -19,17 +19,38 @@ import type { BirthLook } from './looks';
 import { laneId, lookAt, operandsId, rowsId } from './looks';
 import type { Measurement } from './measure';
 import { runOnce } from './sessions';
+import type { StageRun } from './staged';
+import { inStages } from './staged';
 
 /** How much may be held at once to look at births. */
 const bytesPerRun = 64 * 1024 * 1024;
 
 type Partial = Omit<BirthContext, 'where' | 'sampleOf' | 'positionOf'>;
 
-export async function focus(job: EngineJob, measured: Measurement, births: readonly NewNaN[]): Promise<Partial[]> {
-  const results: Partial[] = [];
-  const looks = births.map((birth, i) => lookAt(measured, birth, i));
-  for (const group of inGroups(measured, looks)) results.push(...(await focusOn(job, measured, group)));
-  return results;
+/** @param mostBytes that are held at once, at one birth at the least. */
+export async function focus(
+  job: EngineJob,
+  measured: Measurement,
+  births: readonly NewNaN[],
+  mostBytes = bytesPerRun,
+): Promise<Partial[]> {
+  const looks = births
+    .map((birth, i): Numbered => ({ look: lookAt(measured, birth, i), i }))
+    // Stages follow the graph.
+    .sort((a, b) => a.look.birth.node.index - b.look.birth.node.index || a.i - b.i);
+  const groups = inGroups(measured, looks, mostBytes);
+  const wanted = groups.map((group) => [
+    ...new Set(group.flatMap(({ look }) => [...look.values, ...weightsOf(measured.target.graph, look)])),
+  ]);
+  const found = await inStages(job, measured, wanted, async (stage, k) => {
+    const group = groups[k] ?? [];
+    const partials = await focusOn(job, measured, group, stage);
+    return group.map(({ i }, at) => ({ i, partial: partials[at] }));
+  });
+  return found
+    .flat()
+    .sort((a, b) => a.i - b.i)
+    .flatMap(({ partial }) => partial ?? []);
 }
 
 interface Numbered {
@@ -38,60 +59,62 @@ interface Numbered {
   readonly i: number;
 }
 
-function inGroups(measured: Measurement, looks: readonly BirthLook[]): Numbered[][] {
+function inGroups(measured: Measurement, looks: readonly Numbered[], mostBytes: number): Numbered[][] {
   const groups: Numbered[][] = [];
   const held = new Set<string>();
-  let bytes = Infinity;
-  for (const [i, look] of looks.entries()) {
-    const size = look.values
+  let bytes = 0;
+  for (const numbered of looks) {
+    const { values } = numbered.look;
+    const size = values
       .filter((value) => !held.has(value))
       .reduce((sum, value) => sum + 4 * (measured.facts.shape(value)?.reduce((a, b) => a * b, 1) ?? 0), 0);
-    if (bytes + size > bytesPerRun) {
+    if (groups.length === 0 || bytes + size > mostBytes) {
       groups.push([]);
       held.clear();
       bytes = 0;
     }
-    groups.at(-1)?.push({ look, i });
-    for (const value of look.values) held.add(value);
+    groups.at(-1)?.push(numbered);
+    for (const value of values) held.add(value);
     bytes += size;
   }
   return groups;
 }
 
-async function focusOn(job: EngineJob, measured: Measurement, group: readonly Numbered[]): Promise<Partial[]> {
+async function focusOn(
+  job: EngineJob,
+  measured: Measurement,
+  group: readonly Numbered[],
+  stage: StageRun,
+): Promise<Partial[]> {
   const { graph } = measured.target;
   const prefix = freshPrefix(graph);
   const values = new Set(group.flatMap(({ look }) => look.values));
   // Weights stay where they are: their sum alone says whether one holds NaN.
-  const weights = [...new Set(group.flatMap(({ look }) => look.birth.node.inputs))].filter((input) =>
-    isFloatInitializer(graph, input),
-  );
+  const weights = [...new Set(group.flatMap(({ look }) => weightsOf(graph, look)))];
   const weightSums = new Map(weights.map((weight, i) => [weight, `${prefix}weight_${String(i)}`]));
   // Graph inputs and constants are handed out through a copy: the engine wants outputs to be computed.
   const copies = new Map<string, string>();
   for (const value of values) if (!graph.producer.has(value)) copies.set(value, `${prefix}copy_${String(copies.size)}`);
-  const part = extract(graph, [...values, ...weightSums.keys()]);
-  const model = extended(part, {
-    nodes: [
-      ...[...copies].map(([value, copy]) => makeNode('Identity', [value], [copy])),
-      ...[...weightSums].flatMap(([weight, sum]) => sumOfMagnitudes(graph, weight, sum)),
-    ],
-    outputs: [...[...values].map((value) => copies.get(value) ?? value), ...weightSums.values()],
-    onlyThese: true,
-  });
   const inspect = group.flatMap(({ look }) =>
     look.inspections.map((inspection) => ({
       ...inspection,
-      tensors: inspection.tensors.map((value) => copies.get(value) ?? value),
+      tensors: inspection.tensors.map((value) => copies.get(value) ?? stage.nameOf(value)),
     })),
   );
   let run: RunResult = { tensors: {}, inspected: {}, runMs: 0 };
   // Where no shape is known there is nothing to look at.
   if (values.size + weightSums.size > 0) {
-    run = await runOnce(job, measured.target, encode(model, measured.target), {
-      fetch: [...weightSums.values()],
-      inspect,
-    });
+    const computed = [...values].filter((value) => stage.nameOf(value) === value);
+    run = await stage.run(
+      {
+        nodes: [
+          ...[...copies].map(([value, copy]) => makeNode('Identity', [value], [copy])),
+          ...[...weightSums].flatMap(([weight, sum]) => sumOfMagnitudes(graph, weight, sum)),
+        ],
+        outputs: [...computed.map((value) => copies.get(value) ?? value), ...weightSums.values()],
+      },
+      { fetch: [...weightSums.values()], inspect },
+    );
   }
 
   const lanes = await completed(job, measured, group, run);
@@ -158,6 +181,9 @@ async function completed(
       },
   );
 }
+
+const weightsOf = (graph: Graph, { birth }: BirthLook): string[] =>
+  birth.node.inputs.filter((input) => isFloatInitializer(graph, input));
 
 /** The engine has no kernel that sums 16-bit floats. Magnitudes cannot cancel: the sum is NaN only if an element is. */
 function sumOfMagnitudes(graph: Graph, weight: string, sum: string): ReturnType<typeof makeNode>[] {

@@ -11,7 +11,7 @@ export interface MaskInspection {
   readonly inspection: AnyInspection;
 }
 
-/** Mask steps whose axes against the scores are known; equal masks are read once per step, they are small. */
+/** Mask steps whose axes against the scores are known; layers that share a mask share its inspection. */
 export function maskInspections(
   sites: readonly AttentionSite[],
   axes: AxesOfGraph,
@@ -19,6 +19,7 @@ export function maskInspections(
   constantOf: (value: string) => number | bigint | undefined,
 ): MaskInspection[] {
   const found: MaskInspection[] = [];
+  const shared = new Map<string, AnyInspection>();
   for (const site of sites) {
     for (const step of site.masks) {
       // A fill that is not a very low number (0, say) does not mask.
@@ -29,8 +30,15 @@ export function maskInspections(
       const how = scores && shape ? planeAxes(scores, shape) : null;
       if (!how) continue;
       const params: PlaneParams = { kind: step.kind, keepWhen: step.keepWhen, axes: how };
-      const id = `mask:${String(found.length)}`;
-      found.push({ step, inspection: { id, inspector: 'maskPlane', tensors: [step.mask], params } });
+      const key = JSON.stringify([step.mask, params]);
+      const inspection = shared.get(key) ?? {
+        id: `mask:${String(shared.size)}`,
+        inspector: 'maskPlane',
+        tensors: [step.mask],
+        params,
+      };
+      shared.set(key, inspection);
+      found.push({ step, inspection });
     }
   }
   return found;

@@ -68,7 +68,7 @@ async function screened(
     values,
     { exact: everything },
     {
-      inspect: masks.map((mask) => mask.inspection),
+      inspect: [...new Set(masks.map((mask) => mask.inspection))],
       keep: Object.fromEntries([...outputs].map(([name, handle]) => [handle, name])),
     },
   );

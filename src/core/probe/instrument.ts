@@ -90,9 +90,7 @@ export function withDeclaredShapes(model: ModelProto, facts: ReadonlyMap<string,
   const valueInfo = graph.node.flatMap((entry) =>
     entry.output.flatMap((name): ValueInfoProto[] => {
       const fact = facts.get(name);
-      const type = fact ? onnxTypeNamed(fact.dtype) : null;
-      if (!fact || type === null || given.has(name)) return [];
-      return [create(ValueInfoProtoSchema, { name, type: tensorType(type, fact.shape) })];
+      return !fact || onnxTypeNamed(fact.dtype) === null || given.has(name) ? [] : [declared(name, fact)];
     }),
   );
   return { ...model, graph: { ...graph, valueInfo } };
@@ -105,32 +103,63 @@ function tensorType(elemType: number, shape: readonly number[]): TypeProto {
   return create(TypeProtoSchema, { value: { case: 'tensorType', value: { elemType, shape: { dim } } } });
 }
 
-/** Only what is needed to compute `values`: their ancestors, the initializers those read, the graph's inputs. */
-export function extract(graph: Graph, values: readonly string[]): ModelProto {
-  const needed = new Set<number>();
-  const read = new Set<string>(values);
-  const queue = [...values];
-  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
-    const producer = graph.producer.get(value);
-    if (!producer || needed.has(producer.index)) continue;
-    needed.add(producer.index);
-    for (const input of [...producer.inputs, ...producer.captured]) {
-      read.add(input);
-      queue.push(input);
-    }
-  }
+/**
+ * Only what is needed to compute `values`: their ancestors, the initializers those read, the graph's inputs.
+ *
+ * @param given values that are at hand already: those that are read become inputs, and nothing before them is needed.
+ */
+export function extract(
+  graph: Graph,
+  values: readonly string[],
+  given: ReadonlyMap<string, ValueFacts> = new Map(),
+): ModelProto {
+  const { nodes: needed, reads: read } = leadingTo(graph, values, (value) => given.has(value));
   const original = graphOf(graph.model);
   const copy: GraphProto = {
     ...original,
     node: original.node.filter((_, index) => needed.has(index)),
     initializer: original.initializer.filter((tensor) => read.has(tensor.name)),
     // An initializer that an old model also lists as an input is no input of its own.
-    input: original.input.filter((value) => read.has(value.name)),
+    input: [
+      ...original.input.filter((value) => read.has(value.name)),
+      ...[...given].filter(([name]) => read.has(name)).map(([name, fact]) => declared(name, fact)),
+    ],
     output: [...new Set(values)].map(untyped),
-    valueInfo: original.valueInfo.filter((value) => read.has(value.name)),
+    valueInfo: original.valueInfo.filter((value) => read.has(value.name) && !given.has(value.name)),
     sparseInitializer: original.sparseInitializer.filter((tensor) => read.has(tensor.values?.name ?? '')),
   };
   return { ...graph.model, graph: copy };
+}
+
+/**
+ * The nodes that compute `values`, by index, and everything that is read on the way, `values` included.
+ *
+ * @param stop values that need not be computed.
+ */
+export function leadingTo(
+  graph: Graph,
+  values: Iterable<string>,
+  stop: (value: string) => boolean,
+): { readonly nodes: ReadonlySet<number>; readonly reads: ReadonlySet<string> } {
+  const nodes = new Set<number>();
+  const reads = new Set<string>(values);
+  const queue = [...reads];
+  for (let value = queue.pop(); value !== undefined; value = queue.pop()) {
+    const producer = stop(value) ? undefined : graph.producer.get(value);
+    if (!producer || nodes.has(producer.index)) continue;
+    nodes.add(producer.index);
+    for (const input of [...producer.inputs, ...producer.captured]) {
+      reads.add(input);
+      queue.push(input);
+    }
+  }
+  return { nodes, reads };
+}
+
+function declared(name: string, { dtype, shape }: ValueFacts): ValueInfoProto {
+  const type = onnxTypeNamed(dtype);
+  if (type === null) throw new Error(`no tensor can be given as ${dtype}`);
+  return create(ValueInfoProtoSchema, { name, type: tensorType(type, shape) });
 }
 
 /** What the engine says of one value, after a session with the batch's input shapes. */

@@ -112,10 +112,18 @@ export class ChildJob implements EngineJob {
 
   async run(request: RunRequest): Promise<RunResult> {
     const session = this.sessions.get(request.session);
-    if (session) checkFeeds(session.inputs, request.feeds);
+    const feedKept = Object.entries(request.feedKept ?? {});
+    if (session) {
+      const kept = new Set(feedKept.map(([input]) => input));
+      checkFeeds(
+        session.inputs.filter(({ name }) => !kept.has(name)),
+        request.feeds,
+      );
+    }
     const args = {
       session: request.session,
       feeds: Object.entries(request.feeds),
+      feedKept,
       fetch: request.fetch,
       keep: Object.entries(request.keep ?? {}),
       inspect: request.inspect ?? [],

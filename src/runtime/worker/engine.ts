@@ -2,7 +2,7 @@
 import { inspect } from '../../core/probe/inspectors';
 import { show } from '../../core/onnx/show';
 import { WorkerError } from './failure';
-import { fromEngine, isFetchable, toEngine } from './tensors';
+import { aligned, fromEngine, isFetchable, toEngine } from './tensors';
 import type { CallArgs, CallResult, WireInspection, WireValueInfo } from '../../protocol/worker';
 import type { TensorData } from '../../core/tensor';
 import type * as Ort from 'onnxruntime-node';
@@ -63,7 +63,12 @@ export class WorkerEngine {
     const names = wanted.size > 0 ? [...wanted] : firstFetchable(session);
 
     const feeds: Record<string, Ort.Tensor> = {};
-    for (const [name, tensor] of args.feeds) feeds[name] = toEngine(ort, tensor);
+    for (const [name, tensor] of args.feeds) feeds[name] = toEngine(ort, aligned(tensor));
+    for (const [name, handle] of args.feedKept) {
+      const tensor = this.kept.get(handle);
+      if (!tensor) throw new WorkerError('request', `There is no kept tensor called ${show(handle)}.`);
+      feeds[name] = toEngine(ort, tensor);
+    }
     const started = performance.now();
     const results = await session.handle.run(feeds, names, { logSeverityLevel: 4 }).catch((error: unknown) => {
       throw new WorkerError('run', error);

@@ -14,7 +14,7 @@ export function toEngine(Engine: { readonly Tensor: unknown }, tensor: TensorDat
   // The typed overloads of the constructor pair one type with one array each; `TensorData` has the same pairs.
   const Make = Engine.Tensor as TensorConstructor;
   if (tensor.dtype === 'bfloat16') throw new TypeError('A bfloat16 tensor cannot be fed.');
-  return new Make(tensor.dtype, atStartOfBuffer(tensor), [...tensor.dims]);
+  return new Make(tensor.dtype, tensor.data, [...tensor.dims]);
 }
 
 /**
@@ -22,10 +22,10 @@ export function toEngine(Engine: { readonly Tensor: unknown }, tensor: TensorDat
  * anywhere in it, and the engine sums a row in an order that depends on the alignment of its first element: the same
  * batch gave other bits from run to run.
  */
-function atStartOfBuffer({ dtype, data }: TensorData): TensorBytes {
+export function aligned({ dtype, dims, data }: TensorData): TensorData {
   const bytes = new Uint8Array(new ArrayBuffer(data.byteLength));
   bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  return fromBytes(dtype, bytes);
+  return { dtype, dims, data: fromBytes(dtype, bytes) };
 }
 
 export function fromEngine(tensor: Tensor): TensorData {

@@ -95,6 +95,22 @@ describe('a job', () => {
     expect((await run([1, 2, 3], { fetch: ['y'] })).tensors.y).toEqual(floats([1, 3], [2, 4, 6]));
   });
 
+  it('feeds what an earlier run left', async () => {
+    const job = start();
+    const session = await job.createSession(doubling(), plain);
+    const feeds = { x: floats([2, 3], [1, NaN, -0, 4, Infinity, -Infinity]) };
+    await job.run({ session: session.id, feeds, fetch: [], keep: { twice: 'y' } });
+    const again: RunRequest = { session: session.id, feeds: {}, feedKept: { x: 'twice' }, fetch: ['y'] };
+    const quadrupled = floats([2, 3], [4, NaN, -0, 16, Infinity, -Infinity]);
+    expect((await job.run(again)).tensors).toEqual({ y: quadrupled });
+    // It is still there, and as it was.
+    expect((await job.run(again)).tensors).toEqual({ y: quadrupled });
+    await job.drop(['twice']);
+    await expect(job.run(again)).rejects.toMatchObject({ code: 'internal' });
+    // A name that is no input is as wrong here as among the feeds.
+    await expect(job.run({ ...again, feedKept: { z: 'twice' } })).rejects.toMatchObject({ code: 'bad-input' });
+  });
+
   it('refuses sessions, outputs and inspectors that do not exist', async () => {
     const job = start();
     const session = await job.createSession(doubling(), plain);

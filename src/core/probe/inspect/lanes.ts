@@ -1,6 +1,6 @@
 /** The numbers that a product, a sum or a norm put together for its first NaN element. Runs beside the tensors. */
 import type { TensorData } from '../../tensor';
-import { floatsOf } from '../floats';
+import { floatsOf, readerOf } from '../floats';
 import { cellTable } from './cellTable';
 import { coordinates } from './elementPath';
 import type { LaneSpec } from './laneSpec';
@@ -54,10 +54,10 @@ export function readLane(
 ): Lane['operands'] {
   return laneOf(spec, at, dims).map((indices, i) => {
     const tensor = tensors[places[i] ?? -1];
-    const data = tensor ? floatsOf(tensor) : null;
+    const element = tensor ? readerOf(tensor) : null;
     return {
       indices: indices ? Float64Array.from(indices) : null,
-      values: indices && data ? Float64Array.from(indices, (index) => data[index] ?? NaN) : null,
+      values: indices && element ? Float64Array.from(indices, element) : null,
     };
   });
 }

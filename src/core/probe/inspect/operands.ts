@@ -4,7 +4,7 @@
  */
 import type { JsonNumber } from '../../report';
 import type { TensorData } from '../../tensor';
-import { floatsOf } from '../floats';
+import { floatsOf, isFloatTensor, readerOf } from '../floats';
 import { jsonNumber } from '../../trace/jsonNumber';
 import { cellTable } from './cellTable';
 import { coordinates } from './elementPath';
@@ -78,7 +78,7 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
   const [output, ...inputs] = tensors;
   if (!output) return { nanElements: 0, examples: [], groups: [], inputs: [] };
   const values = floatsOf(output);
-  const inputValues = inputs.map(floatsOf);
+  const readers = inputs.map((input) => readerOf(input));
   const strides = inputs.map((input) => stridesOf(input.dims, output.dims));
   const cellOf = cellTable(params);
   const examples: Operands['examples'][number][] = [];
@@ -87,55 +87,70 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
   // A whole masked row may be NaN in every head: neighbours are mostly of one kind, which is then looked up once.
   const kinds = new Uint8Array(inputs.length);
   let last: { -readonly [K in keyof Group]: Group[K] } | null | undefined;
-  const elementOf = (k: number, at: readonly number[]): number | null => {
-    const own = strides[k];
-    if (!own) return null;
-    let index = 0;
-    for (let axis = 0; axis < own.length; axis += 1) index += (at[axis] ?? 0) * (own[axis] ?? 0);
-    return inputValues[k]?.[index] ?? NaN;
-  };
-  for (let i = 0; i < values.length; i += 1) {
-    if (!Number.isNaN(values[i])) continue;
-    const cell = cellOf(i);
-    if (cell >= 0 && params.wanted[cell] !== 1) continue;
-    nanElements += 1;
-    const at = coordinates(i, output.dims);
-    let same = last !== undefined;
-    for (let k = 0; k < kinds.length; k += 1) {
-      const value = elementOf(k, at);
-      const kind = value === null ? 0 : kindOf(value);
-      if (kinds[k] === kind) continue;
-      kinds[k] = kind;
-      same = false;
-    }
-    const key = same ? '' : kinds.join(' ');
-    const group = same ? last : groups.get(key);
-    if (group) group.count += 1;
-    last = group ?? null;
-    const show = examples.length < params.limit;
-    if (!show && (group || groups.size >= mostGroups)) continue;
-    const read = inputs.map((_, k) => elementOf(k, at));
-    const example = { cell, at, inputs: read.map((value) => (value === null ? null : jsonNumber(value))) };
-    if (show) examples.push(example);
-    if (group || groups.size >= mostGroups) continue;
-    last = { count: 1, ...example };
-    groups.set(key, last);
-  }
-  return {
-    nanElements,
-    examples,
-    groups: [...groups.values()],
-    inputs: inputValues.map((data) => {
-      let nan = 0;
-      let posInf = 0;
-      let negInf = 0;
-      for (let i = 0; i < data.length; i += 1) {
-        const value = data[i] ?? 0;
-        if (Number.isNaN(value)) nan += 1;
-        else if (value === Infinity) posInf += 1;
-        else if (value === -Infinity) negInf += 1;
+  const outer = output.dims.slice(0, -1);
+  const length = output.dims.at(-1) ?? 1;
+  /** Of the row that is looked at: where it begins in each input, and how far neighbours lie apart there. */
+  const begins = new Float64Array(inputs.length);
+  const steps = Float64Array.from(strides, (own) => own?.at(-1) ?? 0);
+  const elementOf = (k: number, j: number): number | null =>
+    strides[k] ? (readers[k]?.((begins[k] ?? 0) + j * (steps[k] ?? 0)) ?? NaN) : null;
+  const along = params.axes.at(-1)?.kept === true;
+  for (let start = 0; start < values.length; start += length) {
+    let cell: number | null = null;
+    let at: number[] = [];
+    for (let j = 0; j < length; j += 1) {
+      if (!Number.isNaN(values[start + j])) continue;
+      if (cell === null) {
+        at = coordinates(start / length, outer);
+        for (const [k, own] of strides.entries())
+          begins[k] = at.reduce((sum, coordinate, axis) => sum + coordinate * (own?.[axis] ?? 0), 0);
+        cell = cellOf(start);
       }
-      return { nan, posInf, negInf, elements: data.length };
-    }),
-  };
+      if (along) cell = cellOf(start + j);
+      if (cell >= 0 && params.wanted[cell] !== 1) continue;
+      nanElements += 1;
+      let same = last !== undefined;
+      for (let k = 0; k < kinds.length; k += 1) {
+        const value = elementOf(k, j);
+        const kind = value === null ? 0 : kindOf(value);
+        if (kinds[k] === kind) continue;
+        kinds[k] = kind;
+        same = false;
+      }
+      const key = same ? '' : kinds.join(' ');
+      const group = same ? last : groups.get(key);
+      if (group) group.count += 1;
+      last = group ?? null;
+      const show = examples.length < params.limit;
+      if (!show && (group || groups.size >= mostGroups)) continue;
+      const read = inputs.map((_, k) => elementOf(k, j));
+      const example = {
+        cell,
+        at: output.dims.length === 0 ? [] : [...at, j],
+        inputs: read.map((value) => (value === null ? null : jsonNumber(value))),
+      };
+      if (show) examples.push(example);
+      if (group || groups.size >= mostGroups) continue;
+      last = { count: 1, ...example };
+      groups.set(key, last);
+    }
+  }
+  return { nanElements, examples, groups: [...groups.values()], inputs: inputs.map(countsOf) };
+}
+
+function countsOf(tensor: TensorData): Operands['inputs'][number] {
+  let nan = 0;
+  let posInf = 0;
+  let negInf = 0;
+  if (isFloatTensor(tensor)) {
+    const values = floatsOf(tensor);
+    for (let i = 0; i < values.length; i += 1) {
+      const value = values[i] ?? 0;
+      if (value > -Infinity && value < Infinity) continue;
+      if (value === Infinity) posInf += 1;
+      else if (value === -Infinity) negInf += 1;
+      else nan += 1;
+    }
+  }
+  return { nan, posInf, negInf, elements: tensor.data.length };
 }

@@ -1,7 +1,7 @@
 /** What the rows of a Softmax that gave NaN looked like. Runs beside its input. */
 import type { JsonNumber } from '../../report';
 import type { TensorData } from '../../tensor';
-import { floatsOf } from '../floats';
+import { floatsOf, readerOf } from '../floats';
 import { jsonNumber } from '../../trace/jsonNumber';
 import { cellTable } from './cellTable';
 import type { ElementPath } from './elementPath';
@@ -145,13 +145,13 @@ function lookAt(
   const keyAt = (key: number): number[] => at.map((own, axis) => (axis === params.axis ? key : own));
   const read = (tensor: TensorData | undefined, path: ElementPath): Float64Array | null => {
     if (!tensor) return null;
-    const data = floatsOf(tensor);
+    const element = readerOf(tensor);
     const row = new Float64Array(length);
     for (let key = 0; key < length; key += 1) {
       const place = follow(path, keyAt(key));
       const index = place ? flatIndex(place, tensor.dims) : null;
       if (index === null) return null;
-      row[key] = data[index] ?? NaN;
+      row[key] = element(index);
     }
     return row;
   };
