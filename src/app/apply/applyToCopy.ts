@@ -9,6 +9,7 @@ import type { WeightsChoice } from '../../core/onnx/save';
 import { show } from '../../core/onnx/show';
 import type { ApplyResult, FileAccess } from '../useCases';
 import { appliedFixes } from './applied';
+import type { Content } from './ledger';
 import { hasHash, refuseOverwrite } from './ledger';
 import { Hasher, hashed, sealed, stampKey } from './stamp';
 import type { UnsealedStamp } from './stamp';
@@ -65,8 +66,13 @@ async function write(files: FileAccess, request: ApplyToCopy, out: string): Prom
   const plan = await writeModel(loaded, withoutOldSeal(request.proto), { weights, out, files });
   const earlier = await refuseOverwrite(files, out);
   const wanted = [out, ...plan.extra.map((extra) => extra.path)];
+  // What a killed process wrote before its model is there already, whole; anything else of that name is not ours.
+  const ready = new Map<string, Content>();
   for (const extra of plan.extra) {
-    if (!earlier.includes(extra.path) && (await files.exists(extra.path))) {
+    if (!(await files.exists(extra.path))) continue;
+    const content = await hashOf(files, extra.chunks);
+    if (await hasHash(files, extra.path, content)) ready.set(extra.path, content);
+    else if (!earlier.includes(extra.path)) {
       throw new NanoscopeError(
         'would-overwrite',
         `${show(files.basename(extra.path))} exists and does not belong to a model that NaNoscope wrote.`,
@@ -87,13 +93,13 @@ async function write(files: FileAccess, request: ApplyToCopy, out: string): Prom
   const written: string[] = [];
   try {
     for (const extra of plan.extra) {
-      const known = earlier.includes(extra.path) ? await hashOf(files, extra.chunks) : null;
-      if (known && (await hasHash(files, extra.path, known))) {
-        stamp.files.push({ name: files.basename(extra.path), ...known });
+      const content = ready.get(extra.path);
+      if (content) {
+        stamp.files.push({ name: files.basename(extra.path), ...content });
         continue;
       }
       // Other weights: the earlier model does not work without its own, so it goes first.
-      if (known) for (const path of earlier) await files.remove(path);
+      if (earlier.includes(extra.path)) for (const path of earlier) await files.remove(path);
       const hasher = new Hasher(files);
       await files.writeAtomic(extra.path, hashed(extra.chunks, hasher));
       written.push(extra.path);
@@ -122,10 +128,7 @@ async function write(files: FileAccess, request: ApplyToCopy, out: string): Prom
   return { file: out, fixId: request.fixId, edits: request.edits, weights: resultWeights[weights] };
 }
 
-async function hashOf(
-  files: FileAccess,
-  chunks: AsyncIterable<Uint8Array>,
-): Promise<{ bytes: number; sha256: string }> {
+async function hashOf(files: FileAccess, chunks: AsyncIterable<Uint8Array>): Promise<Content> {
   const hasher = new Hasher(files);
   for await (const chunk of chunks) hasher.update(chunk);
   return { bytes: hasher.bytes, sha256: hasher.digest() };
