@@ -61,4 +61,5 @@ export function repeated({ graph }: FixContext, node: GraphNode): GraphNode[] {
 /** Of path-like names only: the number at the end of `/layers.0/mlp/Add_1` tells nodes of one layer apart and stays. */
 const nameWithoutNumbers = ({ name }: GraphNode): string => name.replaceAll(/(?<=[./_])\d+(?=[./])/g, '#');
 
-export const plural = (count: number, noun: string): string => `${String(count)} ${noun}${count === 1 ? '' : 's'}`;
+export const plural = (count: number, noun: string, several = `${noun}s`): string =>
+  `${String(count)} ${count === 1 ? noun : several}`;

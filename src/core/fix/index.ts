@@ -1,7 +1,14 @@
+import { clamp } from './clamp';
+import { cleanWeights } from './cleanWeights';
 import { dropPaddingMask } from './dropPaddingMask';
+import { eps } from './eps';
+import { finiteMask } from './finiteMask';
+import { fp32Attention } from './fp32Attention';
+import { maskWithWhere } from './maskWithWhere';
 import { multiplyByMask } from './multiplyByMask';
 import { nanToNumLogits } from './nanToNumLogits';
 import { nanToNumSoftmax } from './nanToNumSoftmax';
+import { stableSoftmax } from './stableSoftmax';
 import type { Fix } from './types';
 import { unmaskRows } from './unmaskRows';
 import { unmaskSelf } from './unmaskSelf';
@@ -17,6 +24,13 @@ export const fixes: readonly Fix[] = [
   nanToNumSoftmax,
   zeroPadAttentionOutput,
   zeroPadHidden,
+  finiteMask,
+  maskWithWhere,
+  fp32Attention,
+  stableSoftmax,
+  eps,
+  clamp,
+  cleanWeights,
 ];
 
 /** What people do that removes NaN, or seems to, and not the error: run to show it, never recommended. */

@@ -81,8 +81,7 @@ export class Padding {
   private make(sequence: number): Flags | string {
     const { context, plan } = this;
     const reading = readingFor(context.padding, sequence);
-    if (!reading)
-      return 'no input of the model says what is padding (--mask names one whose meaning is not seen in the graph)';
+    if (!reading) return 'no input of the model is known to say what is padding. Say it with --mask NAME[:inverted]';
     const { input, axes } = reading;
     const own = context.shape(input);
     const dtype = context.dtype(input);

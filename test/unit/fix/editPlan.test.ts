@@ -51,6 +51,7 @@ function contextOf(proto: ModelProto, change: Partial<FixContext> = {}): FixCont
     };
     const softmax = at('Softmax', `p${String(i)}`);
     const add = at('Add', `m${String(i)}`);
+    const output = at('MatMul', i === 0 ? 'h' : 'y');
     return {
       softmax,
       scores: at('MatMul', `s${String(i)}`),
@@ -60,8 +61,8 @@ function contextOf(proto: ModelProto, change: Partial<FixContext> = {}): FixCont
         { node: add, kind: 'add', mask: add.inputs[1] ?? '', keepWhen: true, fill: null, scores: `s${String(i)}` },
       ],
       path: [add, softmax],
-      output: null,
-      value: null,
+      output,
+      value: output.inputs[1] ?? '',
     };
   });
   const origin: Origin = {
@@ -106,7 +107,14 @@ function edited(proto: ModelProto, fixId: string): ModelProto {
 }
 
 /** Those that a model of nothing but masked attention calls for. */
-const called = ['unmask-rows', 'unmask-self', 'zero-masked-rows', 'nan-to-num-softmax'];
+const called = [
+  'unmask-rows',
+  'unmask-self',
+  'zero-masked-rows',
+  'nan-to-num-softmax',
+  'finite-mask',
+  'mask-with-where',
+];
 
 describe.each(called)('%s', (fixId) => {
   it.each([9, 13, 17, 18, 21])('opset %i: changes the model, and back to the very bytes', (opset) => {
