@@ -2,11 +2,13 @@
 import * as vscode from 'vscode';
 import { diagnose } from './app/diagnose';
 import { applyFix, undoFix } from './app/fixes';
+import { staticLook } from './app/look/staticLook';
 import { createEngine } from './runtime/client/engine';
 import { nodeFiles } from './runtime/files/nodeFiles';
 import { createApi, type NanoscopeApi } from './vscode/api';
 import { registerCommands } from './vscode/commands';
 import { Log } from './vscode/log';
+import { registerModelEditor } from './vscode/panel/modelEditor';
 import { Panels } from './vscode/panel/panels';
 import { BatchMemory, PanelStore } from './vscode/panel/store';
 import { Queue } from './vscode/queue';
@@ -20,6 +22,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   const workshop = new Workshop(
     {
       diagnose,
+      staticLook,
       applyFix,
       undoFix,
       files: nodeFiles,
@@ -47,8 +50,9 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     log,
     workFor: (subject) => workshop.workFor(subject.kind === 'file' ? subject.model : null),
   });
+  const modelEditor = registerModelEditor(panels);
   const commands = registerCommands({ panels, log, extensionId: context.extension.id });
-  context.subscriptions.push(log, panels, commands);
+  context.subscriptions.push(log, panels, modelEditor, commands);
   return createApi(workshop);
 }
 

@@ -2,6 +2,7 @@
 import { attentionText } from '../app/render/findings';
 import { lookLines } from '../app/render/terminal';
 import { visible } from '../app/render/text';
+import { NanoscopeError } from '../core/errors';
 import { isBuiltin } from '../core/models';
 import { lengthSpec, type BatchOptions } from './arguments';
 import type { Context, ExitCode } from './context';
@@ -28,6 +29,12 @@ export async function lookCommand(context: Context, model: string, options: Look
     },
     signal,
   );
+  if (result.staticLook.masks.length === 0)
+    throw new NanoscopeError(
+      'bad-input',
+      'No attention was found in this model, so there is no mask to look at.',
+      'Attention inside bodies of If, Loop or Scan is not seen from outside; nanoscope diagnose looks there.',
+    );
   const { outStyle: style, width } = terminal;
   const { paddingInputs } = result.staticLook;
   const about = result.model;

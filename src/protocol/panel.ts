@@ -5,8 +5,8 @@
 // As a namespace: a page's bundle then holds what is used of zod and not its forty languages.
 import * as z from 'zod';
 import type { ErrorCode, ErrorPayload } from '../core/errors';
-import type { Report } from '../core/report';
-import { reportSchema } from './reportSchema';
+import type { ModelInfo, Report, StaticLook } from '../core/report';
+import { modelSchema, reportSchema, staticLookSchema } from './reportSchema';
 
 /** What the batch bar shows and sends back. */
 export const batchChoice = z.strictObject({
@@ -48,6 +48,12 @@ export const weightsOffer = z.strictObject({
   needs: z.array(z.string()),
 }) satisfies z.ZodType<WeightsOffer>;
 
+export interface FirstLook {
+  readonly model: ModelInfo;
+  readonly staticLook: StaticLook;
+}
+const firstLook = z.object({ model: modelSchema, staticLook: staticLookSchema }) satisfies z.ZodType<FirstLook>;
+
 /** The whole state of a panel; the host sends it whole, the webview keeps it with `setState`. */
 export interface PanelState {
   /**
@@ -58,6 +64,8 @@ export interface PanelState {
   readonly modelName: string;
   readonly phase: 'empty' | 'running' | 'done' | 'error' | 'cancelled';
   readonly progress: { readonly text: string; readonly fraction: number | null } | null;
+  /** What is known before any run: the attention of the model and what padding can do to it. */
+  readonly look?: FirstLook | null;
   /** May be present while still `running`: the table comes before fixes and observer. */
   readonly report: Report | null;
   /** The report before a fix was applied, for the comparison. */
@@ -88,6 +96,7 @@ export const panelState = z.object({
   modelName: z.string(),
   phase: z.enum(['empty', 'running', 'done', 'error', 'cancelled']),
   progress: z.object({ text: z.string(), fraction: z.number().nullable() }).nullable(),
+  look: firstLook.nullable().exactOptional(),
   report: reportSchema.nullable(),
   before: reportSchema.nullable(),
   error: z.object({ code: z.string<ErrorCode>(), message: z.string(), hint: z.string() }).nullable(),

@@ -90,7 +90,24 @@ const lookCase = z.object({
   reason: z.string().exactOptional(),
   confirmed: outcome,
 });
-const staticLook = z.object({
+export const modelSchema = z.object({
+  name: z.string(),
+  source: z.enum(['file', 'built-in']),
+  cast: z.literal('float32').exactOptional(),
+  opset: z.int(),
+  layers: count,
+  attention: z.array(
+    z.object({
+      layer: z.int().nullable(),
+      kind: z.enum(['eager', 'fused']),
+      op: z.string(),
+      node: z.string(),
+      kvGroups: z.int().nullable(),
+    }),
+  ),
+});
+
+export const staticLookSchema = z.object({
   paddingInputs: z.array(z.string()),
   masks: z.array(
     z.object({
@@ -109,22 +126,7 @@ const staticLook = z.object({
 
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
-  model: z.object({
-    name: z.string(),
-    source: z.enum(['file', 'built-in']),
-    cast: z.literal('float32').exactOptional(),
-    opset: z.int(),
-    layers: count,
-    attention: z.array(
-      z.object({
-        layer: z.int().nullable(),
-        kind: z.enum(['eager', 'fused']),
-        op: z.string(),
-        node: z.string(),
-        kvGroups: z.int().nullable(),
-      }),
-    ),
-  }),
+  model: modelSchema,
   engine: z.object({ name: z.literal('onnxruntime-node'), version: z.string(), optimization: level }),
   batch: z.object({
     samples: count,
@@ -200,7 +202,7 @@ export const reportSchema = z.object({
       ]),
     }),
   ),
-  staticLook: staticLook.exactOptional(),
+  staticLook: staticLookSchema.exactOptional(),
   ruledOut: z.array(z.object({ id: z.string(), claim: z.string(), because: z.string() })).exactOptional(),
   silent: z.array(
     z.object({

@@ -33,7 +33,11 @@ export const contextKeys = {
 } as const;
 export type ContextKey = keyof typeof contextKeys;
 
-export const viewTypes = { diagnosis: 'nanoscope.diagnosis' } as const;
+export const viewTypes = {
+  diagnosis: 'nanoscope.diagnosis',
+  /** The same panel as an editor of `.onnx` files, for whoever chooses it. */
+  model: 'nanoscope.model',
+} as const;
 
 export const walkthroughId = 'start';
 

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { Engine, EngineOptions } from '../app/ports';
 import { weightsOffer } from '../app/apply/weights';
+import type { staticLook } from '../app/look/staticLook';
 import { openSubject } from '../app/subject';
 import type {
   ApplyFix,
@@ -21,6 +22,7 @@ import { engineOptions, readSetting } from './settings';
 
 export interface UseCases {
   readonly diagnose: Diagnose;
+  readonly staticLook: typeof staticLook;
   readonly applyFix: ApplyFix;
   readonly undoFix: UndoFix;
   readonly engine: (options: EngineOptions) => Engine;
@@ -39,6 +41,8 @@ export class Workshop {
     const scope = model === null || isBuiltin(model) ? undefined : vscode.Uri.file(model);
     return {
       diagnose: (request, events, signal) => this.diagnose(request, events, signal),
+      look: (request, signal) =>
+        this.atWork(request.model, {}, signal, (deps) => useCases.staticLook(deps, request, signal)),
       applyFix: (request, events, signal) =>
         this.atWork(request.model, events, signal, (deps) => useCases.applyFix(deps, request, events, signal)),
       undoFix: (file) => useCases.undoFix({ files: useCases.files }, file),

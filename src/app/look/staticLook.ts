@@ -1,5 +1,4 @@
 /** The static look as a use case of its own: before any run of the model. */
-import { NanoscopeError } from '../../core/errors';
 import type { GraphNode } from '../../core/onnx/graph';
 import type { ModelInfo, StaticLook } from '../../core/report';
 import { placesInTable, tableSites } from '../../core/trace/sites';
@@ -35,12 +34,6 @@ export async function staticLook(deps: DiagnoseDeps, request: LookRequest, signa
     const placeOf = placesInTable(subject.graph, sites);
     const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
     const looked = await lookAtMasks(job, made, layerOf);
-    if (looked.masks.length === 0)
-      throw new NanoscopeError(
-        'bad-input',
-        'No attention was found in this model, so there is no mask to look at.',
-        'Attention inside bodies of If, Loop or Scan is not seen from outside; nanoscope diagnose looks there.',
-      );
     return {
       schemaVersion: 1,
       model: modelInfo(subject, made.prepared, layerOf),

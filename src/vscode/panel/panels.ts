@@ -109,6 +109,23 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     }
   }
 
+  /**
+   * An editor that VS Code opened, or opens again after a reload, becomes the subject's panel, and shows what can be
+   * known before a run. A panel that is there already is brought to the front in its place.
+   */
+  async adopt(panel: vscode.WebviewPanel, subject: Subject): Promise<void> {
+    const record = await this.parts.store.findFor(subject);
+    const known = this.open.get(subjectId(subject));
+    if (known) {
+      panel.dispose();
+      known.page.panel.reveal();
+      return;
+    }
+    const { session } = this.connect(panel, record ?? this.fresh(subject));
+    await session.fileTouched();
+    await session.look();
+  }
+
   dispose(): void {
     this.closing = true;
     if (this.pruning !== null) {
@@ -282,7 +299,10 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
 
 /** The editor puts something before the type that we gave. */
 function isOurs({ input }: vscode.Tab): boolean {
-  return input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewTypes.diagnosis);
+  return (
+    (input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewTypes.diagnosis)) ||
+    (input instanceof vscode.TabInputCustom && input.viewType === viewTypes.model)
+  );
 }
 
 function hasReport(state: PanelState | null): state is PanelState & { readonly report: Report } {

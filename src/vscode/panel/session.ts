@@ -10,6 +10,7 @@ import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../app/us
 import { NanoscopeError, toPayload } from '../../core/errors';
 import type { Report } from '../../core/report';
 import type { BatchChoice, PanelState } from '../../protocol/panel';
+import { FileStamps } from './fileStamps';
 import type { MaskAnswer, SessionParts, SessionRecord, Written } from './sessionParts';
 import * as state from './state';
 import { subjectName, type Subject } from './subject';
@@ -23,7 +24,7 @@ export class DiagnosisSession {
   private batchChosen: boolean;
   private stack: readonly Written[];
   private weights: WeightsOffer | null;
-  private stamps: Readonly<Record<string, string | null>>;
+  private readonly stamps: FileStamps;
 
   readonly key: string;
   readonly subject: Subject;
@@ -38,7 +39,7 @@ export class DiagnosisSession {
     this.batchChosen = record.batchChosen;
     this.stack = record.stack;
     this.weights = record.weights;
-    this.stamps = record.stamps;
+    this.stamps = new FileStamps(record.stamps, (path) => this.parts.work.stamp(path));
     const base = state.empty({
       key: record.key,
       modelName: subjectName(record.subject),
@@ -93,7 +94,18 @@ export class DiagnosisSession {
       this.batchChosen ||= !state.sameBatch(chosen, this.shown.batch);
       this.set(state.withBatch(this.shown, chosen));
     }
-    return this.attempt('Reading the model', (events, signal) => this.diagnose(fixes, events, signal));
+    return this.report('Reading the model', (events, signal) => this.diagnose(fixes, events, signal));
+  }
+
+  /** Before any run: what the attention is and what padding can do to it. What it cannot tell, a run will. */
+  async look(): Promise<void> {
+    if (!this.mayRun() || this.running || this.shown.report !== null || this.shown.look) {
+      return;
+    }
+    await this.attempt('Looking at the masks', async (_events, signal) => {
+      const found = await this.parts.work.look(this.request(false), signal).catch(unlessMaskUnclear);
+      return (now) => state.looked(now, found);
+    });
   }
 
   cancel(): void {
@@ -125,7 +137,7 @@ export class DiagnosisSession {
       ...(out === null ? {} : { out }),
       ...(weights === undefined || this.weights === null ? {} : { weights }),
     };
-    return this.attempt('Writing the fixed copy', async (events, signal) => {
+    return this.report('Writing the fixed copy', async (events, signal) => {
       const { onProgress } = events; // the reports of this step are about the unfixed model
       const result = await this.parts.work.applyFix(request, onProgress ? { onProgress } : {}, signal);
       this.stack = [...this.stack, { fixId, file: result.file, weights: result.weights, before }];
@@ -140,7 +152,7 @@ export class DiagnosisSession {
     if (!this.mayRun() || !top || this.running) {
       return undefined;
     }
-    return this.attempt('Removing the fixed copy', async (events, signal) => {
+    return this.report('Removing the fixed copy', async (events, signal) => {
       await this.parts.work.undoFix(top.file).catch(unlessGone);
       this.stack = this.stack.slice(0, -1);
       // The copy is gone: should the run that follows not end, what is shown is the model and not the copy.
@@ -154,7 +166,7 @@ export class DiagnosisSession {
     if (this.running || this.shown.report === null) {
       return;
     }
-    const changed = await this.changed();
+    const changed = await this.stamps.changed(this.files);
     // Meanwhile a run may have begun, which reads the file anew.
     if (changed && this.active === null) {
       this.set(state.changedOnDisk(this.shown));
@@ -163,7 +175,8 @@ export class DiagnosisSession {
 
   record(): SessionRecord {
     const { phase, batch, report, error } = this.shown;
-    const { key, subject, batchChosen, inputsPath, stack, weights, stamps } = this;
+    const { key, subject, batchChosen, inputsPath, stack, weights } = this;
+    const stamps = this.stamps.record;
     return { key, subject, phase, batch, batchChosen, inputsPath, report, error, stack, weights, stamps };
   }
 
@@ -172,11 +185,25 @@ export class DiagnosisSession {
     this.active = null;
   }
 
-  /** One run from start to rest. */
-  private async attempt(
+  /** A run whose result is a report. */
+  private async report(
     first: string,
     action: (events: DiagnoseEvents, signal: AbortSignal) => Promise<Report>,
   ): Promise<Report | undefined> {
+    let result: Report | undefined;
+    const ended = await this.attempt(first, async (events, signal) => {
+      const report = await action(events, signal);
+      result = report;
+      return (now) => ({ ...state.finished(this.reported(now, report), report), weights: this.weights });
+    });
+    return ended ? result : undefined;
+  }
+
+  /** One run from start to rest. @returns whether it came to its end */
+  private async attempt(
+    first: string,
+    action: (events: DiagnoseEvents, signal: AbortSignal) => Promise<(now: PanelState) => PanelState>,
+  ): Promise<boolean> {
     this.active?.abort();
     const controller = new AbortController();
     this.active = controller;
@@ -191,16 +218,15 @@ export class DiagnosisSession {
       onReport: (report) => ifMine((now) => this.reported(now, report)),
     };
     try {
-      const report = await action(events, controller.signal);
-      ifMine((now) => ({ ...state.finished(this.reported(now, report), report), weights: this.weights }));
-      return report;
+      ifMine(await action(events, controller.signal));
+      return true;
     } catch (error) {
       const cancelled = controller.signal.aborted
         ? new NanoscopeError('cancelled', 'The diagnosis was cancelled.', 'Run it again when you want to.')
         : error;
       this.parts.log(first, cancelled);
       ifMine((now) => state.failed(now, toPayload(cancelled)));
-      return undefined;
+      return false;
     } finally {
       if (this.active === controller) {
         this.active = null;
@@ -213,7 +239,7 @@ export class DiagnosisSession {
   }
 
   private async diagnose(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
-    this.stamps = await this.stampAll();
+    await this.stamps.take(this.files);
     const report = await this.askingForMask(fixes, events, signal);
     const weights = await this.parts.work.weightsOf(this.model()).catch((error: unknown) => {
       this.parts.log('Looking at the weights', error); // the report stands; Apply then decides by itself
@@ -300,17 +326,6 @@ export class DiagnosisSession {
     return (await this.parts.person.chooseTarget(`${name}.${fixId}.onnx`)) ?? 'dismissed';
   }
 
-  /** Whether some file is no longer what the last run read. */
-  private async changed(): Promise<boolean> {
-    const now = await this.stampAll();
-    return this.files.some((path) => this.stamps[path] !== undefined && this.stamps[path] !== now[path]);
-  }
-
-  private async stampAll(): Promise<Readonly<Record<string, string | null>>> {
-    const pairs = this.files.map(async (path) => [path, await this.parts.work.stamp(path)] as const);
-    return Object.fromEntries(await Promise.all(pairs));
-  }
-
   private mayRun(): boolean {
     return !this.readOnly();
   }
@@ -343,6 +358,14 @@ export class DiagnosisSession {
   private rest(): void {
     this.parts.keep(this.record());
   }
+}
+
+/** Which input masks is asked when a run needs it; a first look goes without. */
+function unlessMaskUnclear(error: unknown): null {
+  if (error instanceof NanoscopeError && maskCodes.has(error.code)) {
+    return null;
+  }
+  throw error;
 }
 
 /** Somebody else removed the copy already: what undo wants is done. */

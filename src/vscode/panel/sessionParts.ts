@@ -1,5 +1,6 @@
 /** What a session is made of: the work it can do, the person it may ask, and what it remembers. */
 import type { WeightsOffer } from '../../app/apply/weights';
+import type { LookRequest, LookResult } from '../../app/look/staticLook';
 import type { ApplyRequest, ApplyResult, DiagnoseEvents, DiagnoseRequest } from '../../app/useCases';
 import type { ErrorPayload } from '../../core/errors';
 import type { Report } from '../../core/report';
@@ -9,6 +10,8 @@ import type { Subject } from './subject';
 /** The use cases, bound to engine, files and settings. */
 export interface Work {
   diagnose(request: DiagnoseRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<Report>;
+  /** What the masks alone say, before any run of the model. */
+  look(request: LookRequest, signal: AbortSignal): Promise<LookResult>;
   applyFix(request: ApplyRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<ApplyResult>;
   undoFix(file: string): Promise<unknown>;
   /** Names of the model's graph inputs. */

@@ -4,7 +4,7 @@
  */
 import type { ErrorPayload } from '../../core/errors';
 import type { Report } from '../../core/report';
-import type { AppliedFix, BatchChoice, PanelState } from '../../protocol/panel';
+import type { AppliedFix, BatchChoice, FirstLook, PanelState } from '../../protocol/panel';
 
 export interface Beginning {
   readonly key: string;
@@ -54,6 +54,11 @@ export function finished(state: PanelState, report: Report): PanelState {
 
 export function failed(state: PanelState, error: ErrorPayload): PanelState {
   return { ...state, phase: error.code === 'cancelled' ? 'cancelled' : 'error', progress: null, error };
+}
+
+/** Back where it was, with what was found; `null` where the masks could not be told apart. */
+export function looked(state: PanelState, look: FirstLook | null): PanelState {
+  return { ...state, phase: 'empty', progress: null, look };
 }
 
 /** @param before the report that the fix was chosen from; `null` when it no longer compares */

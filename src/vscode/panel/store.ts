@@ -9,7 +9,7 @@ import { batchChoice, weightsOffer } from '../../protocol/panel';
 import { reportSchema } from '../../protocol/reportSchema';
 import { checkReport, maxReportBytes } from '../savedReport';
 import type { SessionRecord } from './sessionParts';
-import { subjectSchema } from './subject';
+import { subjectId, subjectSchema, type Subject } from './subject';
 import { titlesOf } from './title';
 
 const key = z.uuid();
@@ -103,6 +103,17 @@ export class PanelStore {
       this.onProblem('Restoring the panel', error);
       return null;
     }
+  }
+
+  /** The record of a subject, for a panel that was not told its key; `null` when there is none. */
+  async findFor(subject: Subject): Promise<SessionRecord | null> {
+    for (const recordKey of await this.stored()) {
+      const record = await this.find(recordKey);
+      if (record !== null && subjectId(record.subject) === subjectId(subject)) {
+        return record;
+      }
+    }
+    return null;
   }
 
   /** Waits for what is being written. */

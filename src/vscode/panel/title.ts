@@ -13,5 +13,7 @@ export function panelTitle(modelName: string): string {
  */
 export function titlesOf({ subject, report, stack }: SessionRecord): ReadonlySet<string> {
   const files = stack.map(({ file }) => file.split(/[\\/]/).at(-1) ?? file);
-  return new Set([subjectName(subject), ...(report ? [report.model.name] : []), ...files].map(panelTitle));
+  const named = [subjectName(subject), ...(report ? [report.model.name] : []), ...files].map(panelTitle);
+  // The tab of an editor is called as its file, whatever the panel says.
+  return new Set(subject.kind === 'file' ? [...named, subjectName(subject)] : named);
 }

@@ -19,6 +19,7 @@ interface Manifest {
     readonly configuration: {
       readonly properties: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
     };
+    readonly customEditors: unknown;
     readonly walkthroughs: readonly {
       readonly id: string;
       readonly steps: readonly { readonly description: string; readonly media: { readonly markdown: string } }[];
@@ -52,13 +53,24 @@ describe('the manifest', () => {
     expect(used.filter((command) => !Object.values<string>(commandIds).includes(command))).toEqual([]);
   });
 
+  it('offers the panel as an editor of model files, and forces it on nobody', () => {
+    expect(contributes.customEditors).toEqual([
+      {
+        viewType: viewTypes.model,
+        displayName: 'NaNoscope',
+        selector: [{ filenamePattern: '*.onnx' }],
+        priority: 'option',
+      },
+    ]);
+  });
+
   it('uses only context keys that code sets, and all of them', () => {
     const clauses = [
       ...contributes.commands.map(({ enablement }) => enablement ?? ''),
       ...Object.values(contributes.menus).flatMap((items) => items.map(({ when }) => when)),
     ].join(' ');
     const used = new Set(clauses.match(/nanoscope\.\w+/g));
-    used.delete(viewTypes.diagnosis);
+    for (const view of Object.values(viewTypes)) used.delete(view);
     expect([...used].sort()).toEqual(Object.values(contextKeys).sort());
   });
 

@@ -1,6 +1,7 @@
 /** The panel's session against a scripted engine room and a scripted person; no editor, no page. */
 import { describe, expect, it } from 'vitest';
 import type { WeightsOffer } from '../../../src/app/apply/weights';
+import type { LookRequest, LookResult } from '../../../src/app/look/staticLook';
 import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../../src/app/useCases';
 import { NanoscopeError } from '../../../src/core/errors';
 import type { Report } from '../../../src/core/report';
@@ -14,6 +15,7 @@ type DiagnoseScript = (request: DiagnoseRequest, events: DiagnoseEvents, signal:
 
 interface Script {
   diagnose?: DiagnoseScript;
+  look?: (request: LookRequest) => Promise<LookResult>;
   applyFix?: (request: ApplyRequest) => Promise<{ file: string; fixId: string; edits: number; weights: 'inside' }>;
   undoFix?: (file: string) => Promise<unknown>;
   answers?: { mask?: string; maskFile?: string; target?: string; inputs?: string };
@@ -53,6 +55,7 @@ function setUp(script: Script = {}, record = fresh()) {
         requests.push(request);
         return (script.diagnose ?? (() => Promise.resolve(sampleReport())))(request, events, signal);
       },
+      look: (request) => (script.look ?? (() => Promise.reject(new Error('no look was expected'))))(request),
       applyFix: (request) => {
         applied.push(request);
         const file = request.out ?? request.model.replace('.onnx', '.fixed.onnx');
@@ -86,6 +89,46 @@ function setUp(script: Script = {}, record = fresh()) {
   });
   return { session, states, kept, requests, applied, undone, questions };
 }
+
+const firstLook: LookResult = {
+  schemaVersion: 1,
+  model: sampleReport().model,
+  staticLook: { paddingInputs: ['keep'], masks: [] },
+};
+
+describe('the first look', () => {
+  it('is shown before any run, and the panel waits for a batch to run', async () => {
+    const { session, states, kept } = setUp({ look: () => Promise.resolve(firstLook) });
+    await session.look();
+    expect(states[0]).toMatchObject({ phase: 'running', progress: { text: 'Looking at the masks' } });
+    expect(session.current).toMatchObject({ phase: 'empty', progress: null, report: null, look: firstLook });
+    expect(kept.at(-1)).toMatchObject({ phase: 'empty', report: null });
+  });
+
+  it('leaves the question which input masks to the run', async () => {
+    const unclear = new NanoscopeError('mask-ambiguous', 'two masks', 'choose');
+    const { session, questions } = setUp({ look: () => Promise.reject(unclear) });
+    await session.look();
+    expect(session.current).toMatchObject({ phase: 'empty', error: null, look: null });
+    expect(questions).toEqual([]);
+  });
+
+  it('tells what is wrong with a file that is no model', async () => {
+    const { session } = setUp({ look: () => Promise.reject(new NanoscopeError('corrupt-model', 'cut', 'again')) });
+    await session.look();
+    expect(session.current).toMatchObject({ phase: 'error', error: { code: 'corrupt-model' } });
+  });
+
+  it('is left out once there is a report, and where nothing may run', async () => {
+    const ran = setUp();
+    await ran.session.run();
+    await ran.session.look();
+    expect(ran.session.current.phase).toBe('done');
+    const distrusted = setUp({ trusted: false });
+    await distrusted.session.look();
+    expect(distrusted.session.current.phase).toBe('empty');
+  });
+});
 
 describe('a run', () => {
   it('shows the table before it is done, then the whole report', async () => {
