@@ -1,5 +1,5 @@
 /** Which fixes an id stands for, and what to do about one that is no edit of the model. */
-import { fixes } from '../../core/fix/index';
+import { fixes, traps } from '../../core/fix/index';
 import type { Fix } from '../../core/fix/types';
 import { NanoscopeError } from '../../core/errors';
 
@@ -29,7 +29,8 @@ export function wantedFixes(id: string): readonly Fix[] {
         `${advice} The lines for it: nanoscope fix MODEL ${part} --snippet`,
       );
     }
-    const fix = fixes.find((entry) => entry.id === part);
+    // What only hides NaN can be applied too, by somebody who insists.
+    const fix = [...fixes, ...traps].find((entry) => entry.id === part);
     if (!fix) {
       throw new NanoscopeError(
         'usage',

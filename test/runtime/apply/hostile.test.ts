@@ -50,8 +50,8 @@ function change(what: 'apply' | 'copy' | 'undo', path: string, how: How = {}): P
     });
     let said = 'nothing';
     own.on('error', reject);
-    own.on('message', (text) => {
-      if (text !== 'ready') said = String(text);
+    own.on('message', (text: unknown) => {
+      if (text !== 'ready') said = typeof text === 'string' ? text : JSON.stringify(text);
       else void (how.ready?.() ?? Promise.resolve()).then(() => own.send('go'));
     });
     own.on('exit', () => {

@@ -49,12 +49,12 @@ function change(what: 'apply' | 'copy' | 'undo', path: string, after: number | n
     const own = fork(child, [what, path], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     let started = 0;
     own.on('error', reject);
-    own.on('message', (text) => {
+    own.on('message', (text: unknown) => {
       if (text === 'ready') {
         started = performance.now();
         own.send('go');
         if (after !== null) setTimeout(() => own.kill('SIGKILL'), after);
-      } else if (text !== 'done') reject(new Error(String(text)));
+      } else if (text !== 'done') reject(new Error(JSON.stringify(text)));
     });
     own.on('exit', () => {
       resolve(performance.now() - started);
