@@ -13,7 +13,7 @@ import type { LoadedModel } from '../core/onnx/load';
 import { fromProto, loadModel, usesBfloat16 } from '../core/onnx/load';
 import type { TensorAxes } from '../core/onnx/axes/types';
 import { dtypeOf } from '../core/onnx/tensors';
-import { widenBfloat16 } from '../core/onnx/widen';
+import { widened } from '../core/onnx/widen';
 import { readInputs } from './inputs';
 import type { DiagnoseRequest, FileAccess } from './useCases';
 
@@ -29,6 +29,8 @@ export interface Subject {
   readonly source: 'file' | 'built-in';
   /** The type that the model was widened to; `null` for a model that runs as it is. */
   readonly cast: 'float32' | null;
+  /** Its fused attention is written out in plain operators. */
+  readonly expandedAttention?: true;
   /** What a reader of the report must know of how the model was run. */
   readonly notes: readonly string[];
 }
@@ -49,7 +51,7 @@ export async function openSubject(files: FileAccess, model: string, cast?: Diagn
       'Run it cast to float32: nanoscope diagnose MODEL --cast float32. NaN that only rounding to bfloat16 makes are then not seen.',
     );
   }
-  const inlined = inlineFunctions(isBfloat16 ? widenBfloat16(read.proto) : read.proto);
+  const inlined = inlineFunctions(isBfloat16 ? widened(read.proto, 'bfloat16') : read.proto);
   const loaded = { ...read, proto: inlined.model };
   const graph = new Graph(loaded.proto);
   return {

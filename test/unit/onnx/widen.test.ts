@@ -5,7 +5,7 @@ import type { ModelProto } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
 import { usesBfloat16 } from '../../../src/core/onnx/bfloat16';
 import { decodeTensor } from '../../../src/core/onnx/tensors';
-import { widenBfloat16 } from '../../../src/core/onnx/widen';
+import { widened } from '../../../src/core/onnx/widen';
 import { AttributeType, encodeModel, model, node, value } from './support';
 
 /** 1, −2, +Inf, NaN */
@@ -28,7 +28,7 @@ describe('a bfloat16 model widened', () => {
     for (const tensor of [raw, { ...raw, rawData: new Uint8Array(), int32Data: Array.from(bits) }]) {
       const proto = bf16(tensor);
       const before = encodeModel(proto);
-      const wide = widenBfloat16(proto);
+      const wide = widened(proto, 'bfloat16');
       expect(usesBfloat16(proto)).toBe(true);
       expect(usesBfloat16(wide)).toBe(false);
       const weights = wide.graph?.initializer.map(decodeTensor);
@@ -41,7 +41,7 @@ describe('a bfloat16 model widened', () => {
     const proto = bf16({ ...raw, rawData: new Uint8Array(), dataLocation: TensorProto_DataLocation.EXTERNAL });
     const more = model({ node: [node('Identity', ['y'], ['w_bfloat16'])] }).graph;
     proto.graph?.node.push(...(more?.node ?? []));
-    const graph = widenBfloat16(proto).graph;
+    const graph = widened(proto, 'bfloat16').graph;
     expect(graph?.initializer.map(({ name }) => name)).toEqual(['w_bfloat16_']);
     expect(graph?.node.map(({ opType, input, output }) => [opType, input, output])).toEqual([
       ['Cast', ['w_bfloat16_'], ['w']],
