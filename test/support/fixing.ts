@@ -2,11 +2,15 @@
  * Fixes tried outside of the product's own tournament: planned on a real diagnosis, applied to a copy, run in ONNX
  * Runtime directly, and compared with each sample run alone.
  */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { clone, toBinary } from '@bufbuild/protobuf';
 import type { ModelProto } from 'onnx-buf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { runDiagnosis } from '../../src/app/diagnose';
 import type { DiagnoseRequest } from '../../src/app/useCases';
+import { writeNpz } from '../../src/core/batch/npz';
 import { floatsOf } from '../../src/core/probe/floats';
 import { applyEdits, invert } from '../../src/core/onnx/edit';
 import type { Fix, FixContext, FixPlan } from '../../src/core/fix/types';
@@ -46,6 +50,24 @@ export async function patient(request: Partial<DiagnoseRequest> & { readonly mod
     };
   } finally {
     await job.close();
+  }
+}
+
+/** The same of a model and inputs of the test's own; small ones, as nothing is left of them on disk. */
+export async function patientOf(
+  proto: ModelProto,
+  inputs: Readonly<Record<string, TensorData>>,
+  request: Partial<DiagnoseRequest> = {},
+): Promise<Patient> {
+  const folder = await mkdtemp(join(tmpdir(), 'nanoscope-fix-'));
+  try {
+    const model = join(folder, 'model.onnx');
+    const inputsFile = join(folder, 'inputs.npz');
+    await writeFile(model, bytesOf(proto));
+    await writeFile(inputsFile, writeNpz(inputs));
+    return await patient({ model, inputsFile, ...request });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

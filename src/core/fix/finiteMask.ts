@@ -10,6 +10,7 @@ import { fusedMaskedRows, fusedTerm } from './maskSources';
 import type { MaskTerm } from './maskTerms';
 import { maskTerms } from './maskTerms';
 import type { Fix, FixContext } from './types';
+import { notFollowed } from './writtenSoftmax';
 
 /**
  * −∞ in masks becomes the lowest number that stays finite when it is added: lowest / (2 · number of masks) of the type,
@@ -39,8 +40,7 @@ export const finiteMask: Fix = {
       plan.insert(node.index, block);
       plan.replace(value, bounded, [{ node: node.outputs[0] ?? '', slot }]);
     }
-    if (masks + flags.length === 0)
-      return { applies: false, reason: 'The mask could not be followed from the scores to its source.' };
+    if (masks + flags.length === 0) return { applies: false, reason: notFollowed(context) };
     return {
       applies: true,
       edits: plan.edits,

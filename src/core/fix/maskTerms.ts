@@ -5,6 +5,7 @@
 import type { AttentionSite } from '../diagnose/attentionSites';
 import { maskedBelow } from '../diagnose/maskPlane';
 import { uniform } from '../diagnose/rows/maskParts';
+import type { TensorAxes } from '../onnx/axes/types';
 import { keyPlace, positionPlace } from '../onnx/axes/types';
 import type { GraphNode } from '../onnx/graph';
 import { intAttribute } from '../onnx/graph';
@@ -48,25 +49,41 @@ export function maskTerms(site: AttentionSite): MaskTerm[] {
 export function scoreAxes(context: FixContext, softmax: GraphNode): ScoreAxes | null {
   const axes = context.axes.of(softmax.inputs[0] ?? '');
   if (!axes) return null;
-  const key = keyPlace(axes);
   const given = intAttribute(softmax, 'axis', context.graph.opset < 13 ? 1 : -1);
   const own = given < 0 ? given + axes.length : given;
   // Before opset 13 everything from `axis` on was one row, which is the same where it is the last one.
-  const axis = key?.axis ?? (context.graph.opset >= 13 || own === axes.length - 1 ? own : null);
-  if (axis === null) return null;
+  const isRow = context.graph.opset >= 13 || own === axes.length - 1;
+  return axesWithKey(axes, keyPlace(axes)?.axis ?? (isRow ? own : null));
+}
+
+function axesWithKey(axes: TensorAxes, key: number | null): ScoreAxes | null {
+  if (key === null) return null;
   const query = positionPlace(axes);
   return {
-    key: axis - axes.length,
-    query: query && !query.factor.key && query.axis !== axis ? query.axis - axes.length : null,
+    key: key - axes.length,
+    query: query && !query.factor.key && query.axis !== key ? query.axis - axes.length : null,
   };
 }
 
-/** Whether every mask is applied in the layout that the softmax reads: then all of them broadcast against its scores. */
-export function sameLayout(context: FixContext, site: AttentionSite): boolean {
-  const scores = context.shape(site.softmax.inputs[0] ?? '')?.join();
-  return (
-    scores !== undefined && site.masks.every(({ node }) => context.shape(node.outputs[0] ?? '')?.join() === scores)
-  );
+export interface MaskLayout {
+  /** The scores behind the last mask. */
+  readonly masked: string;
+  readonly axes: ScoreAxes;
+  /** It is the layout of the softmax too; heads may be merged with the batch between. */
+  readonly ofSoftmax: boolean;
+}
+
+/** The one layout in which every mask of an attention meets the scores, so that all of them broadcast; null for none. */
+export function maskLayout(context: FixContext, site: AttentionSite): MaskLayout | null {
+  const outputs = site.masks.map(({ node }) => node.outputs[0] ?? '');
+  const shapes = new Set(outputs.map((value) => context.shape(value)?.join()));
+  const masked = outputs.at(-1);
+  const [shape] = shapes;
+  if (masked === undefined || shapes.size !== 1 || shape === undefined) return null;
+  const ofSoftmax = context.shape(site.softmax.inputs[0] ?? '')?.join() === shape;
+  const own = context.axes.of(masked);
+  const axes = ofSoftmax ? scoreAxes(context, site.softmax) : own && axesWithKey(own, keyPlace(own)?.axis ?? null);
+  return axes ? { masked, axes, ofSoftmax } : null;
 }
 
 export function shapeOf(context: FixContext, value: string): readonly number[] | null {

@@ -5,7 +5,8 @@ import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
 import { finiteLowest } from './lowest';
 import { fusedAxes, fusedNodes, fusedTerm, writtenOut } from './maskSources';
-import { MaskFlags, maskTerms, sameLayout, scoreAxes, shapeOf } from './maskTerms';
+import { MaskFlags, maskLayout, maskTerms, shapeOf } from './maskTerms';
+import { Padding } from './padding';
 import type { Fix, FixContext } from './types';
 
 /**
@@ -30,9 +31,10 @@ export const maskWithWhere: Fix = {
       return { applies: false, reason: 'No mask could be followed from the scores to its source.' };
     const plan = new EditPlan(context.graph, 'mask-with-where');
     const flags = new MaskFlags(context, plan);
+    const padding = new Padding(context, plan);
     const cleaned = new Map<string, string>();
     for (const site of masked) {
-      const reason = eager(context, plan, flags, cleaned, site);
+      const reason = eager(context, plan, flags, padding, cleaned, site);
       if (reason !== null) return { applies: false, reason: `At ${site.softmax.name}: ${reason}.` };
     }
     for (const node of fused) {
@@ -52,39 +54,43 @@ function eager(
   context: FixContext,
   plan: EditPlan,
   flags: MaskFlags,
+  padding: Padding,
   cleaned: Map<string, string>,
   site: AttentionSite,
 ): string | null {
-  const axes = scoreAxes(context, site.softmax);
-  if (!axes) return 'which axis of the scores counts keys is not known';
-  if (!sameLayout(context, site)) return 'between the masks and the softmax the scores change their layout';
+  const layout = maskLayout(context, site);
+  if (!layout) return 'between its masks the scores change their layout';
+  const { masked, axes } = layout;
   const terms = maskTerms(site);
   const blocked = flags.blocked(terms);
-  const last = site.masks.at(-1)?.node;
   // A bias of positions, which masks nothing.
-  if (!blocked || !last) return null;
-  const scores = last.outputs[0] ?? '';
-  const dtype = context.dtype(scores) ?? 'float32';
-  plan.filter(scores, (block, source) =>
+  if (!blocked) return null;
+  const dtype = context.dtype(masked) ?? 'float32';
+  plan.filter(masked, (block, source) =>
     block.op('Where', [blocked.value, block.scalar(dtype, finiteLowest(dtype, 1)), source]),
   );
   const { output, value } = site;
-  const plain = output?.op === 'MatMul' && output.inputs[1] === value && axes.key === -1 && axes.query === -2;
-  const sameShape = context.shape(output?.inputs[0] ?? '')?.join() === context.shape(scores)?.join();
-  if (!output || value === null || !plain || !sameShape) return 'how its probabilities meet the values is not known';
+  if (!output || value === null) return 'its product with the values was not found';
+  const read = {
+    value,
+    reader: { node: output.outputs[0] ?? '', slot: output.inputs.indexOf(value) },
+    at: output.index,
+  };
+  const plain = output.op === 'MatMul' && read.reader.slot === 1 && axes.key === -1 && axes.query === -2;
+  if (!plain || context.shape(output.inputs[0] ?? '')?.join() !== context.shape(masked)?.join()) {
+    // The masks do not fit the values; which keys are padding is told by their input.
+    const told = padding.onto(value);
+    if ('reason' in told) return told.reason;
+    clean(context, plan, cleaned, read, (block) => ({ key: told.flags, flags: block.op('Not', [told.flags]) }));
+    return null;
+  }
   const dead = flags.deadKeys(terms, axes);
   if (typeof dead === 'string') return dead;
-  clean(
-    context,
-    plan,
-    cleaned,
-    { value, reader: { node: output.outputs[0] ?? '', slot: 1 }, at: output.index },
-    (block) => {
-      const rank = Math.max(...terms.map((term) => shapeOf(context, term.value)?.length ?? 0));
-      if (rank < 2) return { key: dead.value, flags: block.unsqueeze(dead.value, [1]) };
-      return { key: dead.value, flags: block.op('Transpose', [dead.value], { perm: swapped(rank) }) };
-    },
-  );
+  clean(context, plan, cleaned, read, (block) => {
+    const rank = Math.max(...terms.map((term) => shapeOf(context, term.value)?.length ?? 0));
+    if (rank < 2) return { key: dead.value, flags: block.unsqueeze(dead.value, [1]) };
+    return { key: dead.value, flags: block.op('Transpose', [dead.value], { perm: swapped(rank) }) };
+  });
   return null;
 }
 

@@ -1,5 +1,6 @@
 import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { fusedMaskedRows } from './maskSources';
 import type { Fix } from './types';
 
 /**
@@ -18,7 +19,11 @@ export const nanToNumSoftmax: Fix = {
         .filter((finding) => finding.op === 'Softmax')
         .map((finding) => finding.node),
     );
-    if (born.size === 0) return { applies: false, reason: 'No NaN is born in a Softmax.' };
+    if (born.size === 0) {
+      const fused = fusedMaskedRows(context).map(({ name }) => name);
+      const within = fused.length > 0 ? ` (${fused.join(', ')} has its own inside)` : '';
+      return { applies: false, reason: `No NaN is born in a Softmax node${within}.` };
+    }
     const old = tooOld(context);
     if (old !== null) return { applies: false, reason: old };
     // A softmax in a body, or one that is no attention, is not among those that would be edited.

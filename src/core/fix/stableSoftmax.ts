@@ -12,7 +12,8 @@ import type { Fix } from './types';
 export const stableSoftmax: Fix = {
   id: 'stable-softmax',
   title: 'Subtract the maximum before the exponential of softmax',
-  effect: 'The exponential can no longer leave the range of the type; all other rows keep their numbers but for rounding.',
+  effect:
+    'The exponential can no longer leave the range of the type; all other rows keep their numbers but for rounding.',
   plan(context) {
     const old = tooOld(context);
     if (old !== null) return { applies: false, reason: old };

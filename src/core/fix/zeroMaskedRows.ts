@@ -1,8 +1,11 @@
+import type { GraphNode } from '../onnx/graph';
 import { noMaskedRow, plural, rowsFullyMasked, tooOld } from './born';
 import { EditPlan } from './editPlan';
-import { rowsOf } from './maskedRows';
-import { MaskFlags } from './maskTerms';
-import type { Fix } from './types';
+import { rowsOfSoftmax } from './maskedRows';
+import { fusedAxes, fusedMaskedRows, fusedTerm, writtenOut } from './maskSources';
+import { MaskFlags, shapeOf } from './maskTerms';
+import type { Fix, FixContext } from './types';
+import { bornWrittenOut, guardWritten } from './writtenSoftmax';
 
 /**
  * Safe softmax, as PyTorch's `_safe_softmax`: a row whose every key is masked has probability 0 throughout. Which rows
@@ -10,6 +13,8 @@ import type { Fix } from './types';
  *
  * Case 1: the masks reach the scores in one layout: decided from the masks, once for all layers that share them.
  * Case 2: they do not: decided from the masked scores, where every one of a row is very low.
+ * Case 3: the softmax is written out: its maximum and its sum tell. Case 4: a fused node that makes NaN of such a row:
+ * its output, whose row is 0 where no key is attended to.
  */
 export const zeroMaskedRows: Fix = {
   id: 'zero-masked-rows',
@@ -20,21 +25,42 @@ export const zeroMaskedRows: Fix = {
     if (old !== null) return { applies: false, reason: old };
     if (!rowsFullyMasked(context)) return { applies: false, reason: noMaskedRow };
     const masked = context.sites.filter((site) => site.masks.length > 0);
-    if (masked.length === 0)
-      return { applies: false, reason: 'The mask could not be followed from the scores to its source.' };
     const plan = new EditPlan(context.graph, 'zero-masked-rows');
     const flags = new MaskFlags(context, plan);
     for (const site of masked) {
-      const rows = rowsOf(context, plan, flags, site);
+      const rows = rowsOfSoftmax(context, plan, flags, site);
       if (typeof rows === 'string') return { applies: false, reason: `At ${site.softmax.name}: ${rows}.` };
       const probabilities = site.softmax.outputs[0] ?? '';
       const dtype = context.dtype(probabilities) ?? 'float32';
       plan.filter(probabilities, (block, source) => block.op('Where', [rows.full, block.scalar(dtype, 0), source]));
     }
-    return {
-      applies: true,
-      edits: plan.edits,
-      note: `Sets fully masked rows to 0 after ${plural(masked.length, 'Softmax node')}.`,
-    };
+    const fused = fusedMaskedRows(context);
+    for (const node of fused) {
+      const reason = zeroFused(context, plan, flags, node);
+      if (reason !== null) return { applies: false, reason: `At ${node.name}: ${reason} ${writtenOut}.` };
+    }
+    const guarded = bornWrittenOut(context) ? guardWritten(context, plan) : 0;
+    const count = masked.length + fused.length + guarded;
+    if (count === 0) return { applies: false, reason: 'The mask could not be followed from the scores to its source.' };
+    return { applies: true, edits: plan.edits, note: `Sets fully masked rows to 0 at ${plural(count, 'node')}.` };
   },
 };
+
+/** @returns half a sentence on why not, or null. */
+function zeroFused(context: FixContext, plan: EditPlan, flags: MaskFlags, node: GraphNode): string | null {
+  const term = fusedTerm(context, node);
+  const mask = term ? shapeOf(context, term.value) : null;
+  if (!term || !mask) return 'it has no mask but of keys; finite-mask changes what it fills in';
+  const output = node.outputs[0] ?? '';
+  if (context.shape(output)?.length !== 3) return 'its output does not have the axes batch, query and features';
+  if (mask.length > 2 && mask.at(-3) !== 1) return 'its heads have masks of their own';
+  const full = flags.fullRows([term], fusedAxes);
+  if (typeof full === 'string') return full;
+  const dtype = context.dtype(output) ?? 'float32';
+  plan.filter(output, (block, source) => {
+    // [batch, 1, queries, 1] to the [batch, queries, 1] of the output.
+    const rows = mask.length === 4 ? block.squeeze(full.value, [1]) : full.value;
+    return block.op('Where', [rows, block.scalar(dtype, 0), source]);
+  });
+  return null;
+}
