@@ -1,7 +1,7 @@
 /** From measured flags to origins, spread and silent findings, with their evidence. */
 import { explainBirth } from '../../core/diagnose/births/index';
 import type { Contamination } from '../../core/diagnose/contamination';
-import { contaminate } from '../../core/diagnose/contamination';
+import { contaminate, Reach } from '../../core/diagnose/contamination';
 import { explainCrossing } from '../../core/diagnose/crossings/index';
 import { guardOf } from '../../core/diagnose/silent/guarded';
 import type { Removed } from '../../core/diagnose/silent/removed';
@@ -69,11 +69,19 @@ export async function findings(
     return dtype !== undefined && !isFloat(dtype);
   };
   const candidates: Candidate[] = [];
+  const reach = new Reach();
   for (const input of graph.inputs) {
     const flags = flagsOf(input);
     if (!flags || !hasNaN(flags)) continue;
     const positions = positionsOf(flags, grid.samples);
-    const contamination = contaminate(graph, axes, flagsOf, { value: input, cells: flags, node: null }, isInteger);
+    const contamination = contaminate(
+      graph,
+      axes,
+      flagsOf,
+      { value: input, cells: flags, node: null },
+      isInteger,
+      reach,
+    );
     candidates.push({
       origin: {
         ...place(null, input, flags),
@@ -91,7 +99,7 @@ export async function findings(
     const { birth } = look;
     const positions = positionsOf(birth.cells, grid.samples);
     const where = whereText(positions, rolesFor(birth.cells), birth.node.op === 'Softmax' ? 'query row' : 'position');
-    const contamination = contaminate(graph, axes, flagsOf, birth, isInteger);
+    const contamination = contaminate(graph, axes, flagsOf, birth, isInteger, reach);
     candidates.push({
       origin: {
         ...place(birth.node, birth.value, birth.cells),

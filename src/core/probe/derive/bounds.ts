@@ -86,11 +86,18 @@ function forward({ edges, complete }: Step, bounds: ReadonlyMap<string, Bounds>)
     if (!from || !to || edge.relation.sample === 'one' || edge.relation.position === 'one') continue;
     const picks = edge.kind === 'pick' || edge.kind === 'part';
     const fullTo = edge.kind === 'join' ? null : to.full;
+    const cellwise = isCellwise(edge, from, to);
     for (let i = 0; i < from.sure.length; i += 1) {
       if (!from.sure[i]) continue;
       const isFull = edge.relation.keepsFull && from.full[i] === 1;
       if (picks && !isFull) continue;
       const fills = edge.relation.fills || isFull;
+      if (cellwise) {
+        to.sure[i] = 1;
+        to.handed[i] = 1;
+        if (fills && fullTo) fullTo[i] = 1;
+        continue;
+      }
       hit(edge, from.cells, to.cells, i, (at) => {
         to.sure[at] = 1;
         to.handed[at] = 1;
@@ -100,6 +107,13 @@ function forward({ edges, complete }: Step, bounds: ReadonlyMap<string, Bounds>)
   }
   if (complete && edges[0]?.kind === 'join') joinFull(edges, bounds);
 }
+
+/** Most operators keep every cell where it is: nothing has to be looked for. */
+const isCellwise = ({ relation }: Edge, from: Bounds, to: Bounds): boolean =>
+  relation.sample === 'same' &&
+  relation.position === 'same' &&
+  from.cells.positions === to.cells.positions &&
+  from.cells.samples === to.cells.samples;
 
 /** What is put together out of full cells is full. */
 function joinFull(edges: readonly Edge[], bounds: ReadonlyMap<string, Bounds>): void {
@@ -143,6 +157,11 @@ function backward({ edges, complete }: Step, bounds: ReadonlyMap<string, Bounds>
   for (const edge of edges) {
     const from = bounds.get(edge.from);
     if (!from || edge.kind === 'pick') continue;
+    const to = bounds.get(edge.to);
+    if (to && isCellwise(edge, from, to)) {
+      for (let i = 0; i < from.possible.length; i += 1) if (!to.possible[i]) from.possible[i] = 0;
+      continue;
+    }
     for (let i = 0; i < from.possible.length; i += 1)
       if (from.possible[i] && !mayArrive(edge, from, bounds, i)) from.possible[i] = 0;
   }

@@ -90,29 +90,32 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
   const outer = output.dims.slice(0, -1);
   const length = output.dims.at(-1) ?? 1;
   /** Of the row that is looked at: where it begins in each input, and how far neighbours lie apart there. */
-  const begins = new Float64Array(inputs.length);
-  const steps = Float64Array.from(strides, (own) => own?.at(-1) ?? 0);
+  const begins = new Int32Array(inputs.length);
+  const steps = Int32Array.from(strides, (own) => own?.at(-1) ?? 0);
   const elementOf = (k: number, j: number): number | null =>
     strides[k] ? (readers[k]?.((begins[k] ?? 0) + j * (steps[k] ?? 0)) ?? NaN) : null;
   const along = params.axes.at(-1)?.kept === true;
+  /** Kinds of the elements that the row reads in each input; 0 in one that does not broadcast. */
+  const rowKinds = inputs.map(() => new Uint8Array(length));
+  const run: Run = { end: 0, count: 0 };
   for (let start = 0; start < values.length; start += length) {
-    let cell: number | null = null;
-    let at: number[] = [];
-    for (let j = 0; j < length; j += 1) {
-      if (!Number.isNaN(values[start + j])) continue;
-      if (cell === null) {
-        at = coordinates(start / length, outer);
-        for (const [k, own] of strides.entries())
-          begins[k] = at.reduce((sum, coordinate, axis) => sum + coordinate * (own?.[axis] ?? 0), 0);
-        cell = cellOf(start);
-      }
+    let j = nextNaN(values, start, start + length) - start;
+    if (j === length) continue;
+    let cell = cellOf(start);
+    if (!along && cell >= 0 && params.wanted[cell] !== 1) continue;
+    const at = coordinates(start / length, outer);
+    for (const [k, row] of rowKinds.entries()) {
+      begins[k] = at.reduce((sum, coordinate, axis) => sum + coordinate * (strides[k]?.[axis] ?? 0), 0);
+      const reader = readers[k];
+      if (reader && strides[k]) kindsOf(reader, begins[k] ?? 0, steps[k] ?? 0, row);
+    }
+    for (; j < length; j = nextNaN(values, start + j + 1, start + length) - start) {
       if (along) cell = cellOf(start + j);
       if (cell >= 0 && params.wanted[cell] !== 1) continue;
       nanElements += 1;
       let same = last !== undefined;
       for (let k = 0; k < kinds.length; k += 1) {
-        const value = elementOf(k, j);
-        const kind = value === null ? 0 : kindOf(value);
+        const kind = rowKinds[k]?.[j] ?? 0;
         if (kinds[k] === kind) continue;
         kinds[k] = kind;
         same = false;
@@ -122,20 +125,71 @@ export function operands(tensors: readonly TensorData[], params: OperandsParams)
       if (group) group.count += 1;
       last = group ?? null;
       const show = examples.length < params.limit;
-      if (!show && (group || groups.size >= mostGroups)) continue;
-      const read = inputs.map((_, k) => elementOf(k, j));
-      const example = {
-        cell,
-        at: output.dims.length === 0 ? [] : [...at, j],
-        inputs: read.map((value) => (value === null ? null : jsonNumber(value))),
-      };
-      if (show) examples.push(example);
-      if (group || groups.size >= mostGroups) continue;
-      last = { count: 1, ...example };
-      groups.set(key, last);
+      if (show || (!group && groups.size < mostGroups)) {
+        const read = inputs.map((_, k) => elementOf(k, j));
+        const example = {
+          cell,
+          at: output.dims.length === 0 ? [] : [...at, j],
+          inputs: read.map((value) => (value === null ? null : jsonNumber(value))),
+        };
+        if (show) examples.push(example);
+        if (!group && groups.size < mostGroups) {
+          last = { count: 1, ...example };
+          groups.set(key, last);
+        }
+      }
+      if (along || examples.length < params.limit) continue;
+      alike(values, start, j, rowKinds, kinds, run);
+      nanElements += run.count;
+      if (last) last.count += run.count;
+      j = run.end;
     }
   }
   return { nanElements, examples, groups: [...groups.values()], inputs: inputs.map(countsOf) };
+}
+
+interface Run {
+  /** The last element that was looked at. */
+  end: number;
+  /** NaN elements in it. */
+  count: number;
+}
+
+/** NaN elements behind `from` in its row, up to the first with operands of another kind. Small, to be compiled soon. */
+function alike(
+  values: ArrayLike<number>,
+  start: number,
+  from: number,
+  rowKinds: readonly Uint8Array[],
+  kinds: Uint8Array,
+  run: Run,
+): void {
+  const length = rowKinds[0]?.length ?? 0;
+  let count = 0;
+  let j = from + 1;
+  for (; j < length; j += 1) {
+    if (!Number.isNaN(values[start + j])) continue;
+    let same = true;
+    for (let k = 0; k < kinds.length; k += 1) same &&= rowKinds[k]?.[j] === kinds[k];
+    if (!same) break;
+    count += 1;
+  }
+  run.end = Math.max(from, j - 1);
+  run.count = count;
+}
+
+/** Kinds of the elements from `begin` on, `step` apart. */
+function kindsOf(read: (index: number) => number, begin: number, step: number, into: Uint8Array): void {
+  if (step === 0) {
+    into.fill(kindOf(read(begin)));
+    return;
+  }
+  for (let j = 0; j < into.length; j += 1) into[j] = kindOf(read(begin + j * step));
+}
+
+function nextNaN(values: ArrayLike<number>, from: number, to: number): number {
+  for (let i = from; i < to; i += 1) if (Number.isNaN(values[i])) return i;
+  return to;
 }
 
 function countsOf(tensor: TensorData): Operands['inputs'][number] {
