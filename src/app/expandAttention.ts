@@ -39,6 +39,7 @@ export async function expandAttention(
       graph,
       loaded: { ...subject.loaded, proto: model },
       inlined: { ...subject.inlined, model, inside },
+      expandedAttention: true,
       notes: [...subject.notes, [note, ...reasons].join(' ')],
     },
     made: { ...made, prepared },

@@ -19,6 +19,7 @@ export function modelInfo(
     name: subject.name,
     source: subject.source,
     ...(subject.cast === null ? {} : { cast: subject.cast }),
+    ...(subject.expandedAttention ? { expandedAttention: true } : {}),
     opset: subject.loaded.opset,
     layers: layers.size,
     attention: attentionCensus({

@@ -99,6 +99,8 @@ export interface ModelInfo {
   readonly source: 'file' | 'built-in';
   /** The type that a model which the engine cannot run as it is was widened to. */
   readonly cast?: 'float32';
+  /** Its fused attention was written out in plain operators, because somebody asked; `attention` is told of the result. */
+  readonly expandedAttention?: true;
   readonly opset: number;
   readonly layers: number;
   readonly attention: readonly AttentionInfo[];
@@ -174,6 +176,8 @@ export interface TableRow {
   readonly node: string | null;
   readonly op: string | null;
   readonly axes: SiteAxes;
+  /** Positions are counted on the encoder's sequence, `batch.memory`, and not on the batch's own. */
+  readonly sequence?: 'memory';
   readonly dtype: string;
   readonly shape: readonly number[];
   /** `null` where axes are `whole`; then `whole` has the tensor's own figures. */

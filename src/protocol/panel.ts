@@ -24,6 +24,8 @@ export const batchChoice = z.strictObject({
   padId: z.int().min(0).max(2_147_483_647).exactOptional(),
   /** A bfloat16 model is run in float32 because a person asked for it. */
   cast: z.literal('float32').exactOptional(),
+  /** Fused attention is written out in plain operators, and that is diagnosed; no fix is tried then. */
+  expandAttention: z.literal(true).exactOptional(),
 });
 export type BatchChoice = z.infer<typeof batchChoice>;
 

@@ -60,6 +60,7 @@ const tableRow = z.object({
   node: z.string().nullable(),
   op: z.string().nullable(),
   axes: z.enum(['tokens', 'query', 'key', 'whole']),
+  sequence: z.literal('memory').exactOptional(),
   dtype: z.string(),
   shape: z.array(z.number()),
   samples: z.array(sampleHealth).nullable(),
@@ -94,6 +95,7 @@ export const modelSchema = z.object({
   name: z.string(),
   source: z.enum(['file', 'built-in']),
   cast: z.literal('float32').exactOptional(),
+  expandedAttention: z.literal(true).exactOptional(),
   opset: z.int(),
   layers: count,
   attention: z.array(

@@ -49,6 +49,7 @@ const row = z
     node: z.string().nullable(),
     op: z.string().nullable(),
     axes: z.enum(['tokens', 'query', 'key', 'whole']),
+    sequence: z.literal('memory').optional(),
     dtype: z.string(),
     shape: z.array(count),
     samples: z.array(health).nullable(),
@@ -165,6 +166,7 @@ const fields = {
     name: z.string().min(1),
     source: z.enum(['file', 'built-in']),
     cast: z.literal('float32').optional(),
+    expandedAttention: z.literal(true).optional(),
     opset: z.int().min(1),
     layers: count,
     attention: z.array(

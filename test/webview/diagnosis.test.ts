@@ -1,37 +1,16 @@
 /** What the panel draws of a diagnosis: the score row, the operands, the story, silent trouble, the field guide. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import type { Report } from '../../src/core/report';
-import type { PanelState } from '../../src/protocol/panel';
 import { hostileSuffix, kimi, manyBirths } from '../fixtures/reports/generate';
-import { launchChromium } from '../support/chromium';
 import { kimiRow, withCrossing, withEvidence, withSilent } from './support/diagnosis';
-import { bundlePanel, openPanel, type Bundle, type OpenPanel, type PanelOptions } from './support/panel';
+import type { PanelOptions } from './support/panel';
 import { done } from './support/states';
+import { panelSuite, texts } from './support/suite';
 
-let browser: Browser;
-let bundle: Bundle;
-let panel: OpenPanel;
-beforeAll(async () => {
-  [browser, bundle] = await Promise.all([launchChromium(), bundlePanel()]);
-});
-afterAll(async () => {
-  await browser.close();
-});
-afterEach(async () => {
-  const { problems } = panel;
-  await panel.close();
-  expect(problems, 'policy violations, page errors, requests').toEqual([]);
-});
-
-const open = async (state: PanelState, options: PanelOptions = {}): Promise<Page> => {
-  panel = await openPanel(browser, bundle, options);
-  await panel.send(state);
-  return panel.page;
-};
-const show = (report: Report, options: PanelOptions = {}): Promise<Page> => open(done({ report }), options);
-const texts = (page: Page, selector: string): Promise<string[]> =>
-  page.$$eval(selector, (all) => all.map((one) => one.textContent.replace(/\s+/g, ' ').trim()));
+const panel = panelSuite();
+const open = panel.open;
+const show = (report: Report, options?: PanelOptions): Promise<Page> => open(done({ report }), options);
 
 describe('the score row', () => {
   it('has one cell per key, told by letter and by the mask that made it, pads apart from real keys', async () => {
@@ -438,5 +417,36 @@ describe('a run', () => {
     await expect
       .poll(async () => (await panel.posted()).at(-1))
       .toMatchObject({ type: 'run', batch: { cast: 'float32' } });
+  });
+});
+
+describe('fused attention', () => {
+  const report = kimi({ layers: 2, fixes: false });
+  const fused: Report = {
+    ...report,
+    model: { ...report.model, attention: report.model.attention.map((one) => ({ ...one, kind: 'fused' as const })) },
+  };
+  const { batch } = done();
+  const box = '#expand-attention';
+  const checked = (page: Page): Promise<boolean> =>
+    page.locator(box).evaluate((one) => 'checked' in one && one.checked === true);
+
+  it('can be written out, and put back, where there is any', async () => {
+    const page = await show(report);
+    expect(await page.locator(box).count()).toBe(0);
+    await panel.send(done({ report: fused }));
+    expect(await checked(page)).toBe(false);
+    await page.locator(box).click();
+    await page.locator('#run').click();
+    expect((await panel.posted()).at(-1)).toEqual({ type: 'run', batch: { ...batch, expandAttention: true } });
+    // Written out it is fused no more; the way back stays.
+    const written = { ...report, model: { ...report.model, expandedAttention: true as const } };
+    await panel.send(done({ report: written, batch: { ...batch, expandAttention: true } }));
+    expect(await checked(page)).toBe(true);
+    expect(await page.locator('.fixes').innerText()).toContain('No fix is tried while fused attention is written out');
+    expect(await page.locator('#try-fixes').count()).toBe(0);
+    await page.locator(box).click();
+    await page.locator('#run').click();
+    expect((await panel.posted()).at(-1)).toEqual({ type: 'run', batch });
   });
 });

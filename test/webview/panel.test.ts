@@ -1,32 +1,12 @@
 /** The panel in a real browser under its real policy: what is shown, what keys and clicks do, what is posted. */
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { PanelState } from '../../src/protocol/panel';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
 import { healed, hostileSuffix, kimi, manyBirths } from '../fixtures/reports/generate';
-import { launchChromium } from '../support/chromium';
-import { bundlePanel, openPanel, type Bundle, type OpenPanel, type PanelOptions } from './support/panel';
 import { applied, done } from './support/states';
+import { panelSuite, settle } from './support/suite';
 
-let browser: Browser;
-let bundle: Bundle;
-let panel: OpenPanel;
-beforeAll(async () => {
-  [browser, bundle] = await Promise.all([launchChromium(), bundlePanel()]);
-});
-afterAll(async () => {
-  await browser.close();
-});
-afterEach(async () => {
-  const { problems } = panel;
-  await panel.close();
-  expect(problems, 'policy violations, page errors, requests').toEqual([]);
-});
-
-const show = async (state: PanelState, options: PanelOptions = {}): Promise<Page> => {
-  panel = await openPanel(browser, bundle, options);
-  await panel.send(state);
-  return panel.page;
-};
+const panel = panelSuite();
+const show = panel.open;
 /** The table as text: one array of trimmed cells per line that is in the document. */
 const tableText = (page: Page): Promise<string[][]> =>
   page.$$eval('#table-scroller tbody tr:not(.filler)', (rows) =>
@@ -38,8 +18,6 @@ const focusedCell = (page: Page): Promise<string | null> =>
 const type = async (page: Page, id: string, text: string): Promise<void> => {
   await page.locator(`#${id} input`).fill(text);
 };
-const settle = (page: Page): Promise<unknown> =>
-  page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
 
 describe('the table', () => {
   it('shows the padded Kimi batch, cell by cell', async () => {
@@ -310,7 +288,6 @@ describe('text from a file', () => {
       if (state.applied === null) {
         await expect.poll(() => page.locator('.details').innerText()).toContain('no finite element');
       }
-      await panel.close();
     }
   });
 });
@@ -349,7 +326,7 @@ describe('what is posted', () => {
 
   it('Apply with the weights as chosen, where there is a choice', async () => {
     const weights = { reference: 38_400, copy: 1_048_576_000, needs: ['sick.onnx', 'weights.bin'] };
-    let page = await show(done({ weights }));
+    const page = await show(done({ weights }));
     const field = '#weights-of-the-copy';
     expect(await page.locator(`${field} vscode-option`).allTextContents()).toEqual([
       'reference: 38.4 kB, needs sick.onnx and 1 more file beside it',
@@ -366,7 +343,7 @@ describe('what is posted', () => {
     await settle(page);
     expect(await apply()).toEqual({ type: 'apply', fixId: 'unmask-rows', weights: 'copy' });
     await page.waitForTimeout(200);
-    page = await panel.page.reload().then(() => panel.page);
+    await page.reload();
     await panel.send(done({ weights }));
     expect(await apply()).toEqual({ type: 'apply', fixId: 'unmask-rows', weights: 'copy' });
     await panel.send(applied());

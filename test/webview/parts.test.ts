@@ -66,6 +66,8 @@ describe('the batch bar', () => {
   it('gives back what it was given, and only what the host accepts', () => {
     const { batch } = done();
     expect(batchOf(draftOf(batch), batch)).toEqual(batch);
+    const more = { ...batch, padId: 7, cast: 'float32' as const, expandAttention: true as const };
+    expect(batchOf(draftOf(more), more)).toEqual(more);
     const changed = batchOf({ ...draftOf(batch), lengths: '1;2  3', mask: 'm:inverted' }, batch);
     expect(batchChoice.parse(changed)).toEqual({ ...batch, lengths: [1, 2, 3], mask: 'm:inverted' });
     expect(batchOf({ ...draftOf(batch), kind: 'file' }, batch), 'no file chosen yet').toBeNull();

@@ -1,5 +1,5 @@
 /** The batch bar's fields: from the host's choice, as typed, and back; pure. */
-import type { BatchChoice } from '../../src/protocol/panel';
+import type { BatchChoice, PanelState } from '../../src/protocol/panel';
 import type { BatchDraft } from './ui';
 
 export const draftOf = (batch: BatchChoice): BatchDraft => ({
@@ -9,8 +9,14 @@ export const draftOf = (batch: BatchChoice): BatchDraft => ({
   seed: String(batch.seed),
   mask: batch.mask ?? '',
   padId: batch.padId === undefined ? '' : String(batch.padId),
+  expandAttention: batch.expandAttention === true,
   level: batch.level,
 });
+
+/** Whether there is fused attention to write out, or was before it was written out. */
+export const hasFused = ({ batch, report, look }: PanelState): boolean =>
+  batch.expandAttention === true ||
+  ((report?.model ?? look?.model)?.attention.some(({ kind }) => kind === 'fused') ?? false);
 
 const maxLength = 1_000_000;
 const maxSamples = 1024;
@@ -47,7 +53,7 @@ export const padIdProblem = (text: string): string | null =>
 
 /** What the host is asked to run; null while a field is invalid. */
 export function batchOf(typed: BatchDraft, known: BatchChoice): BatchChoice | null {
-  const { padId: _, ...rest } = known;
+  const { padId: _, expandAttention: __, ...rest } = known;
   const padId = typed.padId.trim();
   const base = {
     ...rest,
@@ -56,6 +62,7 @@ export function batchOf(typed: BatchDraft, known: BatchChoice): BatchChoice | nu
     mask: typed.mask === '' ? null : typed.mask,
     level: typed.level,
     ...(padId === '' ? {} : { padId: Number(padId) }),
+    ...(typed.expandAttention ? { expandAttention: true as const } : {}),
   };
   if (padIdProblem(typed.padId) !== null) {
     return null;

@@ -1,14 +1,15 @@
 /** Which inputs: the bar that a person changes and runs again with. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { BatchChoice, PanelState } from '../../src/protocol/panel';
-import { valueOf } from '../shared/controls';
+import { isChecked, valueOf } from '../shared/controls';
 import { nameOf, visible } from '../shared/text';
-import { batchOf, draftOf, lengthsProblem, padIdProblem, seedProblem } from './batch';
+import { batchOf, draftOf, hasFused, lengthsProblem, padIdProblem, seedProblem } from './batch';
 import type { PanelPage } from './page';
 import type { BatchDraft } from './ui';
 
 export function batchBar(page: PanelPage, state: PanelState): TemplateResult | typeof nothing {
-  if (state.phase === 'empty' || state.source === 'report') {
+  // An empty panel has no model yet, unless it had a first look at one.
+  if ((state.phase === 'empty' && state.look === undefined) || state.source === 'report') {
     return nothing;
   }
   const draft = page.context.ui.draft ?? draftOf(state.batch);
@@ -67,6 +68,7 @@ export function batchBar(page: PanelPage, state: PanelState): TemplateResult | t
     ${dropdown('Compare with level', draft.level, levels, off, (value) => {
       set({ level: levels.find(([level]) => level === value)?.[0] ?? draft.level });
     })}
+    ${hasFused(state) ? expandField(draft, off, set) : nothing}
     <div class="field run">
       <span class="label">${changed ? 'changed' : html`&nbsp;`}</span>
       <vscode-button id="run" ?disabled=${off || batch === null} @click=${run}
@@ -116,6 +118,26 @@ function lengthFields(draft: BatchDraft, off: boolean, set: (change: Partial<Bat
       'automatic',
     )}
   `;
+}
+
+function expandField(draft: BatchDraft, off: boolean, set: (change: Partial<BatchDraft>) => void): TemplateResult {
+  return html`<div class="field check">
+    <span class="label">&nbsp;</span>
+    <vscode-checkbox
+      id="expand-attention"
+      title="Show what happens inside fused attention: it is run as the plain operators that it stands for. No fix is tried then."
+      ?disabled=${off}
+      ?checked=${draft.expandAttention}
+      .checked=${draft.expandAttention}
+      @change=${(event: Event) => {
+        // The toolkit also fires when its state is set.
+        if (isChecked(event) !== draft.expandAttention) {
+          set({ expandAttention: isChecked(event) });
+        }
+      }}
+      >Write fused attention out</vscode-checkbox
+    >
+  </div>`;
 }
 
 function fileField(page: PanelPage, batch: BatchChoice, off: boolean): TemplateResult {

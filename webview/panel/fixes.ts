@@ -40,6 +40,11 @@ function fixList(page: PanelPage, state: PanelState, report: Report): TemplateRe
   // After one is applied the report is that of the fixed copy; the fixes worth showing are those of the sick model.
   const fixes = state.applied === null ? report.fixes : (state.before?.fixes ?? report.fixes);
   if (fixes === undefined) {
+    if (report.model.expandedAttention === true) {
+      return html`<p class="quiet">
+        No fix is tried while fused attention is written out: run the model without that to try them.
+      </p>`;
+    }
     return state.phase === 'running'
       ? html`<p class="measuring" role="status">
           <vscode-progress-ring aria-hidden="true"></vscode-progress-ring>

@@ -12,6 +12,7 @@ const draft = z.object({
   seed: z.string(),
   mask: z.string(),
   padId: z.string().catch(''),
+  expandAttention: z.boolean().catch(false),
   level: z.enum(['disabled', 'basic', 'extended', 'all']),
 });
 export type BatchDraft = z.infer<typeof draft>;

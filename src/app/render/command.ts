@@ -29,10 +29,16 @@ export function reproduceArguments(report: Report): readonly string[] {
     ...batchArguments(batch),
     ...(batch.mask === undefined ? [] : withValue('--mask', batch.mask)),
     ...(model.cast === undefined ? [] : ['--cast', model.cast]),
+    ...(model.expandedAttention === true ? ['--expand-attention'] : []),
     ...(level === 'all' ? [] : ['--level', level]),
+    ...(ranWithoutFixes(report) ? ['--no-fixes'] : []),
     ...(model.name.startsWith('-') ? ['--', model.name] : [model.name]),
   ];
 }
+
+/** The observer comes before the fixes: with it and without them, a run left them out or had got no further. */
+const ranWithoutFixes = ({ fixes, observer, model }: Report): boolean =>
+  fixes === undefined && observer !== undefined && model.expandedAttention !== true;
 
 function batchArguments(batch: BatchInfo): readonly string[] {
   const { source } = batch;

@@ -58,6 +58,7 @@ export function buildTable(input: TableInput): TableRow[] {
       {
         ...common,
         axes: kind,
+        ...(flags.sequence === 1 && { sequence: 'memory' as const }),
         samples: Array.from({ length: input.samples }, (_, sample) =>
           sampleHealth(
             flags,

@@ -200,7 +200,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         }
         store.keep(kept);
         watch.follow(session.files);
-        if (kept.subject.kind !== 'report' && (kept.batchChosen || kept.batch.mask !== null)) {
+        if (kept.subject.kind !== 'report') {
           void memory.set(kept.subject.model, kept);
         }
       },
@@ -310,7 +310,13 @@ function hasReport(state: PanelState | null): state is PanelState & { readonly r
 }
 
 function canTryFixes(state: PanelState | null): boolean {
-  return hasReport(state) && state.phase !== 'running' && !state.readOnly && state.report.fixes === undefined;
+  return (
+    hasReport(state) &&
+    state.phase !== 'running' &&
+    !state.readOnly &&
+    state.report.fixes === undefined &&
+    state.batch.expandAttention === undefined
+  );
 }
 
 const contextValues = new Map<ContextKey, boolean>();

@@ -104,7 +104,8 @@ export class DiagnosisSession {
     }
     await this.attempt('Looking at the masks', async (_events, signal) => {
       const found = await this.parts.work.look(this.request(false), signal).catch(unlessMaskUnclear);
-      return (now) => state.looked(now, found);
+      const inputs = await this.parts.work.inputsOf(this.model());
+      return (now) => state.looked(now, found, inputs);
     });
   }
 
@@ -131,8 +132,9 @@ export class DiagnosisSession {
     if (out === 'dismissed') {
       return undefined;
     }
+    const { expandAttention: _, ...asItIs } = this.request(true);
     const request: ApplyRequest = {
-      ...this.request(true),
+      ...asItIs,
       fixId,
       ...(out === null ? {} : { out }),
       ...(weights === undefined || this.weights === null ? {} : { weights }),
@@ -291,7 +293,7 @@ export class DiagnosisSession {
   }
 
   private request(fixes: boolean): DiagnoseRequest {
-    const { kind, lengths, pad, seed, mask, level, padId, cast } = this.shown.batch;
+    const { kind, lengths, pad, seed, mask, level, padId, cast, expandAttention } = this.shown.batch;
     return {
       model: this.model(),
       ...(kind === 'file' && this.inputsPath !== null ? { inputsFile: this.inputsPath } : {}),
@@ -300,6 +302,7 @@ export class DiagnosisSession {
         : {}),
       ...(mask === null ? {} : { mask }),
       ...(cast === undefined ? {} : { cast }),
+      ...(expandAttention === undefined ? {} : { expandAttention }),
       userLevel: level,
       fixes,
     };

@@ -57,8 +57,8 @@ export function failed(state: PanelState, error: ErrorPayload): PanelState {
 }
 
 /** Back where it was, with what was found; `null` where the masks could not be told apart. */
-export function looked(state: PanelState, look: FirstLook | null): PanelState {
-  return { ...state, phase: 'empty', progress: null, look };
+export function looked(state: PanelState, look: FirstLook | null, maskInputs: readonly string[]): PanelState {
+  return { ...state, phase: 'empty', progress: null, look, maskInputs };
 }
 
 /** @param before the report that the fix was chosen from; `null` when it no longer compares */
@@ -94,8 +94,9 @@ export function batchOf(report: Report, now: BatchChoice): BatchChoice {
   return { ...now, kind: 'lengths', lengths, pad };
 }
 
-/** Whether two choices feed a model the same numbers and the same roles; the engine level does neither. */
-export const sameData = (a: BatchChoice, b: BatchChoice): boolean => sameBatch(a, b) && a.cast === b.cast;
+/** Whether two choices measure the same: numbers, roles, types, operators; the engine level changes none of them. */
+export const sameData = (a: BatchChoice, b: BatchChoice): boolean =>
+  sameBatch(a, b) && a.cast === b.cast && a.expandAttention === b.expandAttention;
 
 /** The same in whatever type the model then computes. */
 export function sameBatch(a: BatchChoice, b: BatchChoice): boolean {

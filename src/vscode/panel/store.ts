@@ -5,7 +5,7 @@
 import * as vscode from 'vscode';
 import { z } from 'zod';
 import { errorCodes } from '../../core/errors';
-import { batchChoice, weightsOffer } from '../../protocol/panel';
+import { batchChoice, weightsOffer, type BatchChoice } from '../../protocol/panel';
 import { reportSchema } from '../../protocol/reportSchema';
 import { checkReport, maxReportBytes } from '../savedReport';
 import type { SessionRecord } from './sessionParts';
@@ -179,7 +179,9 @@ export class BatchMemory {
     return this.all().find((entry) => entry.model === model) ?? null;
   }
 
+  /** Nothing is kept of a batch that nobody chose, unless it takes back what somebody did. */
   async set(model: string, { batch, batchChosen, inputsPath }: RememberedBatch): Promise<void> {
+    if (!batchChosen && !saysMore(batch) && this.get(model) === null) return;
     const others = this.all().filter((entry) => entry.model !== model);
     await this.memento.update(
       memoryKey,
@@ -193,6 +195,9 @@ export class BatchMemory {
     return Array.isArray(kept) ? kept.flatMap((entry) => remembered.safeParse(entry).data ?? []) : [];
   }
 }
+
+const saysMore = ({ mask, cast, expandAttention }: BatchChoice): boolean =>
+  mask !== null || cast !== undefined || expandAttention !== undefined;
 
 const memoryKey = 'batches';
 const remembered = z.object({

@@ -96,12 +96,37 @@ const firstLook: LookResult = {
   staticLook: { paddingInputs: ['keep'], masks: [] },
 };
 
+describe('attention written out', () => {
+  const expanded = { ...fresh().batch, expandAttention: true as const };
+
+  it('is asked for, and compares with nothing that was not', async () => {
+    const { session, requests, kept } = setUp();
+    await session.run();
+    const plain = session.current.batch;
+    await session.run({ ...plain, expandAttention: true });
+    await session.run(plain);
+    expect(requests.map(({ expandAttention }) => expandAttention)).toEqual([undefined, true, undefined]);
+    // It says nothing of the batch: the use case still takes its own.
+    expect(requests.map(({ lengths }) => lengths)).toEqual([undefined, undefined, undefined]);
+    expect(kept[1]?.batch.expandAttention).toBe(true);
+  });
+
+  it('is never what a fix is written into', async () => {
+    const { session, applied, requests } = setUp({}, { ...fresh(), batch: expanded });
+    await session.run();
+    await session.apply('unmask-rows');
+    expect(applied[0]).not.toHaveProperty('expandAttention');
+    expect(requests.at(-1)?.expandAttention).toBe(true);
+  });
+});
+
 describe('the first look', () => {
   it('is shown before any run, and the panel waits for a batch to run', async () => {
     const { session, states, kept } = setUp({ look: () => Promise.resolve(firstLook) });
     await session.look();
     expect(states[0]).toMatchObject({ phase: 'running', progress: { text: 'Looking at the masks' } });
     expect(session.current).toMatchObject({ phase: 'empty', progress: null, report: null, look: firstLook });
+    expect(session.current.maskInputs).toEqual(['ids', 'keep']);
     expect(kept.at(-1)).toMatchObject({ phase: 'empty', report: null });
   });
 

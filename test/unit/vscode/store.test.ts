@@ -154,4 +154,23 @@ describe('the batch that was used last', () => {
     values.set([...values.keys()][0] ?? '', [{ model: '/w/1.onnx', batch: 'x' }, null]);
     expect(memory.get('/w/1.onnx')).toBeNull();
   });
+
+  it('is remembered once a person said anything, and what was said can be taken back', async () => {
+    const values = new Map<string, unknown>();
+    const memory = new BatchMemory({
+      get: (key: string) => values.get(key),
+      update: (key: string, value: unknown) => Promise.resolve(void values.set(key, value)),
+      keys: () => [...values.keys()],
+    } as vscode.Memento);
+    const { batch } = record(keys[0], '');
+    const byDefault = { batchChosen: false, inputsPath: null };
+    await memory.set('/w/a.onnx', { ...byDefault, batch });
+    expect(memory.get('/w/a.onnx')).toBeNull();
+    await memory.set('/w/a.onnx', { ...byDefault, batch: { ...batch, expandAttention: true } });
+    expect(memory.get('/w/a.onnx')?.batch.expandAttention).toBe(true);
+    await memory.set('/w/a.onnx', { ...byDefault, batch });
+    expect(memory.get('/w/a.onnx')?.batch).not.toHaveProperty('expandAttention');
+    await memory.set('/w/b.onnx', { ...byDefault, batch: { ...batch, cast: 'float32' } });
+    expect(memory.get('/w/b.onnx')?.batch.cast).toBe('float32');
+  });
 });
