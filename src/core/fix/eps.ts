@@ -4,7 +4,6 @@ import { floatAttribute, normalizations } from '../diagnose/rows/lanesOf';
 import { softmaxLike } from '../diagnose/rows/softmaxLike';
 import { uniform } from '../diagnose/rows/maskParts';
 import type { GraphNode } from '../onnx/graph';
-import { intAttribute } from '../onnx/graph';
 import type { Birth } from './born';
 import { bornBy, insideBody, plural, repeated, tooOld } from './born';
 import { EditPlan } from './editPlan';
@@ -17,8 +16,7 @@ import type { Fix, FixContext } from './types';
  *
  * Case 1: Div. Case 2: a product with a reciprocal that is infinite (`x · 1/√variance`): the reciprocal's divisor.
  * Case 3: a normalization that is one node: its epsilon, so small that it changes no row that is not all the same.
- * Case 4: LpNormalization, which has no epsilon: a vector of zeros stays one. Case 5: the sum of a written-out softmax
- * whose row is masked throughout.
+ * Case 4: the sum of a written-out softmax whose row is masked throughout.
  */
 export const eps: Fix = {
   id: 'eps',
@@ -67,17 +65,6 @@ function concerns(context: FixContext, { node, origin }: Birth): boolean {
 
 function keepAway(context: FixContext, plan: EditPlan, done: Set<string>, node: GraphNode, negative: boolean): void {
   if (done.has(node.name)) return;
-  if (node.op === 'LpNormalization') {
-    const value = node.outputs[0] ?? '';
-    const source = node.inputs[0] ?? '';
-    const rank = context.shape(source)?.length ?? 1;
-    const axis = intAttribute(node, 'axis', -1);
-    plan.filter(value, (block, own) =>
-      block.op('Where', [block.every(block.isZero(source), [axis < 0 ? axis + rank : axis]), source, own]),
-    );
-    done.add(node.name);
-    return;
-  }
   if (normalizations.has(node.op)) {
     const half = context.dtype(node.inputs[0] ?? '') === 'float16';
     const f = negative ? 1e-5 : half ? 1e-7 : 1e-12;

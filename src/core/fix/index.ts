@@ -8,6 +8,7 @@ import { maskWithWhere } from './maskWithWhere';
 import { multiplyByMask } from './multiplyByMask';
 import { nanToNumLogits } from './nanToNumLogits';
 import { nanToNumSoftmax } from './nanToNumSoftmax';
+import { positionIdsFromMask } from './positionIdsFromMask';
 import { stableSoftmax } from './stableSoftmax';
 import type { Fix } from './types';
 import { unmaskRows } from './unmaskRows';
@@ -35,3 +36,6 @@ export const fixes: readonly Fix[] = [
 
 /** What people do that removes NaN, or seems to, and not the error: run to show it, never recommended. */
 export const traps: readonly Fix[] = [multiplyByMask, nanToNumLogits, dropPaddingMask];
+
+/** What padding makes wrong without any NaN: tried where that is seen, beside a fix that clears the NaN. */
+export const fixesOfPositions: readonly Fix[] = [positionIdsFromMask];
