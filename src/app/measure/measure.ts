@@ -1,4 +1,5 @@
 /** What is known before a run says where NaN is, and what is known after it. */
+import { byName } from '../../core/byName';
 import type { AttentionSite } from '../../core/diagnose/attentionSites';
 import { attentionSites } from '../../core/diagnose/attentionSites';
 import type { MaskPlane } from '../../core/diagnose/maskPlane';
@@ -49,7 +50,8 @@ export async function prepare(
 ): Promise<Prepared> {
   const facts = await gatherFacts(job, given);
   const graph = new Graph(facts.model);
-  const target = { ...given, graph, fences: facts.fences };
+  const inputs = byName(Object.entries(given.inputs));
+  const target = { ...given, inputs, graph, fences: facts.fences };
   const axes = inferAxes(graph, inputAxes, facts);
   const grid = gridOf(inputAxes);
   const shared = new Map<string, Cells>();

@@ -1,4 +1,5 @@
 /** Did looking change anything, and does the person's own optimisation level give the same? */
+import { isFloat } from '../../core/probe/instrument';
 import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
 import type { EngineLevel, JsonNumber, Observer } from '../../core/report';
 import type { EngineJob } from '../ports';
@@ -12,7 +13,9 @@ import { feedsOf, measuring, runOnce, withSession } from './sessions';
  */
 export async function observe(job: EngineJob, measured: Measurement, userLevel: EngineLevel): Promise<Observer> {
   const { target } = measured;
-  const outputs = [...measured.keptOutputs].filter(([name]) => measured.flagsOf(name) !== null);
+  const outputs = [...measured.keptOutputs];
+  // Of integers there is no largest difference that means anything: another index is another index.
+  const floats = outputs.filter(([name]) => isFloat(measured.facts.values.get(name)?.dtype ?? ''));
   const same = await runOnce(job, target, encode(target.graph.model, target), {
     fetch: [],
     inspect: outputs.map(([name, handle]): AnyInspection => ({
@@ -28,7 +31,7 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
       session: session.id,
       feeds: feedsOf(session, target),
       fetch: [],
-      inspect: outputs.map(([name, handle]): AnyInspection => ({
+      inspect: floats.map(([name, handle]): AnyInspection => ({
         id: name,
         inspector: 'difference',
         tensors: [name, handle],
@@ -36,7 +39,7 @@ export async function observe(job: EngineJob, measured: Measurement, userLevel: 
       })),
     }),
   );
-  const differences = outputs.map(([name]) => compared.inspected[name] as Inspections['difference']['result']);
+  const differences = floats.map(([name]) => compared.inspected[name] as Inspections['difference']['result']);
   return {
     outputsBitEqual: outputs.every(([name]) => same.inspected[name] === true),
     ...(target.fences === null ? {} : { roundedTo: 'float16' as const }),

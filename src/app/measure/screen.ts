@@ -15,6 +15,7 @@ import { floatsOf } from '../../core/probe/floats';
 import type { Grid } from '../../core/probe/fold';
 import { cellsOf, foldFlags } from '../../core/probe/fold';
 import { freshPrefix, isFloat } from '../../core/probe/instrument';
+import { isHanded } from '../../core/probe/stages';
 import type { TensorAxes } from '../../core/onnx/axes/types';
 import type { Flags } from '../../core/trace/health';
 import type { EngineJob } from '../ports';
@@ -45,7 +46,7 @@ export function planOf(prepared: Prepared, few = fewValues): Plan {
 export function screen(job: EngineJob, prepared: Prepared, plan = planOf(prepared)): Promise<Measurement> {
   const { target, facts } = prepared;
   const prefix = freshPrefix(target.graph, 'probed');
-  const kept = target.graph.outputs.filter((name) => facts.values.has(name));
+  const kept = target.graph.outputs.filter((name) => isHanded(facts.values.get(name)?.dtype ?? ''));
   return screened(job, prepared, plan, new Map(kept.map((name) => [name, `${prefix}${name}`])));
 }
 

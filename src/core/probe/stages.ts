@@ -20,6 +20,7 @@ export interface Stage {
 
 /** Types that a tensor may leave the engine with, and enter it again. */
 const handed: ReadonlySet<string> = new Set(dtypes.filter((dtype) => dtype !== 'bfloat16'));
+export const isHanded = (dtype: string): dtype is DType => handed.has(dtype);
 
 /**
  * @param wanted what each stage is about, in the order of the graph: a stage should not lead through later ones.
@@ -34,8 +35,8 @@ export function stagesOf(
   const bytesOf = (value: string): number | null => {
     const fact = facts.get(value);
     // A constant is in the graph of every stage.
-    if (!fact || !handed.has(fact.dtype) || graph.producer.get(value)?.op === 'Constant') return null;
-    return bytesPerElement(fact.dtype as DType) * elementCount(fact.shape);
+    if (!fact || !isHanded(fact.dtype) || graph.producer.get(value)?.op === 'Constant') return null;
+    return bytesPerElement(fact.dtype) * elementCount(fact.shape);
   };
   let kept: ReadonlySet<string> = new Set();
   return wanted.map((values, i): Stage => {

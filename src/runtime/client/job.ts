@@ -1,8 +1,10 @@
 /** One forked child for one job. Every call is answered or rejects; ending the child leaves nothing behind. */
+import { byName } from '../../core/byName';
 import { NanoscopeError } from '../../core/errors';
 import { callResults, fromWorker } from '../../protocol/worker';
 import { checkFeeds, disagreement } from './feeds';
 import { endingError, limitHint } from './ending';
+import { fromEngineName, toEngineName, withEngineNames } from './engineNames';
 import { failureError } from './classify';
 import { MemoryWatch } from './memory';
 import { rareTypes } from './modelTypes';
@@ -99,13 +101,14 @@ export class ChildJob implements EngineJob {
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<SessionInfo> {
     const args = {
-      model,
+      model: withEngineNames(model),
       level: options.level,
       prepack: options.prepack,
       externalDataFolder: options.externalDataFolder ?? null,
       threads: options.threads ?? null,
     };
-    const info = await this.call('createSession', args, { rareTypes: () => rareTypes(model) });
+    const found = await this.call('createSession', args, { rareTypes: () => rareTypes(model) });
+    const info = { ...found, inputs: found.inputs.map(own), outputs: found.outputs.map(own) };
     this.sessions.set(info.id, info);
     return info;
   }
@@ -122,11 +125,14 @@ export class ChildJob implements EngineJob {
     }
     const args = {
       session: request.session,
-      feeds: Object.entries(request.feeds),
-      feedKept,
-      fetch: request.fetch,
-      keep: Object.entries(request.keep ?? {}),
-      inspect: request.inspect ?? [],
+      feeds: Object.entries(request.feeds).map(([name, tensor]) => [toEngineName(name), tensor] as const),
+      feedKept: feedKept.map(([name, handle]) => [toEngineName(name), handle] as const),
+      fetch: request.fetch.map(toEngineName),
+      keep: Object.entries(request.keep ?? {}).map(([handle, name]) => [handle, toEngineName(name)] as const),
+      inspect: (request.inspect ?? []).map((inspection) => ({
+        ...inspection,
+        tensors: inspection.tensors.map(toEngineName),
+      })),
     };
     const result = await this.call('run', args).catch((error: unknown) => {
       // The engine lets one symbol have two sizes, and fails somewhere inside.
@@ -134,8 +140,8 @@ export class ChildJob implements EngineJob {
       throw (inside && session ? disagreement(session.inputs, request.feeds, inside.message) : null) ?? error;
     });
     return {
-      tensors: Object.fromEntries(result.tensors),
-      inspected: Object.fromEntries(result.inspected),
+      tensors: byName(result.tensors.map(([name, tensor]) => [fromEngineName(name), tensor] as const)),
+      inspected: byName(result.inspected),
       runMs: result.runMs,
     };
   }
@@ -235,6 +241,8 @@ export class ChildJob implements EngineJob {
     this.options.onEnd?.({ pid: this.pid, exitCode, signal, stderr: this.stderr.toString(), error });
   }
 }
+
+const own = <T extends { readonly name: string }>(info: T): T => ({ ...info, name: fromEngineName(info.name) });
 
 const cancelled = (): NanoscopeError =>
   new NanoscopeError('cancelled', 'The run was cancelled.', 'Start it again when you like; nothing is left behind.');

@@ -62,7 +62,8 @@ export class WorkerEngine {
     // The binding refuses an empty list, and all nodes run whatever is fetched: take the first that can be.
     const names = wanted.size > 0 ? [...wanted] : firstFetchable(session);
 
-    const feeds: Record<string, Ort.Tensor> = {};
+    // The engine asks it for names: it must not find what every object has.
+    const feeds = Object.create(null) as Record<string, Ort.Tensor>;
     for (const [name, tensor] of args.feeds) feeds[name] = toEngine(ort, aligned(tensor));
     for (const [name, handle] of args.feedKept) {
       const tensor = this.kept.get(handle);

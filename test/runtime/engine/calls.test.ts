@@ -173,6 +173,50 @@ describe('a job', () => {
     );
   });
 
+  it('takes __proto__ and constructor for names of inputs and outputs', async () => {
+    const job = start();
+    const bytes = model({
+      nodes: [node('Add', ['__proto__', 'constructor'], ['toString']), node('Neg', ['toString'], ['__proto__ 2'])],
+      inputs: [value('__proto__', [2]), value('constructor', [2])],
+      outputs: [value('toString', [2]), value('__proto__ 2', [2])],
+    });
+    const session = await job.createSession(bytes, plain);
+    expect(session.inputs.map(({ name }) => name)).toEqual(['__proto__', 'constructor']);
+    const feeds = Object.fromEntries([
+      ['__proto__', floats([2], [1, 2])],
+      ['constructor', floats([2], [10, 20])],
+    ]);
+    const { tensors } = await job.run({ session: session.id, feeds, fetch: ['toString', '__proto__ 2'] });
+    expect(Object.entries(tensors)).toEqual([
+      ['toString', floats([2], [11, 22])],
+      ['__proto__ 2', floats([2], [-11, -22])],
+    ]);
+    expect('hasOwnProperty' in tensors).toBe(false);
+    const half = Object.fromEntries([['constructor', floats([2], [10, 20])]]);
+    await expect(job.run({ session: session.id, feeds: half, fetch: [] })).rejects.toThrow(
+      'The input "__proto__" is missing.',
+    );
+
+    const out = await job.createSession(
+      model({
+        nodes: [node('Neg', ['x'], ['__proto__'])],
+        inputs: [value('x', [2])],
+        outputs: [value('__proto__', [2])],
+      }),
+      plain,
+    );
+    const count: AnyInspection = { id: '__proto__', inspector: 'count', tensors: ['__proto__'], params: null };
+    const found = await job.run({
+      session: out.id,
+      feeds: { x: floats([2], [1, NaN]) },
+      fetch: ['__proto__'],
+      keep: { handle: '__proto__' },
+      inspect: [count],
+    });
+    expect(Object.entries(found.tensors)).toEqual([['__proto__', floats([2], [-1, NaN])]]);
+    expect(Object.entries(found.inspected)).toMatchObject([['__proto__', [{ nan: 1, max: -1 }]]]);
+  });
+
   it('reads weights from the folder that it is told, at every level, with and without prepacking', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'nanoscope-engine-'));
     try {

@@ -114,6 +114,9 @@ describe('comparison', () => {
     expect(bitEqual(f32([1], 1), f32([1], 1 + 2 ** -23))).toBe(false);
     expect(bitEqual(f32([1], q), f32([1], 1))).toBe(false);
     expect(bitEqual(f32([2], 1, 1), f32([1], 1))).toBe(false);
+    const whole = (value: bigint): TensorData => ({ dtype: 'int64', dims: [1], data: BigInt64Array.of(value) });
+    expect(bitEqual(whole(2n ** 53n), whole(2n ** 53n))).toBe(true);
+    expect(bitEqual(whole(2n ** 53n), whole(2n ** 53n + 1n))).toBe(false);
     expect(bitEqual(f32([1], 1), { dtype: 'float64', dims: [1], data: Float64Array.of(1) })).toBe(false);
   });
 

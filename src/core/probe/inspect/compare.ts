@@ -1,14 +1,14 @@
 /** Comparing outputs where they lie, so that logits never travel. */
 import type { JsonNumber } from '../../report';
 import type { TensorData } from '../../tensor';
-import { floatsOf } from '../floats';
+import { floatsOf, isFloatTensor } from '../floats';
 import { jsonNumber } from '../../trace/jsonNumber';
 
 /** Same bits, except that any NaN equals any NaN. */
 export function bitEqual(a: TensorData, b: TensorData): boolean {
   if (a.dtype !== b.dtype || a.data.length !== b.data.length) return false;
-  const left = floatsOf(a);
-  const right = floatsOf(b);
+  // Integers of 64 bits do not fit a number.
+  const [left, right] = isFloatTensor(a) ? [floatsOf(a), floatsOf(b)] : [a.data, b.data];
   for (let i = 0; i < left.length; i += 1) if (!Object.is(left[i], right[i])) return false;
   return true;
 }
