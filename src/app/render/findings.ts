@@ -97,12 +97,6 @@ export const verdictMeaning: Readonly<Record<FixResult['verdict'], string>> = {
   declines: 'does not apply here',
 };
 
-/** Title and reason as sentences; without a reason, what the verdict means. */
-export function fixText(fix: FixResult): string {
-  const why = fix.reason === '' ? verdictMeaning[fix.verdict] : fix.reason;
-  return [fix.title, capitalised(why)].map((part) => (/[.!?]$/.test(part) ? part : `${part}.`)).join(' ');
-}
-
 export const referenceText: Readonly<Record<FixResult['reference'], string>> = {
   unpadded: 'each sample run alone, without padding',
   'in-batch': 'the same padded batch with every masked slot removed exactly',

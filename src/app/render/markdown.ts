@@ -15,12 +15,20 @@ import {
   othersText,
   placeText,
   positionsText,
-  referenceText,
-  verdictMeaning,
 } from './findings';
+import {
+  batchesText,
+  figureTitles,
+  fixFigures,
+  fixGroups,
+  kindText,
+  referenceSentences,
+  warningText,
+  whyText,
+} from './fixes';
 import { lookPlace, lookText } from './look';
 import { birthText, crossingText } from './notes';
-import { shortNumber, shortRatio } from './numbers';
+import { shortNumber } from './numbers';
 import { tableLines, type Cell, type Line, type RowLine } from './rows';
 import { figures, foldText, sampleTitle, stateWords, wholeText } from './table';
 import { outputText, paddingOf, paddingText } from './terminal';
@@ -257,32 +265,47 @@ function fixes(report: Report): string {
   if (report.fixes.length === 0) {
     return '## Fixes\n\nNo fix was tried: there is nothing to heal.';
   }
-  const rows = report.fixes.map((fix) => [
+  const { tried, warnings, declined } = fixGroups(report.fixes);
+  const rows = tried.map((fix) => [
     code(fix.id),
+    kindText[fix.kind ?? 'graph'],
     fix.verdict === 'heals' ? '**heals**' : fix.verdict,
-    fix.nanAfter === null ? '–' : `${String(fix.nanAfter)} (${String(fix.realNanAfter ?? '–')} real)`,
-    shortNumber(fix.realMaxAbsDiff),
-    shortNumber(fix.tolerance),
-    referenceText[fix.reference],
-    fix.topTokenSame === null ? '–' : fix.topTokenSame ? 'yes' : 'no',
-    shortRatio(fix.costRatio),
+    ...fixFigures(fix),
   ]);
-  const reasons = report.fixes.map((fix) => `- ${code(fix.id)}: ${fixSentences(fix)}`);
-  return `## Fixes\n\n${markdownTable(
-    ['fix', 'verdict', 'NaN left', 'difference at real tokens', 'tolerance', 'reference', 'same top token', 'cost'],
-    rows,
-  )}\n\n${reasons.join('\n')}`;
+  const said = report.recommendation === undefined ? [] : [`**${prose(report.recommendation.sentence)}**`];
+  const table =
+    rows.length === 0 ? 'No fix applies here.' : markdownTable(['fix', 'changes', 'verdict', ...figureTitles], rows);
+  const proofs = referenceSentences(tried).map((sentence) => prose(capitalised(sentence)));
+  return [
+    '## Fixes',
+    ...said,
+    table,
+    ...(proofs.length === 0 ? [] : [proofs.join(' ')]),
+    tried.map((fix) => `- ${code(fix.id)}: ${fixSentences(fix)}`).join('\n'),
+    ...(warnings.length === 0
+      ? []
+      : [
+          `### What only looks like a fix\n\n${warnings
+            .map((fix) => `- ${code(fix.id)}: ${prose(warningText(fix))}`)
+            .join('\n')}`,
+        ]),
+    ...(declined.length === 0
+      ? []
+      : [
+          `<details><summary>Fixes that do not apply here</summary>\n\n${declined
+            .map((fix) => `- ${code(fix.id)}: ${prose(fix.reason)}`)
+            .join('\n')}\n\n</details>`,
+        ]),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
 }
 
 function fixSentences(fix: FixResult): string {
-  const edits = `${String(fix.edits)} ${fix.edits === 1 ? 'edit' : 'edits'}`;
-  const why = capitalised(fix.reason === '' ? `${verdictMeaning[fix.verdict]}.` : fix.reason);
-  const shift = fix.paddingShift ?? null;
-  const shifted =
-    shift === null
-      ? ''
-      : ` Padding alone shifts real tokens by ${shortNumber(shift)}: positions are counted from the wrong end.`;
-  return `${prose(fix.title)} (${edits}). ${prose(why)}${shifted}`;
+  const edits = fix.edits === 0 ? '' : ` (${String(fix.edits)} ${fix.edits === 1 ? 'edit' : 'edits'})`;
+  const effect = fix.effect === undefined ? '' : ` ${fix.effect}`;
+  const plan = fix.batches === undefined ? '' : ` ${capitalised(batchesText(fix.batches))}.`;
+  return prose(`${fix.title}${edits}. ${whyText(fix)}${effect}${plan}`);
 }
 
 function engine(report: Report): string {

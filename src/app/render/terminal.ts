@@ -3,8 +3,8 @@ import type { Crossing, FixResult, Origin, Report, SilentFinding } from '../../c
 import { verdictSentence } from '../../core/trace/verdict';
 import {
   attentionText,
+  capitalised,
   evidencePairs,
-  fixText,
   groupFindings,
   observerText,
   othersText,
@@ -12,9 +12,18 @@ import {
   positionsText,
   type FindingGroup,
 } from './findings';
+import {
+  batchesText,
+  figureTitles,
+  fixFigures,
+  fixGroups,
+  referenceSentences,
+  shiftText,
+  warningText,
+  whyText,
+} from './fixes';
 import { lookPlace, lookText } from './look';
 import { birthText, crossingText } from './notes';
-import { shortNumber, shortRatio } from './numbers';
 import { unknownLayers } from './rows';
 import { renderTable, type TableOptions } from './table';
 import { displayWidth, padTo, visible, wrap } from './text';
@@ -38,7 +47,7 @@ export function terminalReport(report: Report, options: TableOptions): string {
       (report.ruledOut ?? []).map(({ claim, because }) => fit(`· ${visible(`${claim}: ${because}`)}`, options, 2)),
       options,
     ),
-    section('Fixes', report.fixes === undefined ? [] : fixLines(report.fixes, options), options),
+    section('Fixes', fixLines(report, options), options),
     section('Observer', report.observer === undefined ? [] : [fit(observerText(report.observer), options)], options),
     section(
       'Notes',
@@ -177,31 +186,55 @@ const verdictPaint = {
   declines: 'quiet',
 } as const satisfies Record<FixResult['verdict'], keyof TableOptions['style']>;
 
-function fixLines(fixes: readonly FixResult[], options: TableOptions): string[] {
-  if (fixes.length === 0) {
-    return ['No fix was tried: there is nothing to heal.'];
-  }
-  const rows = fixes.map((fix) => [
-    visible(fix.id),
-    fix.verdict,
-    fix.verdict === 'declines' ? '' : `${String(fix.nanAfter ?? '–')} NaN left`,
-    fix.realMaxAbsDiff === null
-      ? ''
-      : `real tokens differ by ${shortNumber(fix.realMaxAbsDiff)}${fix.tolerance === null ? '' : ` (tolerance ${shortNumber(fix.tolerance)})`}`,
-    fix.costRatio === null ? '' : `cost ${shortRatio(fix.costRatio)}`,
-  ]);
-  const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...rows.map((row) => displayWidth(row[i] ?? ''))));
-  const best = fixes.find((fix) => fix.verdict === 'heals');
-  const lines = fixes.flatMap((fix, index) => {
-    const cells = (rows[index] ?? []).map((cell, i) => {
-      const padded = padTo(cell, widths[i] ?? 0);
-      return i === 1 ? options.style[verdictPaint[fix.verdict]](padded) : padded;
-    });
-    return [cells.join('  ').trimEnd(), fit(`  ${visible(fixText(fix))}`, options, 2)];
-  });
-  return best === undefined
-    ? lines
-    : [...lines, options.style.quiet(`To write a healed copy, add --apply ${visible(best.id)}`)];
+/** The recommendation, a table of what was tried, then what needs words, what to leave alone and what does not apply. */
+function fixLines({ fixes, recommendation }: Report, options: TableOptions): string[] {
+  if (fixes === undefined) return [];
+  if (fixes.length === 0) return ['No fix was tried: there is nothing to heal.'];
+  const { style } = options;
+  const { tried, warnings, declined } = fixGroups(fixes);
+  const best = recommendation
+    ? tried.find(({ id }) => id === recommendation.fix)
+    : tried.find(({ verdict }) => verdict === 'heals');
+  const said = recommendation === undefined ? [] : [style.strong(fit(visible(recommendation.sentence), options))];
+  const references = referenceSentences(tried).map((sentence) => style.quiet(fit(capitalised(sentence), options)));
+  return [
+    ...said,
+    ...fixTable(tried, options),
+    ...references,
+    ...tried.flatMap((fix) => detailLines(fix, options)),
+    ...(warnings.length === 0 ? [] : [style.warning('What only looks like a fix:')]),
+    ...warnings.flatMap((fix) => [fit(`  ${visible(`${fix.id}: ${warningText(fix)}`)}`, options, 4)]),
+    ...(declined.length === 0
+      ? []
+      : [style.quiet(fit(`Do not apply here: ${visible(declined.map(({ id }) => id).join(', '))}.`, options, 2))]),
+    ...(best === undefined || best.kind === 'batch'
+      ? []
+      : [style.quiet(`To write a healed copy, add --apply ${visible(best.id)}`)]),
+  ];
+}
+
+function fixTable(fixes: readonly FixResult[], options: TableOptions): string[] {
+  if (fixes.length === 0) return ['No fix applies here.'];
+  const rows = fixes.map((fix) => [visible(fix.id), fix.verdict, ...fixFigures(fix)]);
+  const head = ['fix', 'verdict', ...figureTitles];
+  const widths = head.map((title, i) => Math.max(...[[...head], ...rows].map((row) => displayWidth(row[i] ?? title))));
+  const line = (cells: readonly string[], paint: (text: string) => string): string =>
+    cells
+      .map((cell, i) => (i === 1 ? paint(padTo(cell, widths[i] ?? 0)) : padTo(cell, widths[i] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  return [
+    options.style.heading(line(head, (text) => text)),
+    ...fixes.map((fix, i) => line(rows[i] ?? [], options.style[verdictPaint[fix.verdict]])),
+  ];
+}
+
+/** What a fix does; that it heals is said by the table already. */
+function detailLines(fix: FixResult, options: TableOptions): string[] {
+  const heals = fix.verdict === 'heals' && shiftText(fix) === null;
+  const plan = fix.batches === undefined ? '' : ` ${capitalised(batchesText(fix.batches))}.`;
+  const words = heals ? `${fix.title}.` : `${fix.title}. ${whyText(fix)}`;
+  return [fit(`· ${visible(`${fix.id}: ${words}${plan}`)}`, options, 2)];
 }
 
 /** The first groups, then how many were left out. */

@@ -4,7 +4,7 @@
  *
  * The text is made of parts because names come from the user's file: a face may isolate, escape or emphasise them.
  */
-import type { BirthMechanism, Crossing, CrossingMechanism, Finding, FixResult, Origin, Report, Stage } from '../report';
+import type { BirthMechanism, Crossing, CrossingMechanism, Finding, Origin, Report, Stage } from '../report';
 import { countRanges, countRole } from './ranges';
 
 export interface VerdictPart {
@@ -29,7 +29,7 @@ export function verdictParts(report: Report): VerdictPart[] {
     ...reachClause(report),
     ...hiddenClause(report),
     text('.'),
-    ...fixClause(report.fixes),
+    ...fixClause(report),
   ];
 }
 
@@ -201,12 +201,14 @@ function crossingClause(report: Report, crossing: Crossing): VerdictPart[] {
   ];
 }
 
-function fixClause(fixes: readonly FixResult[] | undefined): VerdictPart[] {
-  if (fixes === undefined || fixes.length === 0) {
+function fixClause({ fixes: all, recommendation }: Report): VerdictPart[] {
+  // What only looks like a fix is none, even where its numbers come out right.
+  const fixes = all?.filter((fix) => fix.kind !== 'trap') ?? [];
+  if (fixes.length === 0) {
     return [];
   }
   const healing = fixes.filter((fix) => fix.verdict === 'heals');
-  const best = healing[0];
+  const best = healing.find((fix) => fix.id === recommendation?.fix) ?? healing[0];
   if (best !== undefined) {
     const others = healing.length - 1;
     const rest = others === 0 ? '' : others === 1 ? '; so does one other' : `; so do ${String(others)} others`;

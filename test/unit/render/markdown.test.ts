@@ -177,10 +177,12 @@ Causal mask and padding mask together leave nothing for query positions 0-29 of 
 
 ## Fixes
 
-| fix | verdict | NaN left | difference at real tokens | tolerance | reference | same top token | cost |
-| --- | --- | --- | --- | --- | --- | --- | --- |
-| \`unmask-rows\` | **heals** | 0 (0 real) | 2.7e-6 | 1e-5 | each sample run alone, without padding | yes | ×1.02 |
-| \`zero-pads\` | fails | 35 (5 real) | NaN | 1e-5 | each sample run alone, without padding | no | ×1.00 |
+| fix | changes | verdict | NaN left | real tokens differ | top token | cost |
+| --- | --- | --- | --- | --- | --- | --- |
+| \`unmask-rows\` | model | **heals** | 0 | 2.7e-6 | same | ×1.02 |
+| \`zero-pads\` | model | fails | 35 (5 real) | NaN | other | ×1.00 |
+
+Compared with each sample run alone, without padding, tolerance 1e-5.
 
 - \`unmask-rows\`: Unmask fully masked rows (4 edits). No NaN left and real tokens equal the reference.
 - \`zero-pads\`: Zero hidden states at pads by multiplying (2 edits). NaN × 0 = NaN: 35 positions stay NaN.

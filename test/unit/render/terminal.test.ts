@@ -53,10 +53,12 @@ describe('below the table', () => {
     expect(section(text, 'Fixes')).toBe(
       [
         'Fixes',
-        '  unmask-rows  heals  0 NaN left   real tokens differ by 2.7e-6 (tolerance 1e-5)  cost ×1.02',
-        '    Unmask fully masked rows. No NaN left and real tokens equal the reference.',
-        '  zero-pads    fails  35 NaN left  real tokens differ by NaN (tolerance 1e-5)     cost ×1.00',
-        '    Zero hidden states at pads by multiplying. NaN × 0 = NaN: 35 positions stay NaN.',
+        '  fix          verdict  NaN left     real tokens differ  top token  cost',
+        '  unmask-rows  heals    0            2.7e-6              same       ×1.02',
+        '  zero-pads    fails    35 (5 real)  NaN                 other      ×1.00',
+        '  Compared with each sample run alone, without padding, tolerance 1e-5.',
+        '  · unmask-rows: Unmask fully masked rows.',
+        '  · zero-pads: Zero hidden states at pads by multiplying. NaN × 0 = NaN: 35 positions stay NaN.',
         '  To write a healed copy, add --apply unmask-rows',
       ].join('\n'),
     );
