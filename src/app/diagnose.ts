@@ -6,8 +6,9 @@ import { NanoscopeError } from '../core/errors';
 import type { FixContext } from '../core/fix/types';
 import type { Graph, GraphNode } from '../core/onnx/graph';
 import { isFloat } from '../core/probe/instrument';
-import type { BatchInfo, FixResult, Observer, Report } from '../core/report';
+import type { BatchInfo, Observer, Report } from '../core/report';
 import { placesNote } from '../core/trace/places';
+import type { Site } from '../core/trace/sites';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
 import { expandAttention } from './expandAttention';
@@ -31,8 +32,10 @@ import type { EngineJob } from './ports';
 import { padIdNotes, prepareBatch } from './prepareBatch';
 import type { Subject } from './subject';
 import { openSubject } from './subject';
-import type { Diagnose, DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from './useCases';
-import { runReference } from './verify/reference';
+import type { Diagnose, DiagnoseDeps, DiagnoseEvents, DiagnoseRequest, Progress } from './useCases';
+import { chooseReference } from './verify/chooseReference';
+import { comparableOutputs, comparableRows } from './verify/comparable';
+import type { Outcome } from './verify/tournament';
 import { tournament } from './verify/tournament';
 
 export const diagnose: Diagnose = async (deps, request, events, signal) => {
@@ -86,10 +89,7 @@ export async function runDiagnosis(
   const looked = confirmed(await lookAtMasks(job, made, layerOf), measured, found, roles.roles);
   const version = await job.version();
   const said = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
-  const assemble = (
-    figures: Awaited<ReturnType<typeof siteFigures>>,
-    rest: { observer?: Observer; fixes?: readonly FixResult[] },
-  ): Report => ({
+  const assemble = (figures: Awaited<ReturnType<typeof siteFigures>>, rest: { observer?: Observer }): Report => ({
     schemaVersion: 1,
     ...header(subject, measured, batch, roles, version, said, layerOf),
     table: buildTable({
@@ -131,8 +131,10 @@ export async function runDiagnosis(
   const context = fixContext(subject.graph, measured, masks, found);
   if (request.fixes && !expand) {
     progress('Running every sample without its padding', 0.75);
-    const fixes = found.origins.length === 0 ? [] : await proveFixes(job, subject, measured, context, roles, events);
-    report = { ...report, fixes };
+    report =
+      found.origins.length === 0
+        ? { ...report, fixes: [] }
+        : { ...report, ...(await proveFixes(job, subject, measured, context, roles, sites, events)) };
     events.onReport?.(report);
   }
   return { subject, measured, context, report };
@@ -147,13 +149,17 @@ async function proveFixes(
   subject: Subject,
   measured: Measurement,
   context: FixContext,
-  roles: RolesFound,
+  { roles }: RolesFound,
+  sites: readonly Site[],
   events: DiagnoseEvents,
-): Promise<FixResult[]> {
-  const reference = await runReference(job, subject.graph.model, measured, subject.inputs, roles.roles);
-  return tournament(job, measured, context, reference, roles.roles, ({ text, fraction }) =>
-    events.onProgress?.({ text, fraction: 0.8 + 0.2 * (fraction ?? 0) }),
-  );
+): Promise<Outcome> {
+  const { model } = subject.graph;
+  const wanted = [...comparableOutputs(measured), ...comparableRows(measured, sites)];
+  const reference = await chooseReference(job, model, measured, context, subject.inputs, roles, wanted);
+  const onProgress = ({ text, fraction }: Progress): void => {
+    events.onProgress?.({ text, fraction: fraction === null ? null : 0.8 + 0.2 * fraction });
+  };
+  return tournament({ job, measured, model, specs: subject.inputs, context, reference, roles, sites, onProgress });
 }
 
 /** Lengths beside an inputs file say which of its positions are real, so they have to fit what the file holds. */

@@ -11,7 +11,7 @@ import { runDiagnosis } from '../diagnose';
 import type { EngineJob } from '../ports';
 import type { Subject } from '../subject';
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
-import { edited } from '../verify/tournament';
+import { edited } from '../verify/edited';
 import { refuseTwice } from './applied';
 
 /** One fix of several, with the graph that it found and the one that it left; local functions are open in both. */

@@ -1,197 +1,97 @@
-/** Every fix that applies is run on the same padded batch and compared with the reference. */
-import { clone } from '@bufbuild/protobuf';
-import { NodeProtoSchema } from 'onnx-buf';
-import type { ModelProto } from 'onnx-buf';
-import { applyEdits } from '../../core/onnx/edit';
-import { graphOf } from '../../core/onnx/graph';
-import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
-import type { FixResult, JsonNumber } from '../../core/report';
-import { fixes } from '../../core/fix/index';
-import type { Fix, FixContext } from '../../core/fix/types';
-import { countRole } from '../../core/trace/ranges';
-import { rankFixes, verdictOf } from '../../core/verify/verdict';
+/** Every fix that applies is run on the same batch and compared with the reference; traps are run as warnings. */
+import type { InputSpec } from '../../core/batch/types';
 import { NanoscopeError } from '../../core/errors';
+import { batchFixes } from '../../core/fix/batch/index';
+import { fixes, traps } from '../../core/fix/index';
+import type { FixContext } from '../../core/fix/types';
+import type { ModelProto } from 'onnx-buf';
+import type { FixResult, Recommendation } from '../../core/report';
+import type { Site } from '../../core/trace/sites';
+import { rankFixes } from '../../core/verify/verdict';
+import { recommend } from '../../core/verify/recommend';
 import type { EngineJob } from '../ports';
 import type { Progress } from '../useCases';
-import { cellParams } from '../measure/cellParams';
 import { encode } from '../measure/facts';
 import type { Measurement } from '../measure/measure';
 import { withSession } from '../measure/sessions';
+import { batchTrial, declined, graphTrial, type Proposal } from './candidates';
+import { combinations } from './combinations';
 import type { ReferenceRun } from './reference';
+import { paddingShift } from './shift';
+import { judge } from './trial';
 
-/**
- * Pairs of runs for the cost: plain and fixed in turn, so that the machine's own ups and downs meet both. Slow models
- * scatter less and get fewer.
- */
-const pairsFor = (runMs: number): number => (runMs > 1000 ? 1 : runMs > 100 ? 3 : 9);
-
-/** An edited copy of the model; the original is not changed. What no edit names is shared with it. */
-export function edited(proto: ModelProto, edits: Parameters<typeof applyEdits>[1]): ModelProto {
-  const graph = graphOf(proto);
-  const named = new Set(
-    edits.flatMap((edit) =>
-      edit.kind === 'replaceInput' || edit.kind === 'setAttribute'
-        ? [edit.node]
-        : edit.kind === 'replaceOutput'
-          ? [edit.from]
-          : [],
-    ),
-  );
-  const copy: ModelProto = {
-    ...proto,
-    metadataProps: [...proto.metadataProps],
-    graph: {
-      ...graph,
-      // Lists are changed in place, and so are nodes that an edit names; weights and all other nodes are shared.
-      node: graph.node.map((node) =>
-        node.output.some((name) => named.has(name)) ? clone(NodeProtoSchema, node) : node,
-      ),
-      initializer: [...graph.initializer],
-      input: [...graph.input],
-      output: [...graph.output],
-    },
-  };
-  applyEdits(copy, edits);
-  return copy;
+export interface Arena {
+  readonly job: EngineJob;
+  readonly measured: Measurement;
+  /** The model as the user has it: the measured one has the padded batch's shapes declared. */
+  readonly model: ModelProto;
+  readonly specs: readonly InputSpec[];
+  readonly context: FixContext;
+  readonly reference: ReferenceRun;
+  /** By sequence. */
+  readonly roles: readonly (readonly string[])[];
+  readonly sites: readonly Site[];
+  readonly onProgress: (progress: Progress) => void;
 }
 
-export async function tournament(
-  job: EngineJob,
-  measured: Measurement,
-  context: FixContext,
-  reference: ReferenceRun,
-  roles: readonly (readonly string[])[],
-  onProgress: (progress: Progress) => void,
-): Promise<FixResult[]> {
+export interface Outcome {
+  /** Best first; traps after all that is none. */
+  readonly fixes: readonly FixResult[];
+  readonly recommendation: Recommendation;
+}
+
+export async function tournament(arena: Arena): Promise<Outcome> {
+  const { job, measured, context, reference } = arena;
   const { target } = measured;
   const options = { level: 'disabled' as const, prepack: true, externalDataFolder: target.externalDataFolder };
   return withSession(job, encode(target.graph.model, target), options, async (plain) => {
+    const proposals: readonly Proposal[] = [
+      ...fixes.map((fix) => graphTrial(arena, fix)),
+      ...batchFixes.map((fix) => batchTrial(arena, fix)),
+      ...traps.map((fix) => graphTrial(arena, fix)),
+    ];
     const results: FixResult[] = [];
-    for (const [i, fix] of fixes.entries()) {
-      onProgress({
-        text: `Trying fix ${String(i + 1)} of ${String(fixes.length)}: ${fix.title}`,
-        fraction: i / fixes.length,
+    for (const [i, proposal] of proposals.entries()) {
+      arena.onProgress({
+        text: `Trying fix ${String(i + 1)} of ${String(proposals.length)}: ${proposal.about.title}`,
+        fraction: i / proposals.length,
       });
-      results.push(await tryFix(job, measured, context, reference, roles, fix, plain.id));
+      results.push(await tried(arena, proposal, plain.id));
     }
-    return rankFixes(results);
+    const shift = await paddingShift(arena, results, plain.id);
+    const shifted = results.map((result) => withShift(result, shift, reference));
+    const combined = await combinations(arena, shifted, shift, plain.id);
+    const ranked = rankFixes([...shifted, ...combined]);
+    return { fixes: ranked, recommendation: recommend(ranked, context.origins) };
   });
 }
 
-const declined = (fix: Fix, reason: string, reference: ReferenceRun, edits = 0): FixResult => ({
-  id: fix.id,
-  title: fix.title,
-  verdict: 'declines',
-  reason,
-  reference: reference.kind,
-  nanAfter: null,
-  realNanAfter: null,
-  realMaxAbsDiff: null,
-  tolerance: reference.tolerance,
-  topTokenSame: null,
-  costRatio: null,
-  edits,
-});
-
-async function tryFix(
-  job: EngineJob,
-  measured: Measurement,
-  context: FixContext,
-  reference: ReferenceRun,
-  roles: readonly (readonly string[])[],
-  fix: Fix,
-  plain: number,
-): Promise<FixResult> {
-  const plan = fix.plan(context);
-  if (!plan.applies) return declined(fix, plan.reason, reference);
-  const { target } = measured;
-  const options = { level: 'disabled' as const, prepack: true, externalDataFolder: target.externalDataFolder };
+/** What the engine refuses is declined with its words. */
+export async function tried(arena: Arena, proposal: Proposal, plain: number): Promise<FixResult> {
+  const { job, measured, reference } = arena;
+  const { trial } = proposal;
+  if (typeof trial === 'string') return declined(proposal.about, trial, reference);
   try {
-    return await withSession(job, encode(edited(target.graph.model, plan.edits), target), options, (session) =>
-      proved(job, measured, reference, roles, fix, plan.edits.length, { plain, edited: session.id }),
-    );
+    return await judge(job, measured, reference, trial, plain);
   } catch (error) {
     if (error instanceof NanoscopeError && error.code !== 'cancelled' && error.code !== 'timeout') {
-      return declined(
-        fix,
-        `The engine does not accept the edited model: ${error.message}`,
-        reference,
-        plan.edits.length,
-      );
+      return declined(proposal.about, `The engine does not accept it: ${error.message}`, reference, trial.edits);
     }
     throw error;
   }
 }
 
-/** The edited model's run against the reference, and its time against the plain one's. */
-async function proved(
-  job: EngineJob,
-  measured: Measurement,
-  reference: ReferenceRun,
-  roles: readonly (readonly string[])[],
-  fix: Fix,
-  edits: number,
-  sessions: { readonly plain: number; readonly edited: number },
-): Promise<FixResult> {
-  const feeds = measured.target.inputs;
-  const outputs = [...measured.keptOutputs.keys()].filter((output) => measured.flagsOf(output) !== null);
-  const run = await job.run({
-    session: sessions.edited,
-    feeds,
-    fetch: [],
-    inspect: [
-      ...outputs.flatMap((output): AnyInspection[] => {
-        const axes = measured.axes.of(output);
-        return axes
-          ? [{ id: `health:${output}`, inspector: 'health', tensors: [output], params: cellParams(measured, axes) }]
-          : [];
-      }),
-      ...reference.compared.map(({ output, sample, handle, leading, pairs: rows }): AnyInspection => ({
-        id: `diff:${String(sample)}:${output}`,
-        inspector: 'rowsDifference',
-        tensors: [output, handle],
-        params: { leading, pairs: rows },
-      })),
-    ],
-  });
-  let nanAfter = 0;
-  let realNanAfter = 0;
-  for (const output of outputs) {
-    const figures = run.inspected[`health:${output}`] as Inspections['health']['result'] | undefined;
-    const sequence = measured.flagsOf(output)?.sequence ?? 0;
-    for (const [sample, { nan, nanAt }] of (figures ?? []).entries()) {
-      nanAfter += nan;
-      realNanAfter += countRole(nanAt, roles[sequence]?.[sample] ?? '', 'r');
-    }
-  }
-  let largest: JsonNumber | null = reference.compared.length > 0 ? 0 : null;
-  let topTokenSame: boolean | null = null;
-  for (const { output, sample } of reference.compared) {
-    const found = run.inspected[`diff:${String(sample)}:${output}`] as Inspections['rowsDifference']['result'];
-    if (typeof largest === 'number')
-      largest = typeof found.maxAbsDiff === 'number' ? Math.max(largest, found.maxAbsDiff) : found.maxAbsDiff;
-    if (found.topSame !== null) topTokenSame = (topTokenSame ?? true) && found.topSame;
-  }
-  const ratios: number[] = [];
-  for (let i = 0; i < pairsFor(run.runMs); i += 1) {
-    const before = await job.run({ session: sessions.plain, feeds, fetch: [] });
-    const after = await job.run({ session: sessions.edited, feeds, fetch: [] });
-    ratios.push(after.runMs / before.runMs);
-  }
-  const outcome = {
-    reference: reference.kind,
-    nanAfter,
-    realNanAfter,
-    realMaxAbsDiff: largest,
-    tolerance: reference.tolerance,
-  };
+/** A difference that is there with no NaN at all is told apart from what a fix does. */
+function withShift(result: FixResult, shift: number | null, reference: ReferenceRun): FixResult {
+  const tolerance = reference.tolerance ?? 0;
+  if (shift === null || shift <= tolerance || result.kind !== 'graph' || result.verdict === 'declines') return result;
+  const same = typeof result.realMaxAbsDiff === 'number' && Math.abs(result.realMaxAbsDiff - shift) <= 2 * tolerance;
   return {
-    id: fix.id,
-    title: fix.title,
-    ...verdictOf({ ...outcome, withoutReference: reference.reason }),
-    ...outcome,
-    topTokenSame,
-    costRatio: Math.round((ratios.sort((a, b) => a - b)[Math.floor(ratios.length / 2)] ?? 1) * 100) / 100,
-    edits,
+    ...result,
+    paddingShift: shift,
+    reason:
+      result.verdict === 'hides' && same
+        ? `${result.reason} It is as much when every masked slot is removed exactly: with this padding, positions are counted from the wrong end.`
+        : result.reason,
   };
 }

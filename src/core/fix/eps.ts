@@ -50,12 +50,15 @@ export const eps: Fix = {
 const shown = (names: readonly string[]): string =>
   names.length > 4 ? `${names.slice(0, 4).join(', ')} and ${String(names.length - 4)} more` : names.join(', ');
 
+/** A vector of zeros is no birth for LpNormalization, which has none: the engine leaves it as it is. */
+const hasEpsilon = ({ op }: GraphNode): boolean => normalizations.has(op) && op !== 'LpNormalization';
+
 function concerns(context: FixContext, { node, origin }: Birth): boolean {
   switch (origin.mechanism) {
     case 'zero-over-zero':
-      return node.op === 'Div' || normalizations.has(node.op);
+      return node.op === 'Div' || hasEpsilon(node);
     case 'sqrt-of-negative':
-      return normalizations.has(node.op);
+      return hasEpsilon(node);
     case 'zero-times-inf':
       return node.op === 'Mul' && reciprocalOf(context, node) !== null;
     default:
@@ -65,7 +68,7 @@ function concerns(context: FixContext, { node, origin }: Birth): boolean {
 
 function keepAway(context: FixContext, plan: EditPlan, done: Set<string>, node: GraphNode, negative: boolean): void {
   if (done.has(node.name)) return;
-  if (normalizations.has(node.op)) {
+  if (hasEpsilon(node)) {
     const half = context.dtype(node.inputs[0] ?? '') === 'float16';
     const f = negative ? 1e-5 : half ? 1e-7 : 1e-12;
     if (floatAttribute(node, 'epsilon', 1e-5) >= f) return;

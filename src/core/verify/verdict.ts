@@ -46,11 +46,12 @@ const rank: Readonly<Record<Verdict, number>> = { heals: 0, partial: 1, unproven
 const costStep = (ratio: number | null): number =>
   ratio === null ? Infinity : Math.max(0, Math.floor(Math.log(ratio) / Math.log(1.5)));
 
-/** Best first: verdict, difference of real tokens, NaN left, cost. */
+/** Best first, traps after all else: verdict, difference of real tokens, NaN left, cost. */
 export function rankFixes(results: readonly FixResult[]): FixResult[] {
   const number = (value: JsonNumber | null): number => (typeof value === 'number' ? value : Infinity);
   return [...results].sort(
     (a, b) =>
+      Number(a.kind === 'trap') - Number(b.kind === 'trap') ||
       rank[a.verdict] - rank[b.verdict] ||
       number(a.realMaxAbsDiff) - number(b.realMaxAbsDiff) ||
       (a.nanAfter ?? Infinity) - (b.nanAfter ?? Infinity) ||

@@ -12,7 +12,7 @@ import { undo } from '../../../src/app/apply/undo';
 import { runDiagnosis } from '../../../src/app/diagnose';
 import { applyFix } from '../../../src/app/fixes';
 import type { EngineJob } from '../../../src/app/ports';
-import { edited } from '../../../src/app/verify/tournament';
+import { edited } from '../../../src/app/verify/edited';
 import { writeNpz } from '../../../src/core/batch/npz';
 import { fixes } from '../../../src/core/fix/index';
 import { modelPropEdit } from '../../../src/core/onnx/edit';

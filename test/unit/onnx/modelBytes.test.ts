@@ -2,7 +2,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, test } from 'vitest';
-import { edited } from '../../../src/app/verify/tournament';
+import { edited } from '../../../src/app/verify/edited';
 import { modelBytes } from '../../../src/core/onnx/modelBytes';
 import { encodeModel, richModel, smallModel } from './support';
 

@@ -51,6 +51,8 @@ export interface RowsDifference {
   /** NaN elements in the compared rows of a / of b. */
   readonly nanA: number;
   readonly nanB: number;
+  /** Compared rows of a that hold NaN. */
+  readonly nanRowsA: number;
   /** The largest element of each row is the same one; null where rows have one element. */
   readonly topSame: boolean | null;
 }
@@ -64,22 +66,26 @@ export function rowsDifference(a: TensorData, b: TensorData, params: RowsParams)
   let maxAbs = 0;
   let nanA = 0;
   let nanB = 0;
+  let nanRowsA = 0;
   let topSame: boolean | null = width > 1 ? true : null;
   for (const [rowA, rowB] of params.pairs) {
     let topA = -1;
     let topB = -1;
+    const nanBefore = nanA;
     for (let k = 0; k < width; k += 1) {
       const x = left[rowA * width + k] ?? NaN;
       const y = right[rowB * width + k] ?? NaN;
       if (Number.isNaN(x)) nanA += 1;
       if (Number.isNaN(y)) nanB += 1;
+      // A row of NaN has no largest element, and so not the same one.
+      if (!Number.isNaN(y) && (topB === -1 || y > (right[rowB * width + topB] ?? -Infinity))) topB = k;
+      if (!Number.isNaN(x) && (topA === -1 || x > (left[rowA * width + topA] ?? -Infinity))) topA = k;
       if (Number.isNaN(x) || Number.isNaN(y)) continue;
       if (x !== y) largest = Math.max(largest, Math.abs(x - y));
       if (Number.isFinite(y)) maxAbs = Math.max(maxAbs, Math.abs(y));
-      if (topA === -1 || x > (left[rowA * width + topA] ?? -Infinity)) topA = k;
-      if (topB === -1 || y > (right[rowB * width + topB] ?? -Infinity)) topB = k;
     }
+    if (nanA > nanBefore) nanRowsA += 1;
     if (topSame !== null && topA !== topB) topSame = false;
   }
-  return { maxAbsDiff: jsonNumber(nanA > 0 || nanB > 0 ? NaN : largest), maxAbs, nanA, nanB, topSame };
+  return { maxAbsDiff: jsonNumber(nanA > 0 || nanB > 0 ? NaN : largest), maxAbs, nanA, nanB, nanRowsA, topSame };
 }

@@ -1,0 +1,51 @@
+/** Which tensors can be compared token by token with another run of the model: outputs, and rows of the table. */
+import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
+import type { FixRow } from '../../core/report';
+import type { Site } from '../../core/trace/sites';
+import type { Measurement } from '../measure/measure';
+
+export type RowPlace = Omit<FixRow, 'maxAbsDiff'>;
+
+/** A float tensor whose leading axes are batch and position (2), or batch alone (1). */
+export interface Comparable {
+  readonly tensor: string;
+  readonly leading: 1 | 2;
+  readonly sequence: number;
+  /** Row of the table; null for an output of the model. */
+  readonly row: RowPlace | null;
+}
+
+/** Bytes of the padded batch's own tensors up to which rows are compared: they stay in the child, once per reference. */
+const bytesForRows = 128 * 1024 * 1024;
+
+export function comparableOutputs(measured: Measurement): Comparable[] {
+  return [...measured.keptOutputs.keys()].flatMap((output) => comparable(measured, output, null) ?? []);
+}
+
+/** The table's rows, the ends of layers first where all would be too much. */
+export function comparableRows(measured: Measurement, sites: readonly Site[]): Comparable[] {
+  const found = sites.flatMap(({ tensor, layer, block, stage, port }) => {
+    const own = measured.target.graph.producer.has(tensor)
+      ? comparable(measured, tensor, { layer, block, stage, port })
+      : null;
+    return own?.leading === 2 ? [own] : [];
+  });
+  const layersOnly = found.filter(({ row }) => row?.stage === 'layer' && row.port === 'out');
+  return [found, layersOnly].find((some) => bytesOf(measured, some) <= bytesForRows) ?? [];
+}
+
+const bytesOf = (measured: Measurement, some: readonly Comparable[]): number =>
+  [...new Set(some.map(({ tensor }) => tensor))]
+    .map((tensor) => 4 * (measured.facts.shape(tensor) ?? []).reduce((a, b) => a * b, 1))
+    .reduce((a, b) => a + b, 0);
+
+function comparable(measured: Measurement, tensor: string, row: RowPlace | null): Comparable | null {
+  const axes = measured.axes.of(tensor);
+  if (!axes || measured.flagsOf(tensor) === null) return null;
+  const batch = batchPlace(axes);
+  const position = positionPlace(axes);
+  if (batch?.axis !== 0 || batch.factor.kind !== 'batch' || axes[0]?.length !== 1) return null;
+  if (!position) return { tensor, leading: 1, sequence: 0, row };
+  if (position.axis !== 1 || axes[1]?.length !== 1 || position.factor.positions) return null;
+  return { tensor, leading: 2, sequence: position.factor.sequence, row };
+}

@@ -1,0 +1,63 @@
+/** Which fix to take, in one sentence, or what to do instead where none heals. */
+import type { FixResult, Origin, Recommendation } from '../report';
+
+/** @param ranked best first, as `rankFixes` orders them. */
+export function recommend(ranked: readonly FixResult[], origins: readonly Origin[]): Recommendation {
+  const healing = ranked.filter(({ kind, verdict }) => kind !== 'trap' && verdict === 'heals');
+  const [alone] = healing.filter(({ kind }) => kind === 'graph' || kind === undefined);
+  const [together] = healing.filter(({ kind }) => kind === 'combination');
+  const [fed] = healing.filter(({ kind }) => kind === 'batch');
+  if (alone) {
+    return {
+      fix: alone.id,
+      sentence: `“${alone.title}” heals alone: no NaN is left, and real tokens are what ${referenceWords(alone)} gives.`,
+    };
+  }
+  if (together) {
+    return {
+      fix: together.id,
+      sentence: `No single edit heals; together these do: ${together.title}. ${shiftWords(together)}No NaN is left, and real tokens are what ${referenceWords(together)} gives.`,
+    };
+  }
+  if (fed) {
+    return {
+      fix: fed.id,
+      sentence: `No edit of the model heals, another way to feed it does: ${lowerFirst(fed.title)}.`,
+    };
+  }
+  return { fix: null, sentence: insteadOf(ranked, origins) };
+}
+
+function insteadOf(ranked: readonly FixResult[], origins: readonly Origin[]): string {
+  const [leading] = origins;
+  switch (leading?.mechanism) {
+    case 'nan-in-input':
+      return `No fix of the model can heal NaN that is fed: mend what fills ${leading.tensor} before the model runs.`;
+    case 'nan-in-weights':
+      return (
+        `No fix can tell what the damaged numbers of ${leading.tensor} were: load the checkpoint again, or convert it anew. ` +
+        'A fix that counts them as 0 is unproven.'
+      );
+    default:
+  }
+  const best = ranked.find(({ kind, verdict }) => kind !== 'trap' && verdict !== 'declines' && verdict !== 'fails');
+  if (best?.verdict === 'partial')
+    return `No fix heals. “${best.title}” comes nearest: real tokens are right, NaN is left at padding only.`;
+  if (best?.verdict === 'unproven')
+    return `“${best.title}” leaves no NaN, and nothing can prove its numbers right: it defines values that the model never had. Mend the cause in the model's source if you can.`;
+  if (best)
+    return 'Every fix that removes the NaN leaves real tokens wrong. Mend the cause in the source of the model, not its result.';
+  return 'No fix of this list heals. The origin says which node and which numbers made the NaN: mend it there.';
+}
+
+const shiftWords = ({ paddingShift }: FixResult): string =>
+  typeof paddingShift === 'number' ? 'The positions of real tokens were counted from the wrong end. ' : '';
+
+const referenceWords = ({ reference }: FixResult): string =>
+  reference === 'unpadded'
+    ? 'each sample alone'
+    : reference === 'in-batch'
+      ? 'the same batch without its masked slots'
+      : 'the same model in a wider type';
+
+const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1);
