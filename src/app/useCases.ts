@@ -1,6 +1,7 @@
 /** The main job: model and batch in, report out. Body follows; this is the signature that the faces build on. */
 import type { EngineLevel, Report } from '../core/report';
 import type { LengthSpec } from '../core/batch/types';
+import type { FixPreview } from '../core/preview/types';
 import type { Engine } from './ports';
 
 export interface FileAccess {
@@ -123,6 +124,14 @@ export type ApplyFix = (
   events: DiagnoseEvents,
   signal?: AbortSignal,
 ) => Promise<ApplyResult>;
+
+/** Only what says which model, batch and fix; nothing is written. @throws NanoscopeError as `ApplyFix` */
+export type PreviewFix = (
+  deps: DiagnoseDeps,
+  request: Omit<ApplyRequest, 'out' | 'weights' | 'inPlace'>,
+  events: DiagnoseEvents,
+  signal?: AbortSignal,
+) => Promise<FixPreview>;
 
 /**
  * Takes back exactly what `ApplyFix` wrote, one step: removes the copy, or puts the original back in place.

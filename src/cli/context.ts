@@ -1,7 +1,7 @@
 /** What the commands are given by the composition root. */
 import type { staticLook } from '../app/look/staticLook';
 import type { EngineOptions } from '../app/ports';
-import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, UndoFix } from '../app/useCases';
+import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, PreviewFix, UndoFix } from '../app/useCases';
 import type { Terminal } from './terminal';
 
 export interface Context {
@@ -11,6 +11,7 @@ export interface Context {
     readonly diagnose: Diagnose;
     readonly applyFix: ApplyFix;
     readonly undoFix: UndoFix;
+    readonly previewFix: PreviewFix;
     readonly staticLook: typeof staticLook;
   };
   readonly files: FileAccess;

@@ -1,22 +1,15 @@
 /** `nanoscope diagnose`: the report as text, markdown or JSON; with `--apply`, before and after. */
-import { commandLine } from '../app/render/command';
 import { markdownReport } from '../app/render/markdown';
 import { terminalReport } from '../app/render/terminal';
-import { visible } from '../app/render/text';
-import { code } from '../app/render/escape';
-import type { ApplyResult, DiagnoseDeps, DiagnoseRequest } from '../app/useCases';
-import { isBuiltin } from '../core/models';
+import type { DiagnoseDeps, DiagnoseRequest } from '../app/useCases';
 import { NanoscopeError } from '../core/errors';
-import type { EngineLevel, Report } from '../core/report';
-import { lengthSpec, type BatchOptions } from './arguments';
+import type { Report } from '../core/report';
+import { appliedMarkdown, appliedText, undoHint } from './applied';
 import type { Context, ExitCode } from './context';
 import { jsonText } from './output';
+import { requestOf, type RequestOptions } from './request';
 
-export interface DiagnoseOptions extends BatchOptions {
-  readonly mask?: string | undefined;
-  readonly level: EngineLevel;
-  readonly cast?: 'float32' | undefined;
-  readonly expandAttention?: true | undefined;
+export interface DiagnoseOptions extends RequestOptions {
   readonly json?: true | undefined;
   readonly markdown?: true | undefined;
   readonly fixes: boolean;
@@ -25,10 +18,6 @@ export interface DiagnoseOptions extends BatchOptions {
   readonly weights?: 'reference' | 'copy' | undefined;
   readonly rows?: readonly number[] | undefined;
   readonly allRows?: true | undefined;
-  /** Milliseconds. */
-  readonly timeout?: number | undefined;
-  /** Bytes. */
-  readonly memoryLimit?: number | undefined;
 }
 
 /** @throws NanoscopeError */
@@ -39,7 +28,7 @@ export async function diagnoseCommand(
   args: readonly string[],
 ): Promise<ExitCode> {
   checkTogether(options);
-  const request = requestOf(context, model, options);
+  const request = { ...requestOf(context, model, options), fixes: options.fixes };
   const deps = context.createDeps({ timeoutMs: options.timeout, memoryLimitBytes: options.memoryLimit });
   if (options.apply === undefined) {
     const report = await run(context, deps, request);
@@ -113,20 +102,6 @@ async function applyAndProve(
   return exitCode(after);
 }
 
-const weightsText: Readonly<Record<ApplyResult['weights'], string>> = {
-  inside: 'weights inside the file',
-  referenced: 'big weights are read from the original file, which must stay where it is',
-  copied: 'big weights copied along',
-};
-
-const appliedText = (applied: ApplyResult): string =>
-  `Applied ${visible(applied.fixId)}: ${String(applied.edits)} ${applied.edits === 1 ? 'edit' : 'edits'}, written to ${visible(applied.file)} (${weightsText[applied.weights]}).`;
-
-const undoHint = (applied: ApplyResult): string => `To remove it: ${visible(commandLine(['undo', applied.file]))}`;
-
-const appliedMarkdown = (applied: ApplyResult): string =>
-  `**Applied ${code(applied.fixId)}**: ${String(applied.edits)} ${applied.edits === 1 ? 'edit' : 'edits'}, written to ${code(applied.file)} (${weightsText[applied.weights]}).`;
-
 function reportText(context: Context, report: Report, options: DiagnoseOptions, args: readonly string[]): string {
   if (options.json === true) {
     return jsonText(report);
@@ -136,19 +111,6 @@ function reportText(context: Context, report: Report, options: DiagnoseOptions, 
   }
   const { width, outStyle } = context.terminal;
   return terminalReport(report, { width, style: outStyle, layers: options.rows, all: options.allRows });
-}
-
-function requestOf(context: Context, model: string, options: DiagnoseOptions): DiagnoseRequest {
-  return {
-    model: isBuiltin(model) ? model : context.resolvePath(model),
-    inputsFile: options.inputs === undefined ? undefined : context.resolvePath(options.inputs),
-    lengths: lengthSpec(options),
-    mask: options.mask,
-    userLevel: options.level,
-    cast: options.cast,
-    expandAttention: options.expandAttention,
-    fixes: options.fixes,
-  };
 }
 
 function checkTogether(options: DiagnoseOptions): void {

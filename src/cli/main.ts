@@ -6,6 +6,7 @@ import { version } from '../../package.json';
 import { applyFix, undoFix } from '../app/fixes';
 import { diagnose } from '../app/diagnose';
 import { staticLook } from '../app/look/staticLook';
+import { previewFix } from '../app/preview';
 import { toPayload } from '../core/errors';
 import { createEngine } from '../runtime/client/engine';
 import { nodeFiles } from '../runtime/files/nodeFiles';
@@ -24,7 +25,7 @@ const stop = new AbortController();
 const context: Context = {
   version,
   terminal,
-  work: { diagnose, applyFix, undoFix, staticLook },
+  work: { diagnose, applyFix, undoFix, previewFix, staticLook },
   files: nodeFiles,
   signal: stop.signal,
   // The bundles lie side by side; the worker is the only one that loads the engine.

@@ -10,13 +10,15 @@ export interface FormatOptions {
   readonly json?: true | undefined;
 }
 
-/** Removes what `--apply` wrote. @throws NanoscopeError `not-ours`, `file-not-found` */
+/** Takes back what `--apply` or `fix` wrote. @throws NanoscopeError `not-ours`, `file-not-found` */
 export async function undoCommand(context: Context, file: string, options: FormatOptions): Promise<ExitCode> {
-  const { removed } = await context.work.undoFix({ files: context.files }, context.resolvePath(file));
+  const { removed, restored } = await context.work.undoFix({ files: context.files }, context.resolvePath(file));
+  const text =
+    restored === undefined
+      ? removed.map((path) => `Removed ${visible(path)}\n`).join('') || 'There was nothing to remove.\n'
+      : `${visible(restored)} is the original again; its backup is gone.\n`;
   await context.terminal.out(
-    options.json === true
-      ? jsonText({ removed })
-      : removed.map((path) => `Removed ${visible(path)}\n`).join('') || 'There was nothing to remove.\n',
+    options.json === true ? jsonText({ removed, ...(restored !== undefined && { restored }) }) : text,
   );
   return 0;
 }

@@ -5,6 +5,7 @@ import { parseLengths, parseMask, parseMemoryLimit, parsePadId, parseRows, parse
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
+import { fixCommand, type FixOptions } from './fixCommand';
 import { lookCommand, type LookOptions } from './lookCommand';
 import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
 
@@ -16,6 +17,8 @@ Examples:
   $ nanoscope diagnose model.onnx --json --no-fixes > report.json
   $ nanoscope diagnose model.onnx --apply unmask-rows          writes model.fixed.onnx and diagnoses it
   $ nanoscope undo model.fixed.onnx
+  $ nanoscope fix model.onnx unmask-rows --preview             the nodes that would change
+  $ nanoscope fix model.onnx unmask-rows --in-place            undone with: nanoscope undo model.onnx
   $ nanoscope explain fully-masked-row
   $ nanoscope look model.onnx                                  which padding can mask a whole row, without a run
   $ nanoscope diagnose "builtin:kimi-k2-mini?layers=61" --rows 1,15,33
@@ -38,16 +41,12 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .addHelpText('after', examples)
     .showSuggestionAfterError(true);
 
-  program
-    .command('diagnose')
-    .description('run a model on a batch and show where NaN is born, how it spreads and what heals it')
-    .argument('<model>', 'an .onnx file, or a built-in model such as builtin:kimi-k2-mini')
-    .option('--inputs <path>', 'the batch: .npz, .npy, .json or .pb, or a folder of ONNX test data')
-    .option('--lengths <n,n,…>', 'real tokens per sample, 0 for an empty one (default: 5,35)', parseLengths)
-    .addOption(new Option('--pad <side>', 'where padding goes (default: left)').choices(['left', 'right', 'none']))
-    .option('--seed <n>', 'seed of the made batch (default: 1)', parseSeed)
-    .option('--pad-id <n>', "the id that padding holds in a made batch (default: the model's own, else 0)", parsePadId)
-    .option('--mask <name[:inverted]>', 'the mask input, :inverted where true or 1 means padding', parseMask)
+  withBatch(
+    program
+      .command('diagnose')
+      .description('run a model on a batch and show where NaN is born, how it spreads and what heals it')
+      .argument('<model>', 'an .onnx file, or a built-in model such as builtin:kimi-k2-mini'),
+  )
     .addOption(
       new Option('--level <level>', 'optimization level that your own runs use, compared with the measuring run')
         .choices(engineLevels)
@@ -93,10 +92,33 @@ export function createProgram(context: Context, args: readonly string[], done: (
       done(await lookCommand(context, model, options));
     });
 
+  withBatch(
+    program
+      .command('fix')
+      .description('write a fix into a copy of the model, or into the model itself; show before what it would change')
+      .argument('<model>', 'an .onnx file, or a built-in model (then --out says where to write)')
+      .argument('<fix>', 'such as unmask-rows; several one after the other: unmask-rows+clean-weights'),
+  )
+    .option('--preview', 'print the nodes that would change, and write nothing')
+    .option('--in-place', 'change the model itself; the original is kept beside it, and undo puts it back')
+    .option('--out <file>', 'where the copy is written (default: <name>.fixed.onnx beside the model)')
+    .addOption(
+      new Option('--weights <how>', 'big weights of the copy: refer to the original file, or copy them').choices([
+        'reference',
+        'copy',
+      ]),
+    )
+    .option('--json', 'print one JSON document, failures included')
+    .option('--timeout <seconds>', 'end the engine after this time (default: 600)', parseTimeout)
+    .option('--memory-limit <megabytes>', 'end the engine when it uses more memory than this', parseMemoryLimit)
+    .action(async (model: string, fix: string, options: FixOptions) => {
+      done(await fixCommand(context, model, fix, options));
+    });
+
   program
     .command('undo')
-    .description('remove a copy that --apply wrote, and nothing else')
-    .argument('<file>', 'the copy, such as model.fixed.onnx')
+    .description('take a fix back: remove the copy, or put the original of a model that was changed in place back')
+    .argument('<file>', 'the copy, such as model.fixed.onnx, or the model that was changed in place')
     .option('--json', 'print one JSON document')
     .action(async (file: string, options: FormatOptions) => {
       done(await undoCommand(context, file, options));
@@ -132,4 +154,15 @@ export function createProgram(context: Context, args: readonly string[], done: (
     });
 
   return program;
+}
+
+/** What the batch is, which several commands ask alike. */
+function withBatch(command: Command): Command {
+  return command
+    .option('--inputs <path>', 'the batch: .npz, .npy, .json or .pb, or a folder of ONNX test data')
+    .option('--lengths <n,n,…>', 'real tokens per sample, 0 for an empty one (default: 5,35)', parseLengths)
+    .addOption(new Option('--pad <side>', 'where padding goes (default: left)').choices(['left', 'right', 'none']))
+    .option('--seed <n>', 'seed of the made batch (default: 1)', parseSeed)
+    .option('--pad-id <n>', "the id that padding holds in a made batch (default: the model's own, else 0)", parsePadId)
+    .option('--mask <name[:inverted]>', 'the mask input, :inverted where true or 1 means padding', parseMask);
 }

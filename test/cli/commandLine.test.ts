@@ -95,6 +95,7 @@ describe('what diagnose asks for', () => {
           diagnose: () => Promise.resolve(clean),
           applyFix: () => Promise.reject(new Error()),
           undoFix: () => Promise.reject(new Error()),
+          previewFix: () => Promise.reject(new Error()),
           staticLook: () => Promise.reject(new Error()),
         },
         files: {} as never,

@@ -49,7 +49,14 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
     {
       version: '1.2.3',
       terminal: createTerminal(stdout, stderr, world.env ?? {}),
-      work: { diagnose: unexpected, applyFix: unexpected, undoFix: unexpected, staticLook: unexpected, ...world.work },
+      work: {
+        diagnose: unexpected,
+        applyFix: unexpected,
+        undoFix: unexpected,
+        previewFix: unexpected,
+        staticLook: unexpected,
+        ...world.work,
+      },
       files: world.files ?? noFiles,
       signal: world.signal ?? new AbortController().signal,
       createDeps: () => ({ engine: { start: noEngine }, files: world.files ?? noFiles }),

@@ -1,0 +1,75 @@
+/** `nanoscope fix`: shows what a fix would change, or writes it into a copy or into the model itself. */
+import { previewText } from '../app/render/preview';
+import { visible, wrap } from '../app/render/text';
+import type { DiagnoseEvents } from '../app/useCases';
+import { NanoscopeError } from '../core/errors';
+import { verdictSentence } from '../core/trace/verdict';
+import { appliedText, undoHint } from './applied';
+import type { Context, ExitCode } from './context';
+import { jsonText } from './output';
+import { limitsOf, requestOf, type RequestOptions } from './request';
+
+export interface FixOptions extends RequestOptions {
+  readonly preview?: true | undefined;
+  readonly inPlace?: true | undefined;
+  readonly out?: string | undefined;
+  readonly weights?: 'reference' | 'copy' | undefined;
+  readonly json?: true | undefined;
+}
+
+/** @throws NanoscopeError */
+export async function fixCommand(
+  context: Context,
+  model: string,
+  fixId: string,
+  options: FixOptions,
+): Promise<ExitCode> {
+  checkTogether(options);
+  const { terminal, signal, work } = context;
+  const request = requestOf(context, model, options);
+  const deps = context.createDeps(limitsOf(options));
+  const events: DiagnoseEvents = {
+    onProgress: (progress) => {
+      terminal.progress(progress);
+    },
+  };
+  const clear = (): void => {
+    terminal.clearProgress();
+  };
+  if (options.preview === true) {
+    const preview = await work.previewFix(deps, { ...request, fixId }, events, signal).finally(clear);
+    const { width, outStyle: style } = terminal;
+    await terminal.out(options.json === true ? jsonText(preview) : previewText(preview, { width, style }));
+    return 0;
+  }
+  const out = options.out === undefined ? undefined : context.resolvePath(options.out);
+  const how = options.inPlace === true ? { inPlace: true } : { out, weights: options.weights };
+  const applied = await work.applyFix(deps, { ...request, ...how, fixId }, events, signal).finally(clear);
+  const after = await work.diagnose(deps, { ...request, model: applied.file }, events, signal).finally(clear);
+  const { width, outStyle: style } = terminal;
+  await terminal.out(
+    options.json === true
+      ? jsonText({ ...applied, after })
+      : `${[
+          style.strong(wrap(appliedText(applied), width)),
+          wrap(`Now: ${visible(verdictSentence(after))}`, width),
+          undoHint(applied),
+        ].join('\n')}\n`,
+  );
+  return after.origins.length > 0 ? 1 : 0;
+}
+
+function checkTogether({ preview, inPlace, out, weights }: FixOptions): void {
+  const clash = (message: string, hint: string): void => {
+    throw new NanoscopeError('usage', message, hint);
+  };
+  if (preview === true && (inPlace === true || out !== undefined || weights !== undefined)) {
+    clash('--preview writes nothing, so --in-place, --out and --weights mean nothing with it.', 'Leave them out.');
+  }
+  if (inPlace === true && (out !== undefined || weights !== undefined)) {
+    clash(
+      '--in-place changes the model itself; --out and --weights are for copies.',
+      'Leave --in-place out to write a copy.',
+    );
+  }
+}
