@@ -53,10 +53,10 @@ export async function patient(request: Partial<DiagnoseRequest> & { readonly mod
   }
 }
 
-/** The same of a model and inputs of the test's own; small ones, as nothing is left of them on disk. */
+/** The same of a model of the test's own, which keeps its weights inside; nothing is left of it on disk. */
 export async function patientOf(
   proto: ModelProto,
-  inputs: Readonly<Record<string, TensorData>>,
+  inputs: Readonly<Record<string, TensorData>> | null,
   request: Partial<DiagnoseRequest> = {},
 ): Promise<Patient> {
   const folder = await mkdtemp(join(tmpdir(), 'nanoscope-fix-'));
@@ -64,8 +64,8 @@ export async function patientOf(
     const model = join(folder, 'model.onnx');
     const inputsFile = join(folder, 'inputs.npz');
     await writeFile(model, bytesOf(proto));
-    await writeFile(inputsFile, writeNpz(inputs));
-    return await patient({ model, inputsFile, ...request });
+    if (inputs !== null) await writeFile(inputsFile, writeNpz(inputs));
+    return { ...(await patient({ model, ...(inputs !== null && { inputsFile }), ...request })), proto };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
