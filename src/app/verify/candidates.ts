@@ -1,4 +1,5 @@
 /** From fixes to trials: what to run, and what of it the reference tells. */
+import { NanoscopeError } from '../../core/errors';
 import type { BatchFix, BatchRun } from '../../core/fix/batch/types';
 import type { Fix } from '../../core/fix/types';
 import type { GraphEdit } from '../../core/onnx/edit';
@@ -6,8 +7,8 @@ import type { FixResult } from '../../core/report';
 import { realPositions } from '../../core/verify/alone';
 import { edited } from './edited';
 import type { Compared, ReferenceRun } from './reference';
-import type { Arena } from './tournament';
-import type { About, Trial, TrialRun } from './trial';
+import type { Arena } from './arena';
+import { judge, type About, type Trial, type TrialRun } from './trial';
 
 export interface Proposal {
   readonly about: About;
@@ -87,6 +88,21 @@ function trialRun({ measured, reference, roles }: Arena, run: BatchRun): TrialRu
     }
     const width = grid.positions[sequence] ?? 1;
     return (realPositions(rolesHere, sample)[sequence] ?? []).map((position) => at * width + position);
+  }
+}
+
+/** What the engine refuses is declined with its words. */
+export async function tried(arena: Arena, proposal: Proposal, plain: number): Promise<FixResult> {
+  const { job, measured, reference } = arena;
+  const { trial } = proposal;
+  if (typeof trial === 'string') return declined(proposal.about, trial, reference);
+  try {
+    return await judge(job, measured, reference, trial, plain);
+  } catch (error) {
+    if (error instanceof NanoscopeError && error.code !== 'cancelled' && error.code !== 'timeout') {
+      return declined(proposal.about, `The engine does not accept it: ${error.message}`, reference, trial.edits);
+    }
+    throw error;
   }
 }
 

@@ -12,10 +12,9 @@ import { rankFixes } from '../../core/verify/verdict';
 import { findings } from '../measure/findings';
 import { prepare } from '../measure/measure';
 import { screen } from '../measure/screen';
-import { editTrial } from './candidates';
+import { editTrial, tried } from './candidates';
 import { edited } from './edited';
-import type { Arena } from './tournament';
-import { tried } from './tournament';
+import type { Arena } from './arena';
 import type { About } from './trial';
 
 /** Largest set, and most trials in all. */

@@ -6,7 +6,7 @@ import type { Inspections } from '../../core/probe/inspectors';
 import type { FixResult } from '../../core/report';
 import { comparableOutputs } from './comparable';
 import { runInBatch } from './inBatch';
-import type { Arena } from './tournament';
+import type { Arena } from './arena';
 
 /** @returns null where nothing asks for it, or where it cannot be measured. */
 export async function paddingShift(

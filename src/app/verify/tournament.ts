@@ -1,38 +1,16 @@
 /** Every fix that applies is run on the same batch and compared with the reference; traps are run as warnings. */
-import type { InputSpec } from '../../core/batch/types';
-import { NanoscopeError } from '../../core/errors';
 import { batchFixes } from '../../core/fix/batch/index';
 import { fixes, traps } from '../../core/fix/index';
-import type { FixContext } from '../../core/fix/types';
-import type { ModelProto } from 'onnx-buf';
 import type { FixResult, Recommendation } from '../../core/report';
-import type { Site } from '../../core/trace/sites';
 import { rankFixes } from '../../core/verify/verdict';
 import { recommend } from '../../core/verify/recommend';
-import type { EngineJob } from '../ports';
-import type { Progress } from '../useCases';
 import { encode } from '../measure/facts';
-import type { Measurement } from '../measure/measure';
 import { withSession } from '../measure/sessions';
-import { batchTrial, declined, graphTrial, type Proposal } from './candidates';
+import type { Arena } from './arena';
+import { batchTrial, graphTrial, tried, type Proposal } from './candidates';
 import { combinations } from './combinations';
 import type { ReferenceRun } from './reference';
 import { paddingShift } from './shift';
-import { judge } from './trial';
-
-export interface Arena {
-  readonly job: EngineJob;
-  readonly measured: Measurement;
-  /** The model as the user has it: the measured one has the padded batch's shapes declared. */
-  readonly model: ModelProto;
-  readonly specs: readonly InputSpec[];
-  readonly context: FixContext;
-  readonly reference: ReferenceRun;
-  /** By sequence. */
-  readonly roles: readonly (readonly string[])[];
-  readonly sites: readonly Site[];
-  readonly onProgress: (progress: Progress) => void;
-}
 
 export interface Outcome {
   /** Best first; traps after all that is none. */
@@ -64,21 +42,6 @@ export async function tournament(arena: Arena): Promise<Outcome> {
     const ranked = rankFixes([...shifted, ...combined]);
     return { fixes: ranked, recommendation: recommend(ranked, context.origins) };
   });
-}
-
-/** What the engine refuses is declined with its words. */
-export async function tried(arena: Arena, proposal: Proposal, plain: number): Promise<FixResult> {
-  const { job, measured, reference } = arena;
-  const { trial } = proposal;
-  if (typeof trial === 'string') return declined(proposal.about, trial, reference);
-  try {
-    return await judge(job, measured, reference, trial, plain);
-  } catch (error) {
-    if (error instanceof NanoscopeError && error.code !== 'cancelled' && error.code !== 'timeout') {
-      return declined(proposal.about, `The engine does not accept it: ${error.message}`, reference, trial.edits);
-    }
-    throw error;
-  }
 }
 
 /** A difference that is there with no NaN at all is told apart from what a fix does. */

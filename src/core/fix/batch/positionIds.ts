@@ -25,7 +25,9 @@ export const positionIdsFromMask: BatchFix = {
     const after = counted(before, rolesHere, width);
     // What stands at padding does not matter.
     const same = rolesHere.every((role, sample) =>
-      [...role].every((one, at) => one === 'p' || before.data[sample * width + at] === after.data[sample * width + at]),
+      Array.from(role).every(
+        (one, at) => one === 'p' || before.data[sample * width + at] === after.data[sample * width + at],
+      ),
     );
     if (same) return { applies: false, reason: `${spec.name} counts real tokens only already.` };
     return {

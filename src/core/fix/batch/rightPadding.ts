@@ -26,7 +26,7 @@ export const rightPadding: BatchFix = {
         };
       feeds[name] = own;
     }
-    const movedRoles = roles.map((samples) => samples.map((role) => [...role].sort().reverse().join('')));
+    const movedRoles = roles.map((samples) => samples.map((role) => Array.from(role).sort().reverse().join('')));
     const samples = roles[0]?.map((_, sample) => sample) ?? [];
     return {
       applies: true,
