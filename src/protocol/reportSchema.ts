@@ -69,7 +69,10 @@ const tableRow = z.object({
 
 const fix = z.object({
   id: z.string(),
+  kind: z.enum(['graph', 'batch', 'combination', 'trap']).exactOptional(),
   title: z.string(),
+  effect: z.string().exactOptional(),
+  parts: z.array(z.string()).exactOptional(),
   verdict: z.enum(['heals', 'partial', 'hides', 'fails', 'unproven', 'declines']),
   reason: z.string(),
   reference: z.enum(['unpadded', 'in-batch', 'high-precision', 'none']),
@@ -81,6 +84,10 @@ const fix = z.object({
   costRatio: z.number().nullable(),
   edits: count,
   paddingShift: z.number().nullable().exactOptional(),
+  byRow: z
+    .array(z.object({ layer: z.int().nullable(), block, stage, port: z.enum(['in', 'out']), maxAbsDiff: jsonNumber }))
+    .exactOptional(),
+  batches: z.array(z.array(count)).exactOptional(),
 });
 
 const outcome = z.enum(['confirmed', 'refuted', 'not-tested']);
@@ -220,6 +227,7 @@ export const reportSchema = z.object({
     }),
   ),
   fixes: z.array(fix).exactOptional(),
+  recommendation: z.object({ fix: z.string().nullable(), sentence: z.string() }).exactOptional(),
   observer: z
     .object({
       outputsBitEqual: z.boolean(),

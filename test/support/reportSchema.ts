@@ -120,21 +120,45 @@ const silent = z.strictObject({
   mechanism: z.enum(['guarded', 'unmasked-silently', 'overflow-risk', 'unread-nan-weight', 'swallowed', 'laundered']),
 });
 
-const fix = z.strictObject({
-  id: z.string().regex(/^[a-z0-9-]+$/),
-  title: z.string().min(1),
-  verdict: z.enum(['heals', 'partial', 'hides', 'fails', 'unproven', 'declines']),
-  reason: z.string(),
-  reference: z.enum(['unpadded', 'in-batch', 'high-precision', 'none']),
-  nanAfter: count.nullable(),
-  realNanAfter: count.nullable(),
-  realMaxAbsDiff: jsonNumber.nullable(),
-  tolerance: z.number().min(0).nullable(),
-  topTokenSame: z.boolean().nullable(),
-  costRatio: z.number().positive().nullable(),
-  edits: count,
-  paddingShift: z.number().nullable().optional(),
-});
+const fixId = z.string().regex(/^[a-z0-9-]+(\+[a-z0-9-]+)*$/);
+const fix = z
+  .strictObject({
+    id: fixId,
+    kind: z.enum(['graph', 'batch', 'combination', 'trap']).optional(),
+    title: z.string().min(1),
+    effect: z.string().min(1).optional(),
+    parts: z.array(z.string()).min(2).optional(),
+    verdict: z.enum(['heals', 'partial', 'hides', 'fails', 'unproven', 'declines']),
+    reason: z.string(),
+    reference: z.enum(['unpadded', 'in-batch', 'high-precision', 'none']),
+    nanAfter: count.nullable(),
+    realNanAfter: count.nullable(),
+    realMaxAbsDiff: jsonNumber.nullable(),
+    tolerance: z.number().min(0).nullable(),
+    topTokenSame: z.boolean().nullable(),
+    costRatio: z.number().positive().nullable(),
+    edits: count,
+    paddingShift: z.number().nullable().optional(),
+    byRow: z
+      .array(
+        z.strictObject({
+          layer: count.nullable(),
+          block: z.enum(['self', 'cross']).nullable(),
+          stage,
+          port: z.enum(['in', 'out']),
+          maxAbsDiff: jsonNumber,
+        }),
+      )
+      .optional(),
+    batches: z.array(z.array(count).min(1)).optional(),
+  })
+  .refine((f) => (f.kind === 'combination') === (f.parts !== undefined), 'a combination has parts')
+  .refine((f) => f.parts === undefined || f.parts.join('+') === f.id, 'a combination is named by its parts')
+  .refine((f) => f.kind !== 'combination' || f.edits >= 2, 'every part is an edit')
+  .refine((f) => f.verdict !== 'heals' || (f.nanAfter === 0 && f.reference !== 'none'), '0 NaN, and compared')
+  .refine((f) => f.verdict !== 'partial' || (f.realNanAfter === 0 && (f.nanAfter ?? 0) > 0), 'NaN at pads alone')
+  .refine((f) => f.verdict !== 'fails' || (f.realNanAfter ?? 0) > 0, 'NaN at real tokens')
+  .refine((f) => f.verdict !== 'declines' || f.nanAfter === null, 'what was not run has no figures');
 
 const outcome = z.enum(['confirmed', 'refuted', 'not-tested']);
 const lookCase = z
@@ -244,6 +268,7 @@ const fields = {
     .array(z.strictObject({ id: z.string().min(1), claim: z.string().min(1), because: z.string().min(1) }))
     .optional(),
   fixes: z.array(fix).optional(),
+  recommendation: z.strictObject({ fix: fixId.nullable(), sentence: z.string().regex(/^\S.*\.$/) }).optional(),
   observer: z
     .strictObject({
       outputsBitEqual: z.boolean(),
@@ -255,7 +280,14 @@ const fields = {
 };
 
 /** What `nanoscope diagnose --json` prints. */
-export const reportSchema = z.strictObject(fields);
+export const reportSchema = z
+  .strictObject(fields)
+  .refine(
+    ({ fixes, recommendation }) =>
+      typeof recommendation?.fix !== 'string' ||
+      fixes?.some(({ id, kind, verdict }) => id === recommendation.fix && kind !== 'trap' && verdict === 'heals'),
+    'what is recommended heals, and is no trap',
+  );
 
 /** With `--apply`: the report of the patched copy, what was written, and the report from before. */
 export const appliedReportSchema = z.strictObject({
