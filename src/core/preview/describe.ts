@@ -21,8 +21,13 @@ function constantText(graph: Graph, name: string): string | null {
   const tensor = graph.constant(name);
   if (!tensor || tensor.data.length > mostElements) return null;
   const read = readerOf(tensor);
-  const elements = Array.from({ length: tensor.data.length }, (_, i) =>
-    tensor.dtype === 'bool' ? String(read(i) !== 0) : String(Number(read(i).toPrecision(6))),
+  const { data } = tensor;
+  const elements = Array.from({ length: data.length }, (_, i) =>
+    data instanceof BigInt64Array
+      ? String(data[i])
+      : tensor.dtype === 'bool'
+        ? String(read(i) !== 0)
+        : String(Number(read(i).toPrecision(6))),
   );
   return tensor.dims.length === 0 ? (elements[0] ?? null) : `[${elements.join(', ')}]`;
 }
