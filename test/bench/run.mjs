@@ -6,10 +6,12 @@
  *   node test/bench/run.mjs probes       only the probes
  *   node test/bench/run.mjs half         what true rounding of float16 costs
  *   node test/bench/run.mjs big          only the 1 GB model (needs 2 GB of free disk under the temporary folder)
+ *   node test/bench/run.mjs panel        frames of the panel's page in Chromium
  *   node test/bench/run.mjs candidates   compares possible probe operations; BENCH_* variables choose variants
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -17,7 +19,13 @@ import { build } from 'esbuild';
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const out = path.join(root, 'node_modules', '.cache', 'nanoscope-bench');
 /** @type {Readonly<Record<string, string>>} */
-const programs = { probes: 'probes.ts', half: 'half.ts', big: 'big.ts', candidates: 'candidates.ts' };
+const programs = {
+  probes: 'probes.ts',
+  half: 'half.ts',
+  big: 'big.ts',
+  panel: 'panel.ts',
+  candidates: 'candidates.ts',
+};
 
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !Object.hasOwn(programs, name));
@@ -27,6 +35,19 @@ if (unknown !== undefined) {
 }
 
 mkdirSync(out, { recursive: true });
+/**
+ * What finds files from where it stands in the repository must find them from a bundle too.
+ * @type {import('esbuild').Plugin}
+ */
+const ownFolder = {
+  name: 'own-folder',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /[\\/]test[\\/].*\.ts$/ }, async ({ path: file }) => ({
+      contents: (await readFile(file, 'utf8')).replaceAll('import.meta.dirname', JSON.stringify(path.dirname(file))),
+      loader: 'ts',
+    }));
+  },
+};
 /**
  * @param {string} entry
  * @param {string} name
@@ -41,7 +62,8 @@ const bundle = (entry, name) => {
     platform: 'node',
     target: 'node20',
     format: 'cjs',
-    external: ['onnxruntime-node'],
+    external: ['onnxruntime-node', 'playwright-core', 'esbuild'],
+    plugins: [ownFolder],
     logLevel: 'warning',
   }).then(() => outfile);
 };
