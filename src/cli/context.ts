@@ -1,4 +1,5 @@
 /** What the commands are given by the composition root. */
+import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { EngineOptions } from '../app/ports';
 import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, PreviewFix, UndoFix } from '../app/useCases';
@@ -12,6 +13,7 @@ export interface Context {
     readonly applyFix: ApplyFix;
     readonly undoFix: UndoFix;
     readonly previewFix: PreviewFix;
+    readonly fixSnippet: typeof fixSnippet;
     readonly staticLook: typeof staticLook;
   };
   readonly files: FileAccess;

@@ -11,6 +11,7 @@ import { limitsOf, requestOf, type RequestOptions } from './request';
 
 export interface FixOptions extends RequestOptions {
   readonly preview?: true | undefined;
+  readonly snippet?: true | undefined;
   readonly inPlace?: true | undefined;
   readonly out?: string | undefined;
   readonly weights?: 'reference' | 'copy' | undefined;
@@ -42,6 +43,11 @@ export async function fixCommand(
     await terminal.out(options.json === true ? jsonText(preview) : previewText(preview, { width, style }));
     return 0;
   }
+  if (options.snippet === true) {
+    const result = await work.fixSnippet(deps, { ...request, fixId }, events, signal).finally(clear);
+    await terminal.out(options.json === true ? jsonText(result) : result.code);
+    return 0;
+  }
   const out = options.out === undefined ? undefined : context.resolvePath(options.out);
   const how = options.inPlace === true ? { inPlace: true } : { out, weights: options.weights };
   const applied = await work.applyFix(deps, { ...request, ...how, fixId }, events, signal).finally(clear);
@@ -59,12 +65,21 @@ export async function fixCommand(
   return after.origins.length > 0 ? 1 : 0;
 }
 
-function checkTogether({ preview, inPlace, out, weights }: FixOptions): void {
+function checkTogether({ preview, snippet, inPlace, out, weights }: FixOptions): void {
   const clash = (message: string, hint: string): void => {
     throw new NanoscopeError('usage', message, hint);
   };
-  if (preview === true && (inPlace === true || out !== undefined || weights !== undefined)) {
-    clash('--preview writes nothing, so --in-place, --out and --weights mean nothing with it.', 'Leave them out.');
+  const writes = inPlace === true || out !== undefined || weights !== undefined;
+  if (preview === true && snippet === true) {
+    clash('--preview and --snippet cannot be given together.', 'Choose one of them.');
+  }
+  for (const [option, given] of [
+    ['--preview', preview],
+    ['--snippet', snippet],
+  ] as const) {
+    if (given === true && writes) {
+      clash(`${option} writes nothing, so --in-place, --out and --weights mean nothing with it.`, 'Leave them out.');
+    }
   }
   if (inPlace === true && (out !== undefined || weights !== undefined)) {
     clash(

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { version } from '../../package.json';
 import { applyFix, undoFix } from '../app/fixes';
+import { fixSnippet } from '../app/fixSnippet';
 import { diagnose } from '../app/diagnose';
 import { staticLook } from '../app/look/staticLook';
 import { previewFix } from '../app/preview';
@@ -25,7 +26,7 @@ const stop = new AbortController();
 const context: Context = {
   version,
   terminal,
-  work: { diagnose, applyFix, undoFix, previewFix, staticLook },
+  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, staticLook },
   files: nodeFiles,
   signal: stop.signal,
   // The bundles lie side by side; the worker is the only one that loads the engine.

@@ -100,6 +100,7 @@ export function createProgram(context: Context, args: readonly string[], done: (
       .argument('<fix>', 'such as unmask-rows; several one after the other: unmask-rows+clean-weights'),
   )
     .option('--preview', 'print the nodes that would change, and write nothing')
+    .option('--snippet', 'print the fix as PyTorch, and where it goes in the source; fixes of the batch too')
     .option('--in-place', 'change the model itself; the original is kept beside it, and undo puts it back')
     .option('--out <file>', 'where the copy is written (default: <name>.fixed.onnx beside the model)')
     .addOption(

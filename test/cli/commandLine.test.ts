@@ -96,6 +96,7 @@ describe('what diagnose asks for', () => {
           applyFix: () => Promise.reject(new Error()),
           undoFix: () => Promise.reject(new Error()),
           previewFix: () => Promise.reject(new Error()),
+          fixSnippet: () => Promise.reject(new Error()),
           staticLook: () => Promise.reject(new Error()),
         },
         files: {} as never,

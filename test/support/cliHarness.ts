@@ -54,6 +54,7 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         applyFix: unexpected,
         undoFix: unexpected,
         previewFix: unexpected,
+        fixSnippet: unexpected,
         staticLook: unexpected,
         ...world.work,
       },
