@@ -3,12 +3,14 @@ import type { ModelProto } from 'onnx-buf';
 import type { InputSpec } from '../../core/batch/types';
 import type { FixContext } from '../../core/fix/types';
 import { NanoscopeError } from '../../core/errors';
+import { zeroMaskedRows } from '../../core/fix/zeroMaskedRows';
 import { widened } from '../../core/onnx/widen';
 import { floatsOf } from '../../core/probe/floats';
 import type { TensorData } from '../../core/tensor';
 import type { EngineJob } from '../ports';
 import type { Measurement } from '../measure/measure';
 import type { Comparable } from './comparable';
+import { edited } from './edited';
 import { runInBatch } from './inBatch';
 import type { ReferenceRun } from './reference';
 import { noReference } from './reference';
@@ -28,12 +30,23 @@ export async function chooseReference(
     return noReference('no output has the shape (batch, position, …) that can be compared token by token');
   const unpadded = await runUnpadded(job, { kind: 'unpadded', model }, measured, specs, roles, wanted);
   if (unpadded.kind !== 'none') return unpadded;
-  const next =
-    unpadded.reason === nanAlone
-      ? await highPrecision(job, model, measured, specs, roles, wanted)
-      : await runInBatch(job, measured, context, roles, wanted, unpadded.reason);
-  return next.kind === 'none' ? noReference(`${unpadded.reason ?? ''}, and ${next.reason ?? ''}`) : next;
+  if (unpadded.reason !== nanAlone) {
+    const next = await runInBatch(job, measured, context, roles, wanted, unpadded.reason);
+    return next.kind === 'none' ? neither(unpadded, next) : next;
+  }
+  // A real token that may attend to nothing has attention 0.
+  const plan = zeroMaskedRows.plan(context);
+  const own = plan.applies ? edited(model, plan.edits) : model;
+  if (plan.applies) {
+    const zeroed = await runUnpadded(job, { kind: 'unpadded', model: own }, measured, specs, roles, wanted);
+    if (zeroed.kind !== 'none') return zeroed;
+  }
+  const next = await highPrecision(job, own, measured, specs, roles, wanted);
+  return next.kind === 'none' ? neither(unpadded, next) : next;
 }
+
+const neither = (first: ReferenceRun, second: ReferenceRun): ReferenceRun =>
+  noReference(`${first.reason ?? ''}, and ${second.reason ?? ''}`);
 
 /** Overflow is the narrow type's: the same samples alone in a type with room for the numbers. */
 async function highPrecision(

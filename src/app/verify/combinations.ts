@@ -37,7 +37,9 @@ export async function combinations(
   plain: number,
 ): Promise<FixResult[]> {
   const shifted = shift !== null && shift > (arena.reference.tolerance ?? 0);
-  if (results.some(({ kind, verdict }) => kind === 'graph' && verdict === 'heals')) return [];
+  const enough = (verdict: FixResult['verdict']): boolean =>
+    verdict === 'heals' || (arena.reference.kind === 'none' && verdict === 'unproven');
+  if (results.some(({ kind, verdict }) => kind === 'graph' && enough(verdict))) return [];
   let base: Set_[] = results.flatMap((result): Set_[] => {
     const fix = fixes.find(({ id }) => id === result.id);
     const plan = fix && result.kind === 'graph' && worthwhile(result, shifted) ? fix.plan(arena.context) : null;
@@ -60,7 +62,7 @@ export async function combinations(
         arena.onProgress({ text: `Trying together: ${about.title}`, fraction: null });
         const result = await tried(arena, { about, trial: editTrial(arena, about, edits) }, plain);
         made.push({ parts, edits, result });
-        if (result.verdict === 'heals') return [result];
+        if (enough(result.verdict)) return [result];
       }
     }
     base = made.filter(({ result }) => worthwhile(result, shifted));

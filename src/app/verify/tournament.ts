@@ -9,6 +9,7 @@ import { withSession } from '../measure/sessions';
 import type { Arena } from './arena';
 import { batchTrial, graphTrial, tried, type Proposal } from './candidates';
 import { combinations } from './combinations';
+import { withFedPositions } from './fedPositions';
 import type { ReferenceRun } from './reference';
 import { paddingShift } from './shift';
 
@@ -38,7 +39,8 @@ export async function tournament(arena: Arena): Promise<Outcome> {
     }
     const shift = await paddingShift(arena, results, plain.id);
     const shifted = results.map((result) => withShift(result, shift, reference));
-    const combined = await combinations(arena, shifted, shift, plain.id);
+    const fed = await withFedPositions(arena, shifted, shift, plain.id);
+    const combined = fed.length > 0 ? fed : await combinations(arena, shifted, shift, plain.id);
     const ranked = rankFixes([...shifted, ...combined]);
     return { fixes: ranked, recommendation: recommend(ranked, context.origins) };
   });

@@ -1,4 +1,5 @@
 /** One sample without its padding: the inputs that the unpadded reference is run with. */
+import { kindOf } from '../batch/layout';
 import type { InputSpec } from '../batch/types';
 import type { TensorAxes } from '../onnx/axes/types';
 import type { TensorData } from '../tensor';
@@ -14,8 +15,18 @@ export const realPositions = (roles: readonly (readonly string[])[], sample: num
   });
 
 /**
+ * Position ids that only number the columns, 0 1 2 …, for every sample alike: whoever feeds other columns numbers those.
+ */
+export function numbersColumns(name: string, { dtype, dims, data }: TensorData, axes: TensorAxes | undefined): boolean {
+  const last = dims.length - 1;
+  const width = dims[last] ?? 0;
+  if (kindOf({ name, dtype, dims: null }) !== 'positions' || axes?.[last]?.[0]?.kind !== 'position') return false;
+  return data.every((value: number | bigint, i: number) => Number(value) === i % width);
+}
+
+/**
  * Inputs of one sample alone: batch axes cut to that sample, repeated `copies` times; position axes cut to the real
- * positions.
+ * positions. Position ids that number columns number those that are left.
  */
 export function sampleAlone(
   inputs: Readonly<Record<string, TensorData>>,
@@ -27,17 +38,22 @@ export function sampleAlone(
   return Object.fromEntries(
     Object.entries(inputs).map(([name, tensor]) => {
       const own = axes.get(name);
+      const columns = numbersColumns(name, tensor, own);
       const rows = tensor.dims.map((size, axis): readonly number[] => {
         const factor = own?.[axis]?.[0];
         if (factor?.kind === 'batch' && size > 1) return Array.from({ length: copies }, () => sample);
         if (factor?.kind === 'batch') return Array.from({ length: copies }, () => 0);
-        if (factor?.kind === 'position') return real[factor.sequence] ?? [];
+        if (factor?.kind === 'position') return left(real[factor.sequence] ?? [], columns);
         return Array.from({ length: size }, (_, i) => i);
       });
       return [name, take(tensor, rows)];
     }),
   );
 }
+
+/** The places that stay: the real ones, or as many from the first column on. */
+export const left = (real: readonly number[], columns: boolean): readonly number[] =>
+  columns ? real.map((_, column) => column) : real;
 
 /** The elements at the given rows of every axis, row-major. */
 export function take(tensor: TensorData, rows: readonly (readonly number[])[]): TensorData {

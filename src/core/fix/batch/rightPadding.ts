@@ -1,6 +1,7 @@
 import type { TensorAxes } from '../../onnx/axes/types';
 import type { TensorData } from '../../tensor';
 import { allocate, elementCount } from '../../tensor';
+import { numbersColumns } from '../../verify/alone';
 import { isPadded } from './padded';
 import type { BatchContext, BatchFix } from './types';
 
@@ -18,7 +19,7 @@ export const rightPadding: BatchFix = {
       return { applies: false, reason: 'All padding is at the right already.' };
     const feeds: Record<string, TensorData> = {};
     for (const [name, tensor] of Object.entries(inputs)) {
-      const own = moved(context, tensor, axes.get(name) ?? []);
+      const own = numbersColumns(name, tensor, axes.get(name)) ? tensor : moved(context, tensor, axes.get(name) ?? []);
       if (own === null)
         return {
           applies: false,
@@ -46,7 +47,7 @@ function moved({ roles }: BatchContext, tensor: TensorData, axes: TensorAxes): T
   const { dims } = tensor;
   const factors = dims.map((_, axis) => axes[axis]?.[0]);
   const positional = factors.some((factor) => factor?.kind === 'position');
-  if (!positional || countsColumns(tensor, axes)) return tensor;
+  if (!positional) return tensor;
   const batchAxis = factors.findIndex((factor) => factor?.kind === 'batch');
   const perSample = batchAxis >= 0 && (dims[batchAxis] ?? 1) > 1;
   const orders = roles.map((samples) => samples.map(orderOf));
@@ -72,12 +73,4 @@ function moved({ roles }: BatchContext, tensor: TensorData, axes: TensorAxes): T
     }
   }
   return { dtype: tensor.dtype, dims, data };
-}
-
-/** Integers that only number the columns, 0 1 2 …: whoever pads at the right writes the same ones. */
-function countsColumns({ dims, data, dtype }: TensorData, axes: TensorAxes): boolean {
-  const last = dims.length - 1;
-  const width = dims[last] ?? 0;
-  if (!/^int(32|64)$/.test(dtype) || axes[last]?.[0]?.kind !== 'position' || width < 2) return false;
-  return data.every((value: number | bigint, i: number) => Number(value) === i % width);
 }

@@ -1,6 +1,6 @@
 import type { TensorData } from '../../tensor';
 import { allocate, elementCount } from '../../tensor';
-import { realPositions, take, whyNotAlone } from '../../verify/alone';
+import { left, numbersColumns, realPositions, take, whyNotAlone } from '../../verify/alone';
 import { isPadded } from './padded';
 import type { BatchContext, BatchFix, BatchRun } from './types';
 
@@ -56,13 +56,14 @@ function together({ inputs, axes, roles }: BatchContext, group: readonly number[
   return Object.fromEntries(
     Object.entries(inputs).map(([name, tensor]) => {
       const own = axes.get(name);
+      const columns = numbersColumns(name, tensor, own);
       const batchAxis = tensor.dims.findIndex((size, axis) => own?.[axis]?.[0]?.kind === 'batch' && size > 1);
       const cut = (sample: number): TensorData => {
         const real = realPositions(roles, sample);
         const rows = tensor.dims.map((size, axis): readonly number[] => {
           const factor = own?.[axis]?.[0];
           if (axis === batchAxis) return [sample];
-          if (factor?.kind === 'position') return real[factor.sequence] ?? [];
+          if (factor?.kind === 'position') return left(real[factor.sequence] ?? [], columns);
           return Array.from({ length: size }, (_, i) => i);
         });
         return take(tensor, rows);
