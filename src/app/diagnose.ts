@@ -21,6 +21,7 @@ import { siteFigures } from './measure/details';
 import type { Findings } from './measure/findings';
 import { findings, outputPositions } from './measure/findings';
 import type { Measurement } from './measure/measure';
+import { lookedAt } from './measure/measure';
 import { observe } from './measure/observer';
 import type { RolesFound } from './measure/roles';
 import { rolesOf } from './measure/roles';
@@ -77,12 +78,15 @@ export async function runDiagnosis(
   if (request.inputsFile !== undefined && request.lengths) checkGivenLengths(request.lengths, grid);
   const roles = rolesOf(batch, masks, grid.samples, grid.positions);
   progress('Looking closer at where NaN is born', 0.45);
+  // With the branch that ran in the place of every If, there is more to show.
+  const shown = lookedAt(measured);
+  const shownGraph = measured.opened ? shown.target.graph : subject.graph;
   const sites = tableSites(
-    subject.graph,
-    measured.axes,
-    (value) => measured.flagsOf(value) !== null && isFloatValue(measured, value),
+    shownGraph,
+    shown.axes,
+    (value) => shown.flagsOf(value) !== null && isFloatValue(shown, value),
   );
-  const placeOf = placesInTable(subject.graph, sites);
+  const placeOf = placesInTable(shownGraph, sites);
   const atBoundaries = await findings(job, measured, roles.roles, placeOf);
   const { opened: bodies, ...found } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
   const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
@@ -94,9 +98,9 @@ export async function runDiagnosis(
     ...header(subject, measured, batch, roles, version, said, layerOf),
     table: buildTable({
       sites,
-      axes: measured.axes,
-      flagsOf: measured.flagsOf,
-      facts: measured.facts.values,
+      axes: shown.axes,
+      flagsOf: shown.flagsOf,
+      facts: shown.facts.values,
       samples: measured.grid.samples,
       roles: roles.roles,
       figures,
@@ -109,18 +113,18 @@ export async function runDiagnosis(
       ...(measured.target.fences === null ? [] : [roundingNote]),
       ...placesNote(subject.graph),
       ...padIdNotes(padIds, subject),
-      ...bodyNotes(subject.graph, subject.inlined, bodies),
+      ...bodyNotes(shownGraph, subject.inlined, bodies, [...(measured.opened?.inside.values() ?? [])]),
     ],
   });
   // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
   events.onReport?.(assemble(new Map(), {}));
   progress('Counting and ranging', 0.55);
-  const figures = await siteFigures(job, measured, sites);
-  const weights = await nanWeights(job, measured);
+  const figures = await siteFigures(job, shown, sites);
+  const weights = await nanWeights(job, shown);
   const measuredReport = assemble(figures, {});
   let report: Report = {
     ...measuredReport,
-    silent: [...found.silent, ...silentTrouble(measured, sites, figures, roles.roles, found.origins, weights, placeOf)],
+    silent: [...found.silent, ...silentTrouble(shown, sites, figures, roles.roles, found.origins, weights, placeOf)],
     ruledOut: ruledOutBy(measured, measuredReport.model.attention, found.origins, weights, roles.roles),
   };
   events.onReport?.(report);

@@ -21,6 +21,7 @@ import { withLists } from '../../core/diagnose/lists';
 import type { EngineJob } from '../ports';
 import { focus } from './focus';
 import type { Measurement } from './measure';
+import { lookedAt } from './measure';
 
 export interface Findings {
   readonly origins: readonly Origin[];
@@ -34,10 +35,11 @@ export interface Findings {
  */
 export async function findings(
   job: EngineJob,
-  measured: Measurement,
+  given: Measurement,
   roles: readonly (readonly string[])[],
   placeOf: (node: GraphNode, value: string) => Place,
 ): Promise<Findings> {
+  const measured = lookedAt(given);
   const { target, axes, grid } = measured;
   const { graph } = target;
   const flagsOf = withLists(graph, measured.flagsOf, (value) => isTensor(measured, value));
@@ -45,7 +47,7 @@ export async function findings(
   const looks = await focus(job, measured, found.births);
   const rolesFor = (flags: Flags): readonly string[] => roles[flags.sequence] ?? [];
   const place = (node: GraphNode | null, value: string, flags: Flags): Omit<Finding, 'evidence' | 'explanation'> => {
-    const at = node ? placeOf(node, value) : null;
+    const at = node ? placeWithin(given, node, value, placeOf) : null;
     return {
       tensor: value,
       node: node?.name ?? null,
@@ -163,7 +165,8 @@ export async function findings(
     };
   });
   const stored = nanConstants(graph)
-    .filter((output) => !found.births.some(({ value }) => value === output))
+    // What a node handed on of a weight was born there.
+    .filter((output) => !candidates.some(({ contamination }) => contamination.reached.has(output)))
     .map((output): Origin => {
       const name = graph.producer.get(output)?.name ?? output;
       return {
@@ -196,6 +199,20 @@ export async function findings(
     }),
     silent,
   };
+}
+
+/** A node in a branch that has no place of its own stands where the branch does. */
+function placeWithin(
+  given: Measurement,
+  node: GraphNode,
+  value: string,
+  placeOf: (node: GraphNode, value: string) => Place,
+): Place {
+  const own = placeOf(node, value);
+  const outermost = given.opened?.inside.get(node.name)?.frames[0];
+  if (!outermost || own.layer !== null) return own;
+  const branching = given.target.graph.nodes.find(({ name }) => name === outermost.node);
+  return branching ? placeOf(branching, branching.outputs[0] ?? '') : own;
 }
 
 /** Names of the bodies that a node holds: `then_branch`, `body`. */

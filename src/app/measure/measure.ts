@@ -17,6 +17,7 @@ import type { EngineJob } from '../ports';
 import type { Facts, Target } from './facts';
 import { gatherFacts } from './facts';
 import { aroundIn } from './around';
+import type { TakenBranches } from './bodies/taken';
 
 /** What is known before the screening run. */
 export interface Prepared {
@@ -41,7 +42,15 @@ export interface Measurement extends Prepared {
   /** Handles of the graph outputs of the probed run, kept in the child. */
   readonly keptOutputs: ReadonlyMap<string, string>;
   readonly runMs: number;
+  /**
+   * The same with the branch that ran in the place of every `If`: more values, of the same flags where both have one.
+   * This measurement's own graph is the one that was read, with bodies closed. null where there is no `If`.
+   */
+  readonly opened: { readonly measured: Measurement; readonly inside: TakenBranches['inside'] } | null;
 }
+
+/** What is looked at: everything that can be. */
+export const lookedAt = (measured: Measurement): Measurement => measured.opened?.measured ?? measured;
 
 export async function prepare(
   job: EngineJob,
@@ -64,9 +73,13 @@ export async function prepare(
     if (key !== null) shared.set(key, made);
     return made;
   };
+  return { target, facts, axes, grid, ...sitesOf(target, facts, axes), inputAxes, cellsOf: cells };
+}
+
+export function sitesOf(target: Target, facts: Facts, axes: AxesOfGraph): Pick<Prepared, 'sites' | 'maskSites'> {
+  const { graph } = target;
   const sites = attentionSites(graph, axes);
-  const known = { graph, axes, sites, ...aroundIn({ facts, target }) };
-  return { target, facts, axes, grid, sites, maskSites: maskSites(known), inputAxes, cellsOf: cells };
+  return { sites, maskSites: maskSites({ graph, axes, sites, ...aroundIn({ facts, target }) }) };
 }
 
 function gridOf(inputAxes: ReadonlyMap<string, TensorAxes>): Grid {

@@ -16,12 +16,15 @@ import type { Grid } from '../../core/probe/fold';
 import { cellsOf, foldFlags } from '../../core/probe/fold';
 import { freshPrefix, isFloat } from '../../core/probe/instrument';
 import { isHanded } from '../../core/probe/stages';
+import { inferAxes } from '../../core/onnx/axes/infer';
 import type { TensorAxes } from '../../core/onnx/axes/types';
 import type { Flags } from '../../core/trace/health';
 import type { EngineJob } from '../ports';
 import { maskKey, readMaskRows } from './maskRows';
 import { isPlane, maskInspections } from './masks';
+import { withTakenBranches } from './bodies/taken';
 import type { Measurement, Prepared } from './measure';
+import { sitesOf } from './measure';
 import { sumsOf, sumsOfModel } from './sums';
 
 /** Up to so many values are all probed at once: a second session would cost more than it saves. */
@@ -42,12 +45,48 @@ export function planOf(prepared: Prepared, few = fewValues): Plan {
   return { nan, everything, values: everything ? nan.values : watched(nan) };
 }
 
-/** The model's outputs stay in the child, to be compared with those of other runs. */
-export function screen(job: EngineJob, prepared: Prepared, plan = planOf(prepared)): Promise<Measurement> {
+/**
+ * The model's outputs stay in the child, to be compared with those of other runs.
+ *
+ * @param plan for the graph as it was read; without one the branches that ran are opened.
+ */
+export async function screen(job: EngineJob, prepared: Prepared, plan?: Plan): Promise<Measurement> {
   const { target, facts } = prepared;
   const prefix = freshPrefix(target.graph, 'probed');
   const kept = target.graph.outputs.filter((name) => isHanded(facts.values.get(name)?.dtype ?? ''));
-  return screened(job, prepared, plan, new Map(kept.map((name) => [name, `${prefix}${name}`])));
+  const outputs = new Map(kept.map((name) => [name, `${prefix}${name}`]));
+  const branches = plan ? null : await withTakenBranches(job, prepared);
+  if (!branches) return screened(job, prepared, plan ?? planOf(prepared), outputs);
+  const measured = await screened(job, branches.prepared, planOf(branches.prepared), outputs);
+  return { ...closed(prepared, measured), opened: { measured, inside: branches.inside } };
+}
+
+/** What the measurement of the opened graph says of the one that was read. */
+function closed(prepared: Prepared, opened: Measurement): Measurement {
+  const { target, facts } = prepared;
+  const seeds = new Map(prepared.inputAxes);
+  for (const node of target.graph.nodes) {
+    if (node.op !== 'If') continue;
+    for (const output of node.outputs) {
+      const own = opened.axes.of(output);
+      if (own) seeds.set(output, own);
+    }
+  }
+  const axes = inferAxes(target.graph, seeds, facts);
+  const sites = sitesOf(target, facts, axes);
+  const byNode = new Map(sites.maskSites.sites.map((site) => [site.node.name, site]));
+  return {
+    ...opened,
+    ...prepared,
+    ...sites,
+    axes,
+    planesOf: (site) =>
+      opened.sites.flatMap((twin) => (twin.softmax.name === site.softmax.name ? opened.planesOf(twin) : [])),
+    fused: opened.fused.flatMap(({ site, rows }) => {
+      const own = byNode.get(site.node.name);
+      return own ? [{ site: own, rows }] : [];
+    }),
+  };
 }
 
 /** A part of a model that another measurement asked for: nothing of it stays. */
@@ -91,6 +130,7 @@ async function screened(
     planesOf: (site) => site.masks.flatMap((step) => planes.get(step) ?? []),
     keptOutputs: outputs,
     runMs: run.runMs,
+    opened: null,
   };
 }
 

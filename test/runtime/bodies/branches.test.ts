@@ -1,7 +1,7 @@
 /** NaN born in a branch of an If is located there. */
 import { describe, expect, it } from 'vitest';
 import { node, value } from '../../unit/onnx/support';
-import { BOOL, branch, chosen, constant, FLOAT, looked, model, positive, shape, told, x } from './support';
+import { BOOL, branch, chosen, constant, FLOAT, int, ints, looked, model, positive, shape, told, x } from './support';
 import type { GraphInit } from '../../unit/onnx/support';
 import type { TensorData } from '../../../src/core/tensor';
 
@@ -31,7 +31,9 @@ describe('If', () => {
       },
     ]);
     expect(report.origins[0]?.explanation).toContain('This is inside the then_branch of choose (If).');
-    expect(report.notes.join(' ')).toMatch(/NaN came out of choose, so its body was opened/);
+    expect(report.notes.join(' ')).toMatch(/1 If was measured with the branch that ran .*: choose \(then_branch\);/);
+    // The axes are followed through the branch.
+    expect(report.outputs).toEqual([{ name: 'y', nanPositions: [2, 0], of: 3, nanAt: ['1-2', ''] }]);
   });
 
   it('else_branch: the one that ran, not the one that would be NaN too', async () => {
@@ -107,7 +109,60 @@ describe('If', () => {
     );
     const report = await looked(model([...chosen('choose', 'i', safe, copy('e')), toY('i')]));
     expect(told(report)).toEqual([]);
-    expect(report.outputs[0]?.nanPositions?.every((count) => count === 0) ?? true).toBe(true);
+    expect(report.outputs[0]?.nanPositions).toEqual([0, 0]);
+    expect(report.silent).toMatchObject([
+      {
+        mechanism: 'guarded',
+        node: 'choose/then_branch/Log_l',
+        positions: ['1-2', ''],
+        evidence: { guard: 'choose/then_branch/Where_t', bornAs: 'log-of-negative', inside: [{ node: 'choose' }] },
+      },
+    ]);
+  });
+
+  it('a branch in which an operator swallows NaN: the birth is an origin, and where it ends is told', async () => {
+    const swallowing = branch(
+      'swallowing',
+      [
+        node('Log', ['x'], ['l'], { name: 'log' }),
+        node('ArgMax', ['l'], ['at'], { name: 'best', attribute: [int('axis', -1)] }),
+        node('Cast', ['at'], ['f'], { attribute: [int('to', FLOAT)] }),
+        node('Add', ['x', 'f'], ['t']),
+      ],
+      't',
+    );
+    const report = await looked(model([...chosen('choose', 'i', swallowing, copy('e')), toY('i')]));
+    expect(told(report)).toMatchObject([
+      { node: 'choose/then_branch/log', positions: ['1-2', ''], inside: ['choose (If).then_branch'] },
+    ]);
+    expect(report.silent).toMatchObject([{ mechanism: 'swallowed', node: 'choose/then_branch/best' }]);
+    expect(report.outputs[0]?.nanPositions).toEqual([0, 0]);
+  });
+
+  it('what passes through a branch is no crossing, what meets other positions in it is one', async () => {
+    const mixing = branch(
+      'mixing',
+      [
+        node('Transpose', ['before'], ['turned'], { attribute: [ints('perm', [0, 2, 1])] }),
+        node('MatMul', ['before', 'turned'], ['scores']),
+        node('MatMul', ['scores', 'x'], ['t'], { name: 'mix' }),
+      ],
+      't',
+    );
+    for (const body of [branch('through', [node('Neg', ['before'], ['t'])], 't'), mixing]) {
+      const nodes = [
+        node('Log', ['x'], ['before'], { name: 'log' }),
+        ...chosen('choose', 'i', body, copy('e')),
+        toY('i'),
+      ];
+      const report = await looked(model(nodes));
+      expect(told(report)).toMatchObject([{ node: 'log', positions: ['1-2', ''], inside: [] }]);
+      const mixed = body.name === 'mixing';
+      expect(report.outputs[0]?.nanAt).toEqual([mixed ? '0-2' : '1-2', '']);
+      expect(report.spread.map(({ positions, evidence }) => [positions, 'inside' in evidence])).toEqual(
+        mixed ? [[['0', ''], true]] : [],
+      );
+    }
   });
 
   it('a branch whose NaN is removed behind the node is guarded, and located', async () => {
@@ -151,8 +206,8 @@ describe('If', () => {
     );
     const nodes = [node('Log', ['x'], ['before'], { name: 'log' }), ...chosen('choose', 'i', yes, copy('e')), toY('i')];
     const report = await looked(model(nodes));
+    // The one that reaches more of the output leads.
     expect(told(report)).toEqual([
-      { node: 'log', op: 'Log', mechanism: 'log-of-negative', positions: ['1-2', ''], inside: [] },
       {
         node: 'choose/then_branch/root',
         op: 'Sqrt',
@@ -160,6 +215,7 @@ describe('If', () => {
         positions: ['0-1', '0-2'],
         inside: ['choose (If).then_branch'],
       },
+      { node: 'log', op: 'Log', mechanism: 'log-of-negative', positions: ['1-2', ''], inside: [] },
     ]);
   });
 
@@ -201,9 +257,10 @@ describe('If', () => {
     ]);
   });
 
-  it('a healthy If says nothing and is not opened', async () => {
+  it('a healthy If says nothing', async () => {
     const report = await looked(model([...chosen('choose', 'i', log('t'), copy('e')), toY('i')]), positive);
     expect(told(report)).toEqual([]);
-    expect(report.notes.join(' ')).toMatch(/1 node with a body \(If\) is measured at the boundary; .* none was opened/);
+    expect(report.silent).toEqual([]);
+    expect(report.notes.join(' ')).toMatch(/choose \(then_branch\)/);
   });
 });

@@ -41,9 +41,10 @@ describe('exports of scripted modules', () => {
       },
     ]);
     expect(found.observer?.outputsBitEqual).toBe(true);
-    // Fixes edit the main graph: none may be tried, and get a verdict, without having changed anything.
+    // Fixes of the graph edit the main one: none may be tried, and get a verdict, without having changed anything.
     const fixes = new Map(found.fixes?.map((fix) => [fix.id, fix]));
-    for (const fix of fixes.values()) expect(fix).toMatchObject({ verdict: 'declines', edits: 0 });
+    for (const fix of fixes.values())
+      if (fix.kind === 'graph') expect(fix).toMatchObject({ verdict: 'declines', edits: 0 });
     expect(fixes.get('nan-to-num-softmax')?.reason).toBe(
       'If_32/then_branch/Softmax_43 is not an attention softmax of the main graph.',
     );

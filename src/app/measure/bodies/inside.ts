@@ -6,7 +6,6 @@
 import { contaminate } from '../../../core/diagnose/contamination';
 import { listMakers } from '../../../core/diagnose/lists';
 import { guardOf } from '../../../core/diagnose/silent/guarded';
-import { NanoscopeError } from '../../../core/errors';
 import type { OpenedPart } from '../../../core/onnx/bodies/part';
 import type { GraphNode } from '../../../core/onnx/graph';
 import { Graph } from '../../../core/onnx/graph';
@@ -19,10 +18,11 @@ import type { Place } from '../../../core/trace/sites';
 import type { EngineJob } from '../../ports';
 import type { Findings } from '../findings';
 import { findings, isTensor } from '../findings';
-import { locateFused, refusals } from '../fused/births';
+import { locateFused } from '../fused/births';
 import { isFused } from '../fused/write';
 import type { Measurement } from '../measure';
-import { prepare } from '../measure';
+import { lookedAt, prepare } from '../measure';
+import { isRefusal } from '../refusals';
 import { screenPart } from '../screen';
 import { mergeIterations } from './merge';
 import type { Opening } from './open';
@@ -43,12 +43,13 @@ const deepest = 8;
 /** @param inlined the functions that were opened before the run. */
 export async function locateInside(
   job: EngineJob,
-  measured: Measurement,
+  given: Measurement,
   roles: Roles,
   found: Findings,
   inlined: Pick<Inlined, 'inside' | 'kept'>,
 ): Promise<Located> {
-  const looker = new Looker(job, roles, inlined);
+  const measured = lookedAt(given);
+  const looker = new Looker(job, roles, { inside: frames(given, inlined), kept: inlined.kept });
   const located: { readonly origin: Origin; readonly order: number }[] = [];
   const bornInside = new Map<string, readonly Origin[]>();
   for (const origin of found.origins) {
@@ -80,6 +81,20 @@ export async function locateInside(
     silent,
     opened: [...looker.opened],
   };
+}
+
+/** The local functions and branches that a node came in through, outermost first. */
+function frames(
+  { opened }: Measurement,
+  { inside }: Pick<Inlined, 'inside'>,
+): ReadonlyMap<string, readonly InsideFrame[]> {
+  const all = new Map(inside);
+  for (const [node, { frames: own, name }] of opened?.inside ?? []) {
+    const outer = inside.get(own[0]?.node ?? '') ?? [];
+    // Local functions that the branch itself calls.
+    all.set(node, [...outer, ...own, ...(inside.get(name) ?? []).slice(outer.length)]);
+  }
+  return all;
 }
 
 /** A body may hand one birth out twice. */
@@ -240,8 +255,7 @@ class Looker {
       if (origins.length === 0) return 'run on its own, its body gave no NaN that nothing before it held';
       return mergeIterations(origins, frames.length, opening);
     } catch (error) {
-      if (error instanceof NanoscopeError && refusals.has(error.code))
-        return `the engine refused the body on its own (${error.message})`;
+      if (isRefusal(error)) return `the engine refused the body on its own (${error.message})`;
       throw error;
     }
   }

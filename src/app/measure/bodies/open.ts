@@ -8,13 +8,14 @@ import { repeatedScan } from '../../../core/onnx/bodies/scan';
 import type { GraphNode } from '../../../core/onnx/graph';
 import { dtypeOf } from '../../../core/onnx/tensors';
 import { floatsOf } from '../../../core/probe/floats';
-import { extended, extract, freshPrefix, isFloat, node as makeNode } from '../../../core/probe/instrument';
+import { isFloat } from '../../../core/probe/instrument';
 import { bytesPerElement, elementCount } from '../../../core/tensor';
 import type { TensorData } from '../../../core/tensor';
 import type { EngineJob } from '../../ports';
 import { encode } from '../facts';
 import type { Measurement } from '../measure';
 import { runOnce } from '../sessions';
+import { smallValues } from './taken';
 
 export interface Opening {
   /** `then_branch`, `else_branch`, `body`. */
@@ -45,27 +46,12 @@ export async function openNode(job: EngineJob, measured: Measurement, node: Grap
 }
 
 async function openIf(job: EngineJob, measured: Measurement, node: GraphNode): Promise<Opening | string> {
-  const condition = await valueOf(job, measured, node.inputs[0] ?? '');
+  const asked = node.inputs[0] ?? '';
+  const condition = (await smallValues(job, measured.target, [asked])).get(asked);
   if (!condition) return 'its condition could not be read';
   const branch = Number(condition.data[0] ?? 0) === 0 ? 'else_branch' : 'then_branch';
   const part = openBranch(measured.target.graph, node, branch);
   return part ? { body: branch, parts: [part], iterations: null, notOpened: 0 } : `it has no ${branch}`;
-}
-
-/** A small value of this batch: a constant, an input, or what a run of the part that leads to it gives. */
-async function valueOf(job: EngineJob, measured: Measurement, value: string): Promise<TensorData | null> {
-  const { graph, inputs } = measured.target;
-  const known = graph.constant(value) ?? inputs[value];
-  if (known) return known;
-  if (!graph.producer.has(value)) return null;
-  const copy = `${freshPrefix(graph)}condition`;
-  const model = extended(extract(graph, [value]), {
-    nodes: [makeNode('Identity', [value], [copy])],
-    outputs: [copy],
-    onlyThese: true,
-  });
-  const tensors = await runPart(job, measured, model, [copy]);
-  return tensors[copy] ?? null;
 }
 
 async function runPart(

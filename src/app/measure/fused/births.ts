@@ -4,7 +4,6 @@
  * that it makes finite (zeros for a fully masked row) count as finite inside too.
  */
 import type { FlagsOf } from '../../../core/diagnose/newNaN';
-import { NanoscopeError } from '../../../core/errors';
 import type { OpenedPart } from '../../../core/onnx/bodies/part';
 import type { GraphNode } from '../../../core/onnx/graph';
 import { Graph } from '../../../core/onnx/graph';
@@ -17,18 +16,11 @@ import { insideText } from '../bodies/words';
 import { findings } from '../findings';
 import type { Measurement } from '../measure';
 import { prepare } from '../measure';
+import { isRefusal } from '../refusals';
 import { screenPart } from '../screen';
 import { frameOf, writtenOut } from './write';
 
 type Roles = readonly (readonly string[])[];
-
-/** Codes of what the engine may say to a part that it does not run on its own. */
-export const refusals: ReadonlySet<string> = new Set([
-  'engine-failed',
-  'unsupported-op',
-  'unsupported-opset',
-  'unsupported-type',
-]);
 
 /**
  * @param origin at the boundary of `node`, as the report names it.
@@ -82,8 +74,7 @@ async function bornInside(
     });
     return own.length === 0 ? 'written out in plain operators, it gave no NaN that nothing before it held' : own;
   } catch (error) {
-    if (error instanceof NanoscopeError && refusals.has(error.code))
-      return `the engine refused what it stands for (${error.message})`;
+    if (isRefusal(error)) return `the engine refused what it stands for (${error.message})`;
     throw error;
   }
 }
