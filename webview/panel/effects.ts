@@ -3,10 +3,11 @@
  * Runs after every draw and changes nothing that has not changed.
  */
 import { drawMap } from './mapCanvas';
-import type { PanelPage } from './page';
+import type { Context, PanelPage } from './page';
 
 export class Effects {
   #observed: Element | null = null;
+  #placed: Context['hovered'] = null;
   readonly #sizes = new ResizeObserver(() => {
     this.#measure();
   });
@@ -20,6 +21,20 @@ export class Effects {
     this.#watchTable();
     this.#placeCard();
     drawMap(this.page, this.root);
+  }
+
+  /** Something was scrolled: a card whose cell is not where it was would stand beside another one. */
+  dropCard(): void {
+    const { hovered } = this.page.context;
+    if (hovered === null) {
+      return;
+    }
+    const { row, sample } = hovered.cell;
+    const cell = this.root.querySelector(`[data-cell="${String(row)}:${String(sample)}"]`);
+    const now = cell?.getBoundingClientRect();
+    if (now === undefined || Math.hypot(now.left - hovered.anchor.left, now.top - hovered.anchor.top) > 1) {
+      this.page.hover(null);
+    }
   }
 
   /** A new scroller (first report, or the table came back) starts where the person had left the last one. */
@@ -52,8 +67,14 @@ export class Effects {
 
   /** Under the cell, or above it where there is no room; never outside the page. */
   #placeCard(): void {
+    const { hovered } = this.page.context;
+    if (hovered === this.#placed) {
+      // Measuring it again would lay out the page in every frame of a scroll.
+      return;
+    }
+    this.#placed = hovered;
     const card = this.root.querySelector<HTMLElement>('#card');
-    const anchor = this.page.context.hovered?.anchor;
+    const anchor = hovered?.anchor;
     for (const cell of this.root.querySelectorAll('[aria-describedby="card"]')) {
       cell.removeAttribute('aria-describedby');
     }

@@ -20,6 +20,9 @@ export interface Context {
   readonly tableSize: { readonly width: number; readonly height: number };
 }
 
+/** Keeping writes the whole report, which is megabytes: once things are at rest, never sixty times a second. */
+const restMs = 300;
+
 export class PanelPage {
   #state: PanelState | null = null;
   #ui: UiState;
@@ -51,6 +54,14 @@ export class PanelPage {
     window.addEventListener('scroll', () => {
       this.remember({ pageTop: window.scrollY });
     });
+    // The table's own scrolling does not bubble.
+    document.addEventListener(
+      'scroll',
+      () => {
+        this.#effects.dropCard();
+      },
+      { capture: true, passive: true },
+    );
     window.addEventListener('pagehide', () => {
       this.#keep();
     });
@@ -111,9 +122,10 @@ export class PanelPage {
   /** Keeps without drawing: scroll positions. */
   remember(change: Partial<UiState>): void {
     this.#ui = { ...this.#ui, ...change };
-    this.#keeping ??= setTimeout(() => {
+    clearTimeout(this.#keeping);
+    this.#keeping = setTimeout(() => {
       this.#keep();
-    }, 100);
+    }, restMs);
   }
 
   hover(hovered: Context['hovered']): void {

@@ -1,0 +1,70 @@
+/** What happens while things move: scrolling, and a pointer that rests. */
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { kimi } from '../fixtures/reports/generate';
+import { done } from './support/states';
+import { panelSuite, settle } from './support/suite';
+
+const panel = panelSuite();
+const deep = done({ report: kimi({ layers: 61 }) });
+
+const scrollTable = (page: Page, top: number): Promise<void> =>
+  page.locator('#table-scroller').evaluate((box, to) => {
+    box.scrollTop = to;
+  }, top);
+
+describe('scrolling', () => {
+  it('keeps the state once it rests, not while it moves: a report is megabytes', async () => {
+    const page = await panel.open(deep);
+    // What opening itself has asked for.
+    await page.waitForTimeout(600);
+    await page.evaluate(() => {
+      const counting = window as unknown as { kept: number };
+      counting.kept = 0;
+      const before = Storage.prototype.setItem;
+      Storage.prototype.setItem = function (...args) {
+        counting.kept++;
+        before.apply(this, args);
+      };
+    });
+    const kept = (): Promise<number> => page.evaluate(() => (window as unknown as { kept: number }).kept);
+    const keptWhileMoving = await page.evaluate(async () => {
+      const box = document.querySelector('#table-scroller');
+      const until = performance.now() + 800;
+      for (let top = 0; performance.now() < until; top += 7) {
+        box?.scrollTo({ top });
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+      }
+      return (window as unknown as { kept: number }).kept;
+    });
+    expect(keptWhileMoving).toBe(0);
+    await expect.poll(kept).toBe(1);
+    await page.reload();
+    await expect.poll(() => page.locator('#table-scroller').evaluate((box) => box.scrollTop)).toBeGreaterThan(100);
+  });
+
+  it('takes the card of a cell away with the cell', async () => {
+    const page = await panel.open(deep);
+    await page.locator('[data-cell="3:0"]').focus();
+    await expect.poll(() => page.locator('#card').isVisible()).toBe(true);
+    await scrollTable(page, 2000);
+    await expect.poll(() => page.locator('#card').isVisible()).toBe(false);
+  });
+
+  it('leaves the card where keys scroll to a cell', async () => {
+    const page = await panel.open(deep);
+    await page.locator('[data-cell="3:0"]').focus();
+    await page.keyboard.press('Control+ArrowDown');
+    await settle(page);
+    await settle(page);
+    const last = page.locator('#table-scroller tbody tr:not(.filler)').last().locator('[data-cell$=":0"]');
+    expect(await last.evaluate((cell) => cell === document.activeElement)).toBe(true);
+    const [card, cell] = await Promise.all([page.locator('#card').boundingBox(), last.boundingBox()]);
+    expect(card).not.toBeNull();
+    const beside = Math.min(
+      Math.abs((card?.y ?? 0) - ((cell?.y ?? 999) + (cell?.height ?? 0))),
+      Math.abs((card?.y ?? 0) + (card?.height ?? 0) - (cell?.y ?? 999)),
+    );
+    expect(beside).toBeLessThanOrEqual(6);
+  });
+});
