@@ -4,6 +4,7 @@ import type { BirthMechanism } from '../report';
 import { isElementwise, keepsElementOrder } from '../onnx/axes/rules';
 import { bornBy, insideBody, plural, repeated, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import { mostExp, tiny } from './lowest';
 import type { NodeBlock } from './nodeBlock';
 import type { Fix, FixContext } from './types';
@@ -62,7 +63,7 @@ const overflows: readonly BirthMechanism[] = ['inf-minus-inf', 'inf-over-inf', '
 function keepInside(context: FixContext, plan: EditPlan, done: Map<string, string>, node: GraphNode): boolean {
   if (done.has(node.name)) return true;
   const value = node.inputs[0] ?? '';
-  const dtype = context.dtype(value) ?? 'float32';
+  const dtype = dtypeOf(context, value);
   const bound = boundOf(node, dtype);
   if (!bound) return false;
   const block = plan.block();

@@ -1,7 +1,7 @@
-import { dtypeOf } from '../onnx/tensors';
 import { isFloat } from '../probe/instrument';
 import { bornBy, insideBody, plural, tooOld } from './born';
 import { EditPlan, readersOf } from './editPlan';
+import { dtypeOf } from './facts';
 import type { Fix, FixContext } from './types';
 
 /**
@@ -32,7 +32,7 @@ export const cleanWeights: Fix = {
     let copied = 0;
     for (const weight of weights) {
       const stored = graph.initializers.get(weight);
-      const dtype = context.dtype(weight) ?? (stored ? dtypeOf(stored.dataType) : null) ?? '';
+      const dtype = dtypeOf(context, weight);
       if (!isFloat(dtype)) return { applies: false, reason: `${weight} holds ${dtype}, of which no NaN can be told.` };
       const readers = graph.consumers.get(weight) ?? [];
       if (stored && readers.some(({ captured }) => captured.includes(weight)))

@@ -7,6 +7,7 @@ import type { GraphNode } from '../onnx/graph';
 import type { Birth } from './born';
 import { bornBy, insideBody, plural, repeated, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import { tiny } from './lowest';
 import type { Fix, FixContext } from './types';
 
@@ -81,7 +82,7 @@ function keepAway(context: FixContext, plan: EditPlan, done: Set<string>, node: 
   if (!divided || done.has(divided.name)) return;
   const slot = divided.op === 'Div' ? 1 : 0;
   const divisor = divided.inputs[slot] ?? '';
-  const dtype = context.dtype(divisor) ?? 'float32';
+  const dtype = dtypeOf(context, divisor);
   const block = plan.block();
   const guarded = block.op('Where', [block.isZero(divisor), block.scalar(dtype, tiny(dtype)), divisor]);
   plan.insert(divided.index, block);

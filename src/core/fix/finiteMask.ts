@@ -5,6 +5,7 @@ import type { GraphNode } from '../onnx/graph';
 import { attribute } from '../onnx/graph';
 import { bornBy, noMaskedRow, plural, rowsFullyMasked, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import { finiteLowest } from './lowest';
 import { fusedMaskedRows, fusedTerm } from './maskSources';
 import type { MaskTerm } from './maskTerms';
@@ -33,7 +34,7 @@ export const finiteMask: Fix = {
     const masks = rows ? boundMasks(context, plan) : 0;
     for (const { node, slot } of flags) {
       const value = node.inputs[slot] ?? '';
-      const dtype = context.dtype(value) ?? context.dtype(node.outputs[0] ?? '') ?? 'float32';
+      const dtype = context.dtype(value) ?? dtypeOf(context, node.outputs[0] ?? '');
       const block = plan.block();
       const low = finiteLowest(dtype, 1);
       const bounded = block.atMost(block.atLeast(value, dtype, low), dtype, -low);
@@ -55,7 +56,7 @@ function boundMasks(context: FixContext, plan: EditPlan): number {
   let count = 0;
   const bound = (term: MaskTerm, low: number): void => {
     const value = term.kind === 'add' ? term.value : (term.fill ?? '');
-    const dtype = context.dtype(value) ?? context.dtype(term.reader.node) ?? 'float32';
+    const dtype = context.dtype(value) ?? dtypeOf(context, term.reader.node);
     const slot = term.kind === 'add' ? term.reader.slot : term.keepWhen ? 2 : 1;
     const key = `${value} ${String(low)}`;
     let bounded = done.get(key);
@@ -72,15 +73,15 @@ function boundMasks(context: FixContext, plan: EditPlan): number {
     const terms = maskTerms(site);
     for (const term of terms) {
       if (term.kind === 'where' && (uniform(context.graph, term.fill ?? '') ?? -Infinity) > -1) continue;
-      bound(term, finiteLowest(context.dtype(term.reader.node) ?? 'float32', terms.length));
+      bound(term, finiteLowest(dtypeOf(context, term.reader.node), terms.length));
     }
   }
   for (const node of fusedMaskedRows(context)) {
     const term = fusedTerm(context, node);
-    if (term?.kind === 'add') bound(term, finiteLowest(context.dtype(term.value) ?? 'float32', 2));
+    if (term?.kind === 'add') bound(term, finiteLowest(dtypeOf(context, term.value), 2));
     const filter = attribute(node, 'mask_filter_value');
     if (filter?.f === -Infinity) {
-      const f = finiteLowest(context.dtype(node.inputs[0] ?? '') ?? 'float32', 2);
+      const f = finiteLowest(dtypeOf(context, node.inputs[0] ?? ''), 2);
       const to = create(AttributeProtoSchema, { ...filter, f, type: AttributeProto_AttributeType.FLOAT });
       plan.attribute(node.outputs[0] ?? '', to);
       count += 1;

@@ -5,6 +5,7 @@ import { intAttribute } from '../onnx/graph';
 import { onnxTypeNamed } from '../onnx/tensors';
 import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import { fusedNodes, writtenOut } from './maskSources';
 import type { Fix, FixContext } from './types';
 
@@ -47,12 +48,15 @@ export const fp32Attention: Fix = {
 };
 
 const isHalf = (context: FixContext, value: string): boolean =>
-  ['float16', 'bfloat16'].includes(context.dtype(value) ?? '');
+  value !== '' && ['float16', 'bfloat16'].includes(dtypeOf(context, value));
 
 /** @returns half a sentence on why not, or null. */
 function widen(context: FixContext, plan: EditPlan, site: AttentionSite): string | null {
   const { graph } = context;
-  const nodes: GraphNode[] = [...(site.scores ? [site.scores] : []), ...site.path].sort((a, b) => a.index - b.index);
+  // Nodes of the site may be those of another view of the model.
+  const nodes = [...(site.scores ? [site.scores] : []), ...site.path]
+    .map(({ index }) => graph.nodes[index])
+    .filter((node): node is GraphNode => node !== undefined);
   const inside = new Set(nodes.flatMap((node) => node.outputs));
   const halfType: number | null = onnxTypeNamed('float16');
   for (const node of nodes) {
@@ -72,17 +76,18 @@ function widen(context: FixContext, plan: EditPlan, site: AttentionSite): string
   for (const node of nodes) {
     for (const value of node.outputs) {
       if (value === '' || !isHalf(context, value)) continue;
+      const readers = graph.consumers.get(value) ?? [];
       const wide = plan.name('wide');
       plan.renameOutput(value, wide);
-      for (const reader of graph.consumers.get(value) ?? []) {
+      for (const reader of readers) {
         if (!nodes.includes(reader)) continue;
         for (const [slot, input] of reader.inputs.entries())
           if (input === value) plan.replace(value, wide, [{ node: reader.outputs[0] ?? '', slot }]);
       }
-      const outside = (graph.consumers.get(value) ?? []).some((reader) => !nodes.includes(reader));
+      const outside = readers.some((reader) => !nodes.includes(reader) || reader.captured.includes(value));
       if (!outside && !graph.outputs.includes(value)) continue;
       const block = plan.block();
-      block.rename(block.cast(wide, context.dtype(value) ?? 'float16'), value);
+      block.rename(block.cast(wide, dtypeOf(context, value)), value);
       plan.insert(node.index + 1, block);
     }
   }

@@ -1,8 +1,8 @@
 /** Every mask that an attention of the graph reads: on the way of scores that are written out, or at a fused node. */
 import { fusedOps } from '../diagnose/census';
 import type { GraphNode } from '../onnx/graph';
+import { shapeOf } from './facts';
 import type { MaskTerm, ScoreAxes } from './maskTerms';
-import { shapeOf } from './maskTerms';
 import type { FixContext } from './types';
 
 /** Where the additive or boolean mask of scores stands among the inputs of a fused operator. */

@@ -10,6 +10,7 @@ import { keyPlace, positionPlace } from '../onnx/axes/types';
 import type { GraphNode } from '../onnx/graph';
 import { intAttribute } from '../onnx/graph';
 import type { EditPlan, Reader } from './editPlan';
+import { dtypeOf, shapeOf } from './facts';
 import type { FixContext } from './types';
 
 /** One mask on the way of scores into their softmax. */
@@ -86,11 +87,6 @@ export function maskLayout(context: FixContext, site: AttentionSite): MaskLayout
   return axes ? { masked, axes, ofSoftmax } : null;
 }
 
-export function shapeOf(context: FixContext, value: string): readonly number[] | null {
-  const { graph } = context;
-  return context.shape(value) ?? graph.initializers.get(value)?.dims.map(Number) ?? graph.constant(value)?.dims ?? null;
-}
-
 /** Flags of masks, each made once however many layers share the mask. */
 export class MaskFlags {
   private readonly known = new Map<string, Made>();
@@ -152,7 +148,7 @@ export class MaskFlags {
     return this.once(`${kind} ${String(keepWhen)} ${sources.join(' ')}`, at, () => {
       const block = plan.block();
       const low = (source: string): string =>
-        block.op('Less', [source, block.scalar(context.dtype(source) ?? 'float32', maskedBelow)]);
+        block.op('Less', [source, block.scalar(dtypeOf(context, source), maskedBelow)]);
       let flags = kind === 'add' ? low(value) : keepWhen ? block.op('Not', [value]) : value;
       if (sources[1] !== undefined) flags = block.op('And', [flags, low(sources[1])]);
       plan.insert(at, block);

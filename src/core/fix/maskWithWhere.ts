@@ -3,9 +3,10 @@ import type { GraphNode } from '../onnx/graph';
 import { isPacked } from './attentionPlaces';
 import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf, shapeOf } from './facts';
 import { finiteLowest } from './lowest';
 import { fusedAxes, fusedNodes, fusedTerm, writtenOut } from './maskSources';
-import { MaskFlags, maskLayout, maskTerms, shapeOf } from './maskTerms';
+import { MaskFlags, maskLayout, maskTerms } from './maskTerms';
 import { Padding } from './padding';
 import type { Fix, FixContext } from './types';
 
@@ -65,7 +66,7 @@ function eager(
   const blocked = flags.blocked(terms);
   // A bias of positions, which masks nothing.
   if (!blocked) return null;
-  const dtype = context.dtype(masked) ?? 'float32';
+  const dtype = dtypeOf(context, masked);
   plan.filter(masked, (block, source) =>
     block.op('Where', [blocked.value, block.scalar(dtype, finiteLowest(dtype, 1)), source]),
   );
@@ -118,7 +119,7 @@ function clean(
     plan.replace(value, known, [reader]);
     return;
   }
-  const zero = block.scalar(context.dtype(value) ?? 'float32', 0);
+  const zero = block.scalar(dtypeOf(context, value), 0);
   const own = block.op('Where', [flags, zero, value]);
   plan.insert(at, block);
   plan.replace(value, own, [reader]);

@@ -2,6 +2,7 @@
 import type { AttentionSite } from '../diagnose/attentionSites';
 import { maskedBelow } from '../diagnose/maskPlane';
 import type { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import type { MaskFlags, MaskLayout, ScoreAxes } from './maskTerms';
 import { maskLayout, maskTerms, scoreAxes } from './maskTerms';
 import type { FixContext } from './types';
@@ -43,7 +44,7 @@ export function rowsOfMasks(
 
 function fromScores(context: FixContext, plan: EditPlan, scores: string, { key }: ScoreAxes): Rows {
   const block = plan.block();
-  const low = block.op('Less', [scores, block.scalar(context.dtype(scores) ?? 'float32', maskedBelow)]);
+  const low = block.op('Less', [scores, block.scalar(dtypeOf(context, scores), maskedBelow)]);
   // A NaN is not low: its row does not count as masked, and stays NaN.
   const full = block.every(low, [key]);
   plan.insert((context.graph.producer.get(scores)?.index ?? -1) + 1, block);

@@ -1,6 +1,7 @@
 import { isFloat } from '../probe/instrument';
 import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import type { Fix } from './types';
 
 /** What people write at the end of a model: `nan_to_num(logits)`. */
@@ -18,7 +19,7 @@ export const nanToNumLogits: Fix = {
     const outputs = graph.outputs.filter((value) => graph.producer.has(value) && isFloat(context.dtype(value) ?? ''));
     if (outputs.length === 0) return { applies: false, reason: 'No output holds floats.' };
     for (const value of outputs) {
-      const dtype = context.dtype(value) ?? 'float32';
+      const dtype = dtypeOf(context, value);
       plan.filter(value, (block, source) =>
         block.op('Where', [block.op('IsNaN', [source]), block.scalar(dtype, 0), source]),
       );

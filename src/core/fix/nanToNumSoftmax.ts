@@ -1,5 +1,6 @@
 import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import { fusedMaskedRows } from './maskSources';
 import type { Fix } from './types';
 
@@ -33,7 +34,7 @@ export const nanToNumSoftmax: Fix = {
     // All attention layers, not only the one where NaN was born first: later ones would give birth in turn.
     for (const site of context.sites) {
       const probabilities = site.softmax.outputs[0] ?? '';
-      const dtype = context.dtype(probabilities) ?? 'float32';
+      const dtype = dtypeOf(context, probabilities);
       plan.filter(probabilities, (block, source) =>
         block.op('Where', [block.op('IsNaN', [source]), block.scalar(dtype, 0), source]),
       );

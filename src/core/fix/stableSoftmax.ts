@@ -3,6 +3,7 @@ import { softmaxLike } from '../diagnose/rows/softmaxLike';
 import type { Graph, GraphNode } from '../onnx/graph';
 import { bornBy, insideBody, plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import type { Fix } from './types';
 
 /**
@@ -41,7 +42,7 @@ export const stableSoftmax: Fix = {
       const { exponential, scores, axis } = found;
       const rank = context.shape(scores)?.length;
       if (rank === undefined) return { applies: false, reason: `The shape of ${scores} is not known.` };
-      const dtype = context.dtype(scores) ?? 'float32';
+      const dtype = dtypeOf(context, scores);
       const block = plan.block();
       const top = block.reduce('ReduceMax', scores, [axis < 0 ? axis + rank : axis]);
       const none = block.op('Less', [top, block.scalar(dtype, -largest(dtype))]);

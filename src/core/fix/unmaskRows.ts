@@ -1,8 +1,10 @@
 import type { AttentionSite } from '../diagnose/attentionSites';
 import { positionPlace } from '../onnx/axes/types';
 import type { GraphNode } from '../onnx/graph';
+import { isPacked } from './attentionPlaces';
 import { noMaskedRow, plural, rowsFullyMasked, tooOld } from './born';
 import { EditPlan, readersOf } from './editPlan';
+import { dtypeOf } from './facts';
 import { rowsOfMasks } from './maskedRows';
 import { fusedAxes, fusedMaskedRows, fusedTerm, writtenOut } from './maskSources';
 import type { Made, MaskLayout, MaskTerm, ScoreAxes } from './maskTerms';
@@ -97,7 +99,7 @@ class Opener {
     if (typeof full === 'string') return full;
     const of = (slot: number): number | undefined =>
       positionPlace(this.context.axes.of(node.inputs[slot] ?? '') ?? [])?.factor.sequence;
-    const [query, key] = [of(0), (node.inputs[1] ?? '') === '' ? of(0) : of(1)];
+    const [query, key] = [of(0), of(isPacked(node) ? 0 : 1)];
     const sequences = query === undefined || key === undefined ? null : { query, key };
     return this.mask(term, node.index, { full: full.value, axes: fusedAxes, like: term.value, sequences });
   }
@@ -117,7 +119,7 @@ class Opener {
     if (typeof opened !== 'string') return opened.reason;
     const value =
       term.kind === 'add'
-        ? block.op('Where', [opened, block.scalar(context.dtype(term.value) ?? 'float32', 0), term.value])
+        ? block.op('Where', [opened, block.scalar(dtypeOf(context, term.value), 0), term.value])
         : term.keepWhen
           ? block.op('Or', [term.value, opened])
           : block.op('And', [term.value, block.op('Not', [opened])]);
@@ -133,7 +135,7 @@ class Opener {
     const before = context.shape(first)?.join();
     if (before === undefined || before !== context.shape(masked)?.join())
       return 'its masks have more axes than its scores';
-    const dtype = context.dtype(masked) ?? 'float32';
+    const dtype = dtypeOf(context, masked);
     const block = plan.block();
     const opened = this.open(block, closed);
     if (typeof opened !== 'string') return opened.reason;

@@ -1,4 +1,4 @@
-import { shapeOf } from './maskTerms';
+import { shapeOf } from './facts';
 import type { NodeBlock } from './nodeBlock';
 import type { Fix, FixContext } from './types';
 import type { Closed } from './unmaskRows';

@@ -4,6 +4,7 @@ import { softmaxLike } from '../diagnose/rows/softmaxLike';
 import type { Graph, GraphNode } from '../onnx/graph';
 import { bornBy } from './born';
 import type { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import type { FixContext } from './types';
 
 /** Whether a fully masked row became NaN inside of one. */
@@ -30,7 +31,7 @@ export function guardWritten(context: FixContext, plan: EditPlan): number {
     const part = partOf(context.graph, node);
     if (part === null) continue;
     const value = node.inputs[1] ?? '';
-    const dtype = context.dtype(value) ?? 'float32';
+    const dtype = dtypeOf(context, value);
     const block = plan.block();
     const empty =
       part === 'minus-max' ? block.op('Less', [value, block.scalar(dtype, -largest(dtype))]) : block.isZero(value);

@@ -1,9 +1,10 @@
 import type { GraphNode } from '../onnx/graph';
 import { noMaskedRow, plural, rowsFullyMasked, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf, shapeOf } from './facts';
 import { rowsOfSoftmax } from './maskedRows';
 import { fusedAxes, fusedMaskedRows, fusedTerm, writtenOut } from './maskSources';
-import { MaskFlags, shapeOf } from './maskTerms';
+import { MaskFlags } from './maskTerms';
 import type { Fix, FixContext } from './types';
 import { bornWrittenOut, guardWritten } from './writtenSoftmax';
 
@@ -31,8 +32,14 @@ export const zeroMaskedRows: Fix = {
       const rows = rowsOfSoftmax(context, plan, flags, site);
       if (typeof rows === 'string') return { applies: false, reason: `At ${site.softmax.name}: ${rows}.` };
       const probabilities = site.softmax.outputs[0] ?? '';
-      const dtype = context.dtype(probabilities) ?? 'float32';
+      const dtype = dtypeOf(context, probabilities);
       plan.filter(probabilities, (block, source) => block.op('Where', [rows.full, block.scalar(dtype, 0), source]));
+      // And nothing is undefined in between.
+      const scores = site.softmax.inputs[0] ?? '';
+      const block = plan.block();
+      const open = block.op('Where', [rows.full, block.scalar(dtypeOf(context, scores), 0), scores]);
+      plan.insert(site.softmax.index, block);
+      plan.replace(scores, open, [{ node: probabilities, slot: 0 }]);
     }
     const fused = fusedMaskedRows(context);
     for (const node of fused) {
@@ -50,13 +57,17 @@ export const zeroMaskedRows: Fix = {
 function zeroFused(context: FixContext, plan: EditPlan, flags: MaskFlags, node: GraphNode): string | null {
   const term = fusedTerm(context, node);
   const mask = term ? shapeOf(context, term.value) : null;
-  if (!term || !mask) return 'it has no mask but of keys; finite-mask changes what it fills in';
+  if (term?.kind !== 'add' || !mask) return 'it has no mask but of keys; finite-mask changes what it fills in';
   const output = node.outputs[0] ?? '';
   if (context.shape(output)?.length !== 3) return 'its output does not have the axes batch, query and features';
   if (mask.length > 2 && mask.at(-3) !== 1) return 'its heads have masks of their own';
   const full = flags.fullRows([term], fusedAxes);
   if (typeof full === 'string') return full;
-  const dtype = context.dtype(output) ?? 'float32';
+  const before = plan.block();
+  const zero = before.scalar(dtypeOf(context, term.value), 0);
+  plan.replace(term.value, before.op('Where', [full.value, zero, term.value]), [term.reader]);
+  plan.insert(node.index, before);
+  const dtype = dtypeOf(context, output);
   plan.filter(output, (block, source) => {
     // [batch, 1, queries, 1] to the [batch, queries, 1] of the output.
     const rows = mask.length === 4 ? block.squeeze(full.value, [1]) : full.value;

@@ -1,6 +1,7 @@
 import { attentionPlaces, outputsOf } from './attentionPlaces';
 import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import { Padding } from './padding';
 import type { Fix } from './types';
 
@@ -33,7 +34,7 @@ export const zeroPadAttentionOutput: Fix = {
           return false;
         }
         done.add(value);
-        const dtype = context.dtype(value) ?? 'float32';
+        const dtype = dtypeOf(context, value);
         plan.filter(value, (block, source) => block.op('Where', [told.flags, source, block.scalar(dtype, 0)]));
         return true;
       });

@@ -1,6 +1,7 @@
 import { attentionPlaces, hiddenBefore } from './attentionPlaces';
 import { plural, tooOld } from './born';
 import { EditPlan } from './editPlan';
+import { dtypeOf } from './facts';
 import type { NodeBlock } from './nodeBlock';
 import { Padding } from './padding';
 import type { Fix, FixContext, FixPlan } from './types';
@@ -65,7 +66,7 @@ export function padHidden(
         continue;
       }
       const block = plan.block();
-      made.set(value, make(block, { value, dtype: context.dtype(value) ?? 'float32', flags: told.flags }));
+      made.set(value, make(block, { value, dtype: dtypeOf(context, value), flags: told.flags }));
       plan.insert((context.graph.producer.get(value)?.index ?? -1) + 1, block);
     }
     plan.replace(value, made.get(value) ?? value, readers);
