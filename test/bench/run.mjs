@@ -41,8 +41,8 @@ mkdirSync(out, { recursive: true });
  */
 const ownFolder = {
   name: 'own-folder',
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /[\\/]test[\\/].*\.ts$/ }, async ({ path: file }) => ({
+  setup: (bundling) => {
+    bundling.onLoad({ filter: /[\\/]test[\\/].*\.ts$/ }, async ({ path: file }) => ({
       contents: (await readFile(file, 'utf8')).replaceAll('import.meta.dirname', JSON.stringify(path.dirname(file))),
       loader: 'ts',
     }));

@@ -13,6 +13,7 @@ import { reportSchema } from '../../src/protocol/reportSchema';
 import { batchOf, draftOf, lengthsProblem, seedProblem } from '../../webview/panel/batch';
 import { describeCell, positionsText } from '../../webview/panel/describe';
 import { filterRows, portRows, type RowFilter } from '../../webview/panel/rows';
+import { foldsOf, shownGroups } from '../../webview/panel/story';
 import { readUi } from '../../webview/panel/ui';
 import { reveal, windowOf } from '../../webview/panel/window';
 import { figure, visible } from '../../webview/shared/text';
@@ -132,6 +133,27 @@ describe('the window of a long list', () => {
   it('reveals with the least movement', () => {
     expect([reveal(0, 24, 100, 240), reveal(5, 24, 100, 240), reveal(30, 24, 100, 240)]).toEqual([0, 100, 504]);
   });
+});
+
+it('knows every fold around a step, outermost first', () => {
+  const base = kimi({ layers: 2 });
+  const [first] = base.spread;
+  if (first === undefined) throw new Error('needs a crossing');
+  // One group more than is shown at once, each of two layers.
+  const spread = Array.from({ length: 2 * (shownGroups + 1) }, (_, i) => ({
+    ...first,
+    op: `Op${String(i >> 1)}`,
+    layer: i % 2,
+  }));
+  const report = { ...base, spread };
+  const folds = (index: number): readonly string[] => foldsOf(report, 'crossing', spread[index] ?? first);
+  expect(folds(0)).toEqual([]);
+  expect(folds(1)).toEqual(['alike-0']);
+  const last = 2 * shownGroups;
+  expect(folds(last)).toEqual(['crossings']);
+  expect(folds(last + 1)).toEqual(['crossings', `alike-${String(last)}`]);
+  expect(foldsOf(report, 'birth', report.origins[0] ?? first)).toEqual([]);
+  expect(foldsOf(report, 'silent', first)).toEqual(['silent']);
 });
 
 it('cells in words', () => {

@@ -6,25 +6,24 @@ import type { PanelPage } from './page';
 export type StoryKind = 'birth' | 'crossing' | 'silent';
 export const storyId = (kind: StoryKind, index: number): string => `${kind}-${String(index)}`;
 
-/** The section that a finding is folded into: `null` where it is always in sight. */
-export function foldOf(report: Report, kind: StoryKind, finding: Finding): string | null {
+/** The sections that a finding is folded into, outermost first; none where it is always in sight. */
+export function foldsOf(report: Report, kind: StoryKind, finding: Finding): readonly string[] {
   switch (kind) {
     case 'birth':
-      return report.origins[0] === finding ? null : 'births';
+      return report.origins[0] === finding ? [] : ['births'];
     case 'crossing': {
       const groups = groupFindings(report.spread);
       const at = groups.findIndex(
         ({ first, others }) => first === finding || others.some((other) => other === finding),
       );
-      const group = groups[at];
-      return group === undefined || group.first === finding
-        ? at < shownGroups
-          ? null
-          : 'crossings'
-        : `alike-${String(report.spread.indexOf(group.first))}`;
+      const first = groups[at]?.first;
+      return [
+        ...(at < shownGroups ? [] : ['crossings']),
+        ...(first === undefined || first === finding ? [] : [`alike-${String(report.spread.indexOf(first))}`]),
+      ];
     }
     case 'silent':
-      return 'silent';
+      return ['silent'];
   }
 }
 
@@ -37,11 +36,10 @@ export function showFinding(page: PanelPage, report: Report, finding: Finding): 
   if (found === null) {
     return;
   }
-  const fold = foldOf(report, found.kind, finding);
   const { open } = page.context.ui;
-  if (fold !== null && !open.includes(fold)) {
-    // A step alike others of a later group is two folds deep.
-    page.remember({ open: [...open, fold, ...(fold.startsWith('alike-') ? ['crossings'] : [])] });
+  const closed = foldsOf(report, found.kind, finding).filter((fold) => !open.includes(fold));
+  if (closed.length > 0) {
+    page.remember({ open: [...open, ...closed] });
   }
   page.flush();
   const step = document.getElementById(storyId(found.kind, found.index));
