@@ -13,7 +13,7 @@ import { reportSchema } from '../../src/protocol/reportSchema';
 import { batchOf, draftOf, lengthsProblem, seedProblem } from '../../webview/panel/batch';
 import { describeCell, positionsText } from '../../webview/panel/describe';
 import { filterRows, portRows, type RowFilter } from '../../webview/panel/rows';
-import { foldsOf, shownGroups } from '../../webview/panel/story';
+import { foldsOf, shownGroups, whichOf } from '../../webview/panel/story';
 import { readUi } from '../../webview/panel/ui';
 import { reveal, windowOf } from '../../webview/panel/window';
 import { figure, visible } from '../../webview/shared/text';
@@ -154,6 +154,16 @@ it('knows every fold around a step, outermost first', () => {
   expect(folds(last + 1)).toEqual(['crossings', `alike-${String(last)}`]);
   expect(foldsOf(report, 'birth', report.origins[0] ?? first)).toEqual([]);
   expect(foldsOf(report, 'silent', first)).toEqual(['silent']);
+});
+
+it('leads from a silent finding to the step that tells of it', () => {
+  const base = manyBirths(2);
+  const [first] = base.silent;
+  if (first === undefined) throw new Error('needs a silent finding');
+  const silent = [first, { ...first, layer: 2 }, { ...first, layer: 3, mechanism: 'guarded' as const }];
+  const report = { ...base, silent };
+  expect(silent.map((finding) => whichOf(report, finding)?.index)).toEqual([0, 0, 2]);
+  expect(whichOf(report, { ...first })).toBeNull();
 });
 
 it('cells in words', () => {

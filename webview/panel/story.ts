@@ -42,21 +42,27 @@ export function showFinding(page: PanelPage, report: Report, finding: Finding): 
     page.remember({ open: [...open, ...closed] });
   }
   page.flush();
-  const step = document.getElementById(storyId(found.kind, found.index));
+  // Of very many only the first are told; then what they are folded into is the nearest there is.
+  const step =
+    document.getElementById(storyId(found.kind, found.index)) ??
+    document.querySelector<HTMLElement>(`#fold-${found.kind} > summary`);
   step?.scrollIntoView({ block: 'center' });
   step?.focus({ preventScroll: true });
 }
 
+/** The step that tells of a finding; silent findings alike are one step. */
 export function whichOf(report: Report, finding: Finding): { readonly kind: StoryKind; readonly index: number } | null {
   for (const [kind, list] of [
     ['birth', report.origins],
     ['crossing', report.spread],
-    ['silent', report.silent],
   ] as const) {
     const index = list.findIndex((candidate) => candidate === finding);
     if (index >= 0) {
       return { kind, index };
     }
   }
-  return null;
+  const group = groupFindings(report.silent).find(
+    ({ first, others }) => first === finding || others.some((other) => other === finding),
+  );
+  return group === undefined ? null : { kind: 'silent', index: report.silent.indexOf(group.first) };
 }
