@@ -1,5 +1,5 @@
 /** Which fixes an id stands for, and what to do about one that is no edit of the model. */
-import { fixes, traps } from '../../core/fix/index';
+import { fixes, fixesOfPositions, traps } from '../../core/fix/index';
 import type { Fix } from '../../core/fix/types';
 import { NanoscopeError } from '../../core/errors';
 
@@ -8,10 +8,6 @@ export const batchFixAdvice: ReadonlyMap<string, string> = new Map([
   ['no-padding', 'Run every sample alone, without padding.'],
   ['same-length-batches', 'Put samples of equal length together, so that no batch needs padding.'],
   ['right-padding', 'Set padding_side to "right" in the tokenizer, and move mask and position ids along.'],
-  [
-    'position-ids-from-mask',
-    'Feed position ids that are counted from the mask: (mask.cumsum(-1) - 1).clamp(min=0) in PyTorch.',
-  ],
 ]);
 
 /**
@@ -30,12 +26,12 @@ export function wantedFixes(id: string): readonly Fix[] {
       );
     }
     // What only hides NaN can be applied too, by somebody who insists.
-    const fix = [...fixes, ...traps].find((entry) => entry.id === part);
+    const fix = [...fixes, ...fixesOfPositions, ...traps].find((entry) => entry.id === part);
     if (!fix) {
       throw new NanoscopeError(
         'usage',
         `There is no fix "${part}".`,
-        `Known fixes: ${fixes.map((entry) => entry.id).join(', ')}.`,
+        `Known fixes: ${[...fixes, ...fixesOfPositions].map((entry) => entry.id).join(', ')}.`,
       );
     }
     return fix;

@@ -75,7 +75,8 @@ export function whyText(fix: FixResult): string {
   // At the outputs it is the figure itself.
   if (row !== null && row.stage !== 'logits') sentences.push(`They differ from ${placeOf(row)} on.`);
   const shift = shiftText(fix);
-  if (shift !== null) sentences.push(shift);
+  // The reason may have said it with its own figure.
+  if (shift !== null && !fix.reason.includes('wrong end')) sentences.push(shift);
   return sentences.map((sentence) => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`)).join(' ');
 }
 

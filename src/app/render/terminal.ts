@@ -201,16 +201,23 @@ function fixLines({ fixes, recommendation }: Report, options: TableOptions): str
     ...said,
     ...fixTable(tried, options),
     ...references,
-    ...tried.flatMap((fix) => detailLines(fix, options)),
+    ...detailLines(tried, options),
     ...(warnings.length === 0 ? [] : [style.warning('What only looks like a fix:')]),
     ...warnings.flatMap((fix) => [fit(`  ${visible(`${fix.id}: ${warningText(fix)}`)}`, options, 4)]),
     ...(declined.length === 0
       ? []
       : [style.quiet(fit(`Do not apply here: ${visible(declined.map(({ id }) => id).join(', '))}.`, options, 2))]),
-    ...(best === undefined || best.kind === 'batch'
-      ? []
-      : [style.quiet(`To write a healed copy, add --apply ${visible(best.id)}`)]),
+    ...applyLines(best, tried, options),
   ];
+}
+
+/** What is fed cannot be written into the model: only the other parts of a set can. */
+function applyLines(best: FixResult | undefined, tried: readonly FixResult[], options: TableOptions): string[] {
+  if (best === undefined || best.kind === 'batch') return [];
+  const fed = (best.parts ?? []).filter((part) => tried.some(({ id, kind }) => id === part && kind === 'batch'));
+  const parts = (best.parts ?? [best.id]).filter((part) => !fed.includes(part));
+  const also = fed.length === 0 ? '' : `; ${fed.join(' and ')} is for whoever feeds it`;
+  return [options.style.quiet(fit(`To write a healed copy, add --apply ${visible(parts.join('+'))}${also}`, options))];
 }
 
 function fixTable(fixes: readonly FixResult[], options: TableOptions): string[] {
@@ -229,12 +236,23 @@ function fixTable(fixes: readonly FixResult[], options: TableOptions): string[] 
   ];
 }
 
-/** What a fix does; that it heals is said by the table already. */
-function detailLines(fix: FixResult, options: TableOptions): string[] {
-  const heals = fix.verdict === 'heals' && shiftText(fix) === null;
-  const plan = fix.batches === undefined ? '' : ` ${capitalised(batchesText(fix.batches))}.`;
-  const words = heals ? `${fix.title}.` : `${fix.title}. ${whyText(fix)}`;
-  return [fit(`· ${visible(`${fix.id}: ${words}${plan}`)}`, options, 2)];
+/** What each does; that it heals is said by the table already, and what holds for several is said once. */
+function detailLines(fixes: readonly FixResult[], options: TableOptions): string[] {
+  const told = new Map<string, FixResult[]>();
+  for (const fix of fixes) {
+    const why = fix.verdict === 'heals' && shiftText(fix) === null ? '' : whyText(fix);
+    const key = why === '' ? fix.id : why;
+    told.set(key, [...(told.get(key) ?? []), fix]);
+  }
+  return [...told].flatMap(([why, own]) => {
+    const silent = why === own[0]?.id;
+    const lines = own.map(({ id, title, batches }) => {
+      const plan = batches === undefined ? '' : ` ${capitalised(batchesText(batches))}.`;
+      return `· ${id}: ${title}.${silent || own.length > 1 ? '' : ` ${why}`}${plan}`;
+    });
+    const shared = silent || own.length === 1 ? [] : [`    All of them: ${why}`];
+    return [...lines, ...shared].map((line) => fit(visible(line), options, line.startsWith('·') ? 2 : 4));
+  });
 }
 
 /** The first groups, then how many were left out. */

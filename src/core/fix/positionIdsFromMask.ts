@@ -1,3 +1,4 @@
+import { kindOf } from '../batch/layout';
 import { batchPlace, positionPlace } from '../onnx/axes/types';
 import { isElementwise } from '../onnx/axes/rules';
 import type { GraphNode } from '../onnx/graph';
@@ -22,12 +23,18 @@ export const positionIdsFromMask: Fix = {
         reason: `CumSum does not exist in opset ${String(graph.opset)}; it needs 11 or newer.`,
       };
     const lookups = graph.nodes.filter((node) => looksUpColumns(context, node));
-    if (lookups.length === 0)
+    if (lookups.length === 0) {
+      const fed = graph.inputs.find(
+        (name) => kindOf({ name, dtype: context.dtype(name) ?? '', dims: null }) === 'positions',
+      );
       return {
         applies: false,
         reason:
-          'The model looks no position up by its column: its positions are an input, are counted from the mask, or are not learned.',
+          fed === undefined
+            ? 'The model looks no position up by its column: its positions are counted from the mask, or are not learned.'
+            : `The model is fed its positions: feed ${fed} counted from the mask, (mask.cumsum(-1) - 1).clamp(min=0) in PyTorch.`,
       };
+    }
     const plan = new EditPlan(graph, 'position-ids-from-mask');
     const padding = new Padding(context, plan);
     for (const node of lookups) {

@@ -103,16 +103,40 @@ describe('in a terminal', () => {
     expect(lines.join('\n')).not.toContain('drop-padding-mask');
   });
 
+  const fixesOf = (fixes: readonly FixResult[], id: string | null): string =>
+    section(
+      terminalReport(
+        { ...report, fixes, recommendation: { fix: id, sentence: 'So.' } },
+        { width: 200, style: createStyle(false) },
+      ),
+    );
+
+  it('what holds for several fixes is said once', () => {
+    const shifted = { verdict: 'hides', reason: 'Real tokens differ.', paddingShift: 0.21 } as const;
+    const text = fixesOf([fix('a', shifted), fix('b', shifted), fix('c')], 'c');
+    expect(text).toContain(
+      [
+        '  · a: Title of a.',
+        '  · b: Title of b.',
+        '      All of them: Real tokens differ. Padding alone shifts real tokens by 0.21: positions are counted from the wrong end.',
+        '  · c: Title of c.',
+      ].join('\n'),
+    );
+  });
+
+  it('of a set only what changes the model is written into it', () => {
+    const both = fix('a+position-ids-from-mask', { kind: 'combination', parts: ['a', 'position-ids-from-mask'] });
+    const fed = fix('position-ids-from-mask', { kind: 'batch', verdict: 'fails', nanAfter: 9, realNanAfter: 4 });
+    expect(fixesOf([both, fed], both.id)).toContain('add --apply a; position-ids-from-mask is for whoever feeds it');
+    // Computed in the graph it is one of its fixes, and the one of the batch does not apply.
+    expect(fixesOf([both, { ...declines, id: fed.id, kind: 'batch' }], both.id)).toMatch(
+      /add --apply a\+position-ids-from-mask$/,
+    );
+  });
+
   it('no command is offered where the recommended fix is one of the batch, or none heals', () => {
-    const of = (fixes: readonly FixResult[], id: string | null): string =>
-      section(
-        terminalReport(
-          { ...report, fixes, recommendation: { fix: id, sentence: 'So.' } },
-          { width: 100, style: createStyle(false) },
-        ),
-      );
-    expect(of([fix('right-padding', { kind: 'batch' })], 'right-padding')).not.toContain('--apply');
-    expect(of([fix('b', { verdict: 'partial', nanAfter: 30 })], null)).not.toContain('--apply');
+    expect(fixesOf([fix('right-padding', { kind: 'batch' })], 'right-padding')).not.toContain('--apply');
+    expect(fixesOf([fix('b', { verdict: 'partial', nanAfter: 30 })], null)).not.toContain('--apply');
   });
 });
 
