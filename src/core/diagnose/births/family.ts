@@ -1,18 +1,4 @@
-/** What the operator families that look for undefined operations share. */
-import type { BirthMechanism, Evidence } from '../../report';
-import type { BirthContext } from './types';
-
-export interface Invalid {
-  readonly mechanism: BirthMechanism;
-  /** "0 × +inf = NaN". */
-  readonly formula: string;
-  /** What that means, a sentence or two. */
-  readonly meaning: string;
-  readonly evidence: Evidence;
-}
-
-/** What one operator family has to say; null where the operator is not of the family. */
-export type Family = (context: BirthContext) => Invalid | { readonly declines: string } | null;
+/** Numbers as an element type holds them. */
 
 /** Largest finite magnitude of an element type. */
 export function largest(dtype: string): number {

@@ -1,6 +1,9 @@
-import type { BirthRule } from './types';
+import type { BirthRule, Explained } from './types';
 
-/** A weight or constant that the node reads holds NaN; the activations that it reads do not. */
+/**
+ * A weight or constant that the node reads holds NaN; the activations that it reads do not. Declines (has nothing to
+ * say) where no stored operand holds NaN, and where the NaN rows of a table were not read: then NaN is not born.
+ */
 export const nanInWeights: BirthRule = {
   id: 'nan-in-weights',
   explain({ birth, nanWeights, operands, where }) {
@@ -19,3 +22,9 @@ export const nanInWeights: BirthRule = {
     };
   },
 };
+
+/** A graph output that is itself a constant with NaN: no node reads or computes it. */
+export const storedOutput = (output: string): Explained => ({
+  evidence: { weights: [output] },
+  explanation: `The output ${output} is a stored constant that holds NaN; nothing computed it.`,
+});

@@ -6,9 +6,7 @@ import { positiveInfinity } from '../rows/rowStory';
 import { largest } from './family';
 import { rowEvidence } from './rowEvidence';
 import type { BirthContext, BirthRule } from './types';
-import { showNumber } from './types';
-
-const show = (value: number): string => showNumber(jsonNumber(value));
+import { show, showNumber } from './types';
 
 /** +inf in a softmax's row: exp(+inf − (+inf)) = exp(NaN). Where the +inf came from is read on the way back to Q·Kᵀ. */
 export const scoreOverflow: BirthRule = {

@@ -2,6 +2,7 @@ import type { Lane } from '../../probe/inspect/lanes';
 import type { Operands } from '../../probe/inspect/operands';
 import type { SoftmaxRows } from '../../probe/inspect/softmaxRows';
 import type { BirthMechanism, Evidence, JsonNumber } from '../../report';
+import { jsonNumber } from '../../trace/jsonNumber';
 import type { NewNaN } from '../newNaN';
 import type { RowPlan } from '../rows/rowPlan';
 
@@ -53,3 +54,6 @@ export const showNumber = (value: JsonNumber | null): string => {
   if (typeof value === 'string') return value;
   return String(Number(value.toPrecision(6))).replaceAll('-', '−');
 };
+
+/** The same of a number that is not JSON yet. */
+export const show = (value: number): string => showNumber(jsonNumber(value));

@@ -1,11 +1,15 @@
 import type { Evidence } from '../../report';
 import { jsonNumber } from '../../trace/jsonNumber';
-import { outsideDomain } from './elementwise';
+import { isInfinite } from './family';
 import { madeBy, rowEvidence } from './rowEvidence';
+import { numberOf } from './read/elements';
 import type { BirthContext, BirthRule, Explained } from './types';
-import { showNumber } from './types';
+import { show, showNumber } from './types';
 
-/** No rule fits: the operands are shown as they are, nothing is guessed; `declined` says why each rule did not hold. */
+/**
+ * `unknown`: no rule fits. The operands are shown as they are, nothing is guessed; `declined` says why each rule did not
+ * hold.
+ */
 export function unknownBirth(
   context: BirthContext,
   declined: readonly { readonly mechanism: BirthRule['id']; readonly why: string }[],
@@ -65,3 +69,44 @@ function rowOf(context: BirthContext): { readonly evidence: Evidence; readonly t
     text: `of the row's ${String(look.scores.length)} scores ${String(story.negInf)} are −inf${by === '' ? '' : `: ${by}`}`,
   };
 }
+
+/** Where an operator that no listed mechanism is about has no value; in words. */
+function outsideDomain(context: BirthContext): string | null {
+  const { birth, operands, inputs } = context;
+  const slots = birth.node.inputs.map((input) => inputs.indexOf(input));
+  const group = operands?.groups[0];
+  if (!group) return null;
+  const [a = NaN, b = NaN] = slots.map((slot) => numberOf(group.inputs[slot]));
+  switch (birth.node.op) {
+    case 'Acos':
+    case 'Asin':
+      return Math.abs(a) > 1 ? `${birth.node.op} is defined between −1 and 1 only, and reads ${show(a)}` : null;
+    case 'Acosh':
+      return a < 1 ? `Acosh is defined from 1 on, and reads ${show(a)}` : null;
+    case 'Atanh':
+      return Math.abs(a) > 1 ? `Atanh is defined between −1 and 1 only, and reads ${show(a)}` : null;
+    case 'Sin':
+    case 'Cos':
+    case 'Tan':
+      return isInfinite(a) ? `${birth.node.op} has no value at ${show(a)}` : null;
+    case 'Mod':
+      return b === 0 || isInfinite(a) ? `${show(a)} modulo ${show(b)} is not defined` : null;
+    default:
+      return null;
+  }
+}
+
+/**
+ * NaN of an output that no origin leads to: the node behind the gap is named, since nothing that was measured before
+ * it holds any.
+ *
+ * @param bodies names of the bodies that the node holds.
+ */
+export const behindAGap = (
+  node: { readonly name: string; readonly op: string },
+  bodies: readonly string[],
+  where: string,
+): Explained => ({
+  evidence: { boundary: true, bodies },
+  explanation: `${where}: ${node.name} (${node.op}) hands on NaN, and nothing that was measured before it holds any; it was born in or before what ${node.name} reads, where it could not be seen.`,
+});
