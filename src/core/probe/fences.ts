@@ -172,7 +172,8 @@ export class Fences {
     const step = (opType: string, from: string, to: string): NodeProto =>
       create(NodeProtoSchema, {
         opType,
-        name: to,
+        // Not the value's own: nodes are often called as what they give.
+        name: `${this.prefix}${opType.toLowerCase()}_${value}`,
         output: [to],
         ...(this.opset >= 13
           ? { input: [from, axes] }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { PadSide } from '../../../src/core/batch/types';
 import type { Report } from '../../../src/core/report';
 import { diagnosed } from '../../support/diagnosing';
+import { emptySample, leftPaddedDecoder, verdictsOf } from '../../support/verdicts';
 
 const kimi = (options: string): string => `builtin:kimi-k2-mini?${options}`;
 const batch = (lengths: readonly number[], pad: PadSide) => ({ lengths: { lengths, pad, seed: 1 } });
@@ -74,7 +75,7 @@ describe('eager-add, 5 and 35 tokens, padded left', () => {
         evidence: { nanPositionsRead: '0-29', ofThoseAllowedByTheMask: '' },
       });
       if (layers === 4) {
-        expect(report.fixes?.map((fix) => fix.verdict)).toEqual(['heals', 'heals']);
+        expect(verdictsOf(report)).toEqual(leftPaddedDecoder);
       }
     },
     180_000,
@@ -106,7 +107,7 @@ describe('eager-where', () => {
     });
     expect(nanAt(report, 0, 'layer')).toEqual(['0-29', '']);
     expect(nanAt(report, 1, 'attention')).toEqual(['0-34', '']);
-    expect(report.fixes?.map((fix) => fix.verdict)).toEqual(['heals', 'heals']);
+    expect(verdictsOf(report)).toEqual(leftPaddedDecoder);
   });
 });
 
@@ -135,7 +136,7 @@ describe('other batches', () => {
     // No position of the sample is clean, so there is nobody to cross over to.
     expect(report.spread).toEqual([]);
     expect(report.outputs[0]?.nanAt).toEqual(['0-11', '']);
-    expect(report.fixes?.every((fix) => fix.verdict === 'heals' && fix.nanAfter === 0)).toBe(true);
+    expect(verdictsOf(report)).toEqual(emptySample);
   });
 
   it('the padded sample need not be the first', async () => {

@@ -69,6 +69,11 @@ describe('fences', () => {
     const names = (Fences.of(taken, new Map())?.around(taken).graph?.node ?? []).flatMap(({ output }) => output);
     expect(new Set(names).size).toBe(names.length);
     expect(names).toHaveLength(12);
+    // The engine refuses a second node of the same name, and many nodes are called as what they give.
+    const called = taken.graph ? taken.graph.node.map((own) => ({ ...own, name: own.output[0] ?? '' })) : [];
+    const alike = model({ name: 'g', input: [value('x', [1], HALF)], output: [{ name: 'y' }], node: called });
+    const own = (Fences.of(alike, new Map())?.around(alike).graph?.node ?? []).map(({ name }) => name);
+    expect(new Set(own).size).toBe(12);
   });
 
   it.each([
