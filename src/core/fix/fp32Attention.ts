@@ -30,7 +30,7 @@ export const fp32Attention: Fix = {
         applies: false,
         reason:
           fused.length > 0
-            ? `${fused.map(({ name }) => name).join(', ')} computes its scores inside of one kernel ${writtenOut}.`
+            ? `${fused.map(({ name }) => name).join(', ')} computes its scores inside of one kernel${writtenOut}.`
             : 'No attention of the model computes in float16.',
       };
     }

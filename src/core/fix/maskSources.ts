@@ -44,4 +44,5 @@ export function fusedMaskedRows(context: FixContext): GraphNode[] {
   return own.filter(({ op, domain }) => kinds.has(`${domain}:${op}`));
 }
 
-export const writtenOut = '(--expand-attention shows the node in plain operators)';
+/** What to do where a kernel holds what would have to be changed. */
+export const writtenOut = '; diagnose it written out in plain operators (--expand-attention)';

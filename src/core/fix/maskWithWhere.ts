@@ -40,7 +40,7 @@ export const maskWithWhere: Fix = {
     }
     for (const node of fused) {
       const reason = cleanFused(context, plan, flags, cleaned, node);
-      if (reason !== null) return { applies: false, reason: `At ${node.name}: ${reason} ${writtenOut}.` };
+      if (reason !== null) return { applies: false, reason: `At ${node.name}: ${reason}${writtenOut}.` };
     }
     return {
       applies: true,

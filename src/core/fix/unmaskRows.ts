@@ -6,7 +6,7 @@ import { noMaskedRow, plural, rowsFullyMasked, tooOld } from './born';
 import { EditPlan, readersOf } from './editPlan';
 import { dtypeOf } from './facts';
 import { rowsOfMasks } from './maskedRows';
-import { fusedAxes, fusedMaskedRows, fusedTerm, writtenOut } from './maskSources';
+import { fusedAxes, fusedMaskedRows, fusedTerm } from './maskSources';
 import type { Made, MaskLayout, MaskTerm, ScoreAxes } from './maskTerms';
 import { MaskFlags, maskLayout, maskTerms } from './maskTerms';
 import type { NodeBlock } from './nodeBlock';
@@ -94,7 +94,7 @@ class Opener {
 
   fused(node: GraphNode): string | null {
     const term = fusedTerm(this.context, node);
-    if (!term) return `it has no mask but of keys; finite-mask changes what it fills in ${writtenOut}`;
+    if (!term) return `it has no mask but of keys; finite-mask changes what it fills in`;
     const full = this.flags.fullRows([term], fusedAxes);
     if (typeof full === 'string') return full;
     const of = (slot: number): number | undefined =>

@@ -44,7 +44,7 @@ export const zeroMaskedRows: Fix = {
     const fused = fusedMaskedRows(context);
     for (const node of fused) {
       const reason = zeroFused(context, plan, flags, node);
-      if (reason !== null) return { applies: false, reason: `At ${node.name}: ${reason} ${writtenOut}.` };
+      if (reason !== null) return { applies: false, reason: `At ${node.name}: ${reason}${writtenOut}.` };
     }
     const guarded = bornWrittenOut(context) ? guardWritten(context, plan) : 0;
     const count = masked.length + fused.length + guarded;
