@@ -31,6 +31,8 @@ export interface FileAccess {
   isWritable(path: string): Promise<boolean>;
   /** Runs `action` while nobody else does the same for `path`. @throws `would-overwrite` while somebody does */
   exclusively<T>(path: string, action: () => Promise<T>): Promise<T>;
+  /** With the folders around it; nothing happens where it exists. */
+  makeFolder(path: string): Promise<void>;
   /** Removes what interrupted writing to `path` left behind; while `exclusively` holds it. */
   removeLeftovers(path: string): Promise<void>;
   /** A fresh SHA-256 over bytes that stream by; what was written is recognised by it. */

@@ -1,6 +1,8 @@
 /** What the commands are given by the composition root. */
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
+import type { shrink } from '../app/shrink/shrink';
+import type { writeShrunk } from '../app/shrink/writeShrunk';
 import type { EngineOptions } from '../app/ports';
 import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, PreviewFix, UndoFix } from '../app/useCases';
 import type { Terminal } from './terminal';
@@ -14,6 +16,8 @@ export interface Context {
     readonly undoFix: UndoFix;
     readonly previewFix: PreviewFix;
     readonly fixSnippet: typeof fixSnippet;
+    readonly shrink: typeof shrink;
+    readonly writeShrunk: typeof writeShrunk;
     readonly staticLook: typeof staticLook;
   };
   readonly files: FileAccess;

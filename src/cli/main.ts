@@ -8,6 +8,8 @@ import { fixSnippet } from '../app/fixSnippet';
 import { diagnose } from '../app/diagnose';
 import { staticLook } from '../app/look/staticLook';
 import { previewFix } from '../app/preview';
+import { shrink } from '../app/shrink/shrink';
+import { writeShrunk } from '../app/shrink/writeShrunk';
 import { toPayload } from '../core/errors';
 import { createEngine } from '../runtime/client/engine';
 import { nodeFiles } from '../runtime/files/nodeFiles';
@@ -26,7 +28,7 @@ const stop = new AbortController();
 const context: Context = {
   version,
   terminal,
-  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, staticLook },
+  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, shrink, writeShrunk, staticLook },
   files: nodeFiles,
   signal: stop.signal,
   // The bundles lie side by side; the worker is the only one that loads the engine.

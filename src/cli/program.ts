@@ -5,6 +5,7 @@ import { parseLengths, parseMask, parseMemoryLimit, parsePadId, parseRows, parse
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
+import { shrinkCommand, type ShrinkOptions } from './shrinkCommand';
 import { fixCommand, type FixOptions } from './fixCommand';
 import { lookCommand, type LookOptions } from './lookCommand';
 import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
@@ -17,6 +18,7 @@ Examples:
   $ nanoscope diagnose model.onnx --json --no-fixes > report.json
   $ nanoscope diagnose model.onnx --apply unmask-rows          writes model.fixed.onnx and diagnoses it
   $ nanoscope undo model.fixed.onnx
+  $ nanoscope shrink model.onnx                                the smallest model that shows it, for a bug report
   $ nanoscope fix model.onnx unmask-rows --preview             the nodes that would change
   $ nanoscope fix model.onnx unmask-rows --in-place            undone with: nanoscope undo model.onnx
   $ nanoscope explain fully-masked-row
@@ -114,6 +116,20 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .option('--memory-limit <megabytes>', 'end the engine when it uses more memory than this', parseMemoryLimit)
     .action(async (model: string, fix: string, options: FixOptions) => {
       done(await fixCommand(context, model, fix, options));
+    });
+
+  withBatch(
+    program
+      .command('shrink')
+      .description('write the smallest model and batch that still show the same NaN, with a report, for a bug report')
+      .argument('<model>', 'an .onnx file, or a built-in model such as builtin:kimi-k2-mini'),
+  )
+    .option('--out <folder>', 'a new or empty folder (default: <name>.shrunk beside the model)')
+    .option('--json', 'print one JSON document, failures included')
+    .option('--timeout <seconds>', 'end the engine after this time (default: 600)', parseTimeout)
+    .option('--memory-limit <megabytes>', 'end the engine when it uses more memory than this', parseMemoryLimit)
+    .action(async (model: string, options: ShrinkOptions) => {
+      done(await shrinkCommand(context, model, options));
     });
 
   program

@@ -76,7 +76,7 @@ function usageError(error: CommanderError, args: readonly string[]): NanoscopeEr
 }
 
 const knownCommand = (word: string): string =>
-  ['diagnose', 'look', 'fix', 'undo', 'models', 'explain', 'save'].includes(word) ? `${word} ` : '';
+  ['diagnose', 'look', 'fix', 'shrink', 'undo', 'models', 'explain', 'save'].includes(word) ? `${word} ` : '';
 
 const cancelled = (): NanoscopeError =>
   new NanoscopeError('cancelled', 'The run was cancelled.', 'Start it again; no process of it is left.');

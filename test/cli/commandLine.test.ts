@@ -97,6 +97,8 @@ describe('what diagnose asks for', () => {
           undoFix: () => Promise.reject(new Error()),
           previewFix: () => Promise.reject(new Error()),
           fixSnippet: () => Promise.reject(new Error()),
+          shrink: () => Promise.reject(new Error()),
+          writeShrunk: () => Promise.reject(new Error()),
           staticLook: () => Promise.reject(new Error()),
         },
         files: {} as never,

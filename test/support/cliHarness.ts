@@ -55,6 +55,8 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         undoFix: unexpected,
         previewFix: unexpected,
         fixSnippet: unexpected,
+        shrink: unexpected,
+        writeShrunk: unexpected,
         staticLook: unexpected,
         ...world.work,
       },
@@ -89,6 +91,7 @@ const noFiles: Context['files'] = {
   isWritable: noFile,
   exclusively: noFile,
   removeLeftovers: noFile,
+  makeFolder: noFile,
   remove: noFile,
   sha256: () => {
     throw new Error('This test has no files.');

@@ -23,6 +23,9 @@ export const nodeFiles: FileAccess = {
     await explained(file, 'remove', () => fs.rm(file));
     await syncFolder(path.dirname(file));
   },
+  makeFolder: async (folder) => {
+    await explained(folder, 'write', () => fs.mkdir(folder, { recursive: true }));
+  },
   identity,
   isWritable,
   exclusively,

@@ -92,6 +92,7 @@ export function inMemory(contents: Readonly<Record<string, Uint8Array>>): FileAc
     isWritable: () => Promise.resolve(false),
     exclusively: refuse,
     removeLeftovers: refuse,
+    makeFolder: refuse,
     remove: refuse,
     sha256: () => {
       const hash = createHash('sha256');

@@ -1,0 +1,33 @@
+/** Some samples and positions of a batch. */
+import type { TensorAxes } from '../onnx/axes/types';
+import type { TensorData } from '../tensor';
+import { numbersColumns, take } from '../verify/alone';
+
+/** Indices that stay: samples, and positions by sequence. */
+export interface Kept {
+  readonly samples: readonly number[];
+  readonly positions: readonly (readonly number[])[];
+}
+
+/** Position ids that merely number the columns number those that are left. */
+export function sliceInputs(
+  inputs: Readonly<Record<string, TensorData>>,
+  axes: ReadonlyMap<string, TensorAxes>,
+  kept: Kept,
+): Record<string, TensorData> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, tensor]) => {
+      const own = axes.get(name);
+      const columns = numbersColumns(name, tensor, own);
+      const rows = tensor.dims.map((size, axis): readonly number[] => {
+        const factor = own?.[axis]?.length === 1 ? own[axis][0] : undefined;
+        const whole = Array.from({ length: size }, (_, i) => i);
+        if (factor?.kind === 'batch') return size === 1 ? whole : kept.samples;
+        const positions = factor?.kind === 'position' ? kept.positions[factor.sequence] : undefined;
+        if (!positions || size === 1) return whole;
+        return columns ? whole.slice(0, positions.length) : positions;
+      });
+      return [name, take(tensor, rows)];
+    }),
+  );
+}
