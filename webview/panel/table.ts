@@ -19,7 +19,7 @@ import type { PanelPage } from './page';
 import { filterRows, portRows, type PanelRow } from './rows';
 import { showFinding } from './story';
 import type { CellRef, UiState } from './ui';
-import { reveal, windowOf, type Window } from './window';
+import { reveal, sameWindow, windowOf, type Window } from './window';
 
 /** CSS pixels; the style sheet reads the same figures from custom properties. */
 const lineHeight = 24;
@@ -74,8 +74,11 @@ export function tableView(page: PanelPage, report: Report): TemplateResult {
   const layout = layoutOf(report, ui, tableSize.width);
   const { lines } = layout;
   const samples = report.batch.samples;
-  const rows = windowOf(lines.length, lineHeight, ui.tableTop, tableSize.height || 600, spareRows);
-  const columns = windowOf(samples, sampleWidth, ui.tableLeft, tableSize.width || 1000, spareColumns);
+  const rowsAt = (top: number): Window => windowOf(lines.length, lineHeight, top, tableSize.height || 600, spareRows);
+  const columnsAt = (left: number): Window =>
+    windowOf(samples, sampleWidth, left, tableSize.width || 1000, spareColumns);
+  const rows = rowsAt(ui.tableTop);
+  const columns = columnsAt(ui.tableLeft);
   const active = activeCell(layout, ui);
   return html`<section class="tablepart" aria-labelledby="table-title">
     <h2 id="table-title">Where NaN is, stage by stage</h2>
@@ -92,7 +95,10 @@ export function tableView(page: PanelPage, report: Report): TemplateResult {
       })}
       @scroll=${(event: Event) => {
         const box = event.currentTarget as HTMLElement;
-        page.change({ tableTop: box.scrollTop, tableLeft: box.scrollLeft });
+        page.remember({ tableTop: box.scrollTop, tableLeft: box.scrollLeft });
+        if (!sameWindow(rows, rowsAt(box.scrollTop)) || !sameWindow(columns, columnsAt(box.scrollLeft))) {
+          page.draw();
+        }
       }}
       @keydown=${(event: KeyboardEvent) => {
         onKey(page, report, event);

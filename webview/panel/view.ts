@@ -12,6 +12,7 @@ import { mapView } from './map';
 import type { PanelPage } from './page';
 import { bannerView } from './silent';
 import { statusView } from './status';
+import { still } from './still';
 import { tableView } from './table';
 import { verdictView } from './verdictView';
 
@@ -36,8 +37,13 @@ export function panelView(page: PanelPage): TemplateResult {
       report === null
         ? nothing
         : html`
-            ${tableView(page, report)} ${detailsView(page, report)} ${mapView(page, report)}
-            <div class="columns">${chainView(page, report)} ${fixesView(page, state, report)}</div>
+            ${tableView(page, report)}
+            ${still(
+              page,
+              () =>
+                html`${detailsView(page, report)} ${mapView(page, report)}
+                  <div class="columns">${chainView(page, report)} ${fixesView(page, state, report)}</div>`,
+            )}
           `
     }
     ${cardView(page, report)}
