@@ -28,7 +28,10 @@ export class WorkerEngine {
 
   async createSession(args: CallArgs<'createSession'>): Promise<CallResult<'createSession'>> {
     const { InferenceSession } = await this.load();
-    const session: Record<string, string> = {};
+    const session: Record<string, string> = {
+      // Threads that wait for work give the core away: an editor runs beside, and spinning costs a third on a busy machine.
+      'intra_op.allow_spinning': '0',
+    };
     if (!args.prepack) session.disable_prepacking = '1';
     if (args.externalDataFolder !== null) {
       session.model_external_initializers_file_folder_path = args.externalDataFolder;
