@@ -7,11 +7,14 @@ import {
   silentMechanisms,
   stages,
   type Report,
+  type TableRow,
 } from '../../src/core/report';
 import { batchChoice, toPanel } from '../../src/protocol/panel';
 import { reportSchema } from '../../src/protocol/reportSchema';
 import { batchOf, draftOf, lengthsProblem, seedProblem } from '../../webview/panel/batch';
 import { describeCell, positionsText } from '../../webview/panel/describe';
+import { sceneOf } from '../../webview/panel/mapScene';
+import { rolesOfRow } from '../../webview/panel/roles';
 import { filterRows, portRows, type RowFilter } from '../../webview/panel/rows';
 import { foldsOf, shownGroups, whichOf } from '../../webview/panel/story';
 import { readUi } from '../../webview/panel/ui';
@@ -242,4 +245,51 @@ it('kept settings are mended field by field', () => {
     port: 'out',
   });
   expect(readUi('nonsense')).toEqual(readUi(null));
+});
+
+describe('two sequences', () => {
+  const report = kimi({ layers: 1 });
+  const [first] = report.table;
+  if (first === undefined) throw new Error('needs a row');
+  const memory = { positions: 35, roles: ['r'.repeat(34) + 'p', 'r'.repeat(35)] };
+  const both: Report = { ...report, batch: { ...report.batch, memory } };
+  const encoder: TableRow = { ...first, sequence: 'memory' };
+
+  it('of one length are told apart by what the row says', () => {
+    expect(rolesOfRow(both.batch, first, 0)).toBe('p'.repeat(30) + 'r'.repeat(5));
+    expect(rolesOfRow(both.batch, encoder, 0)).toBe(memory.roles[0]);
+    expect(rolesOfRow(both.batch, { ...first, samples: null }, 0)).toBe('');
+    const short = { positions: 1, roles: ['p', 'r'] };
+    const one = { ...first, samples: (first.samples ?? []).map((health) => ({ ...health, of: 1 })) };
+    expect(rolesOfRow({ ...both.batch, memory: short }, one, 0), 'a report of before').toBe('p');
+  });
+
+  it('the map sets each row apart by the padding of its own', () => {
+    const row = { index: 0, layer: null, name: 'x', cells: null, notes: [] };
+    const sick = {
+      ...encoder,
+      samples: (encoder.samples ?? []).map((health) => ({ ...health, nan: 2, nanAt: '33-34' })),
+    };
+    const plot = { left: 0, width: 700, height: 30 };
+    const scene = sceneOf(
+      both,
+      [
+        { ...row, row: first },
+        { ...row, row: sick },
+      ],
+      0,
+      plot,
+      1,
+    );
+    expect(scene.lines.map(({ cells }) => cells?.nan)).toEqual([
+      [],
+      [
+        { from: 33, to: 34, role: 'r' },
+        { from: 34, to: 35, role: 'p' },
+      ],
+    ]);
+    // One gap each, but not at the same place.
+    expect(scene.lines.map(({ cells }) => cells?.columns.at(620))).toEqual([30, 31]);
+    expect(scene.lines.map(({ cells }) => Math.round(cells?.columns.start(31) ?? 0))).toEqual([621, 615]);
+  });
 });

@@ -122,9 +122,10 @@ function lengthFields(draft: BatchDraft, off: boolean, set: (change: Partial<Bat
 
 function expandField(draft: BatchDraft, off: boolean, set: (change: Partial<BatchDraft>) => void): TemplateResult {
   return html`<div class="field check">
-    <span class="label">&nbsp;</span>
+    <span class="label">Fused attention</span>
     <vscode-checkbox
       id="expand-attention"
+      aria-label="Write fused attention out"
       title="Show what happens inside fused attention: it is run as the plain operators that it stands for. No fix is tried then."
       ?disabled=${off}
       ?checked=${draft.expandAttention}
@@ -135,7 +136,7 @@ function expandField(draft: BatchDraft, off: boolean, set: (change: Partial<Batc
           set({ expandAttention: isChecked(event) });
         }
       }}
-      >Write fused attention out</vscode-checkbox
+      >write out</vscode-checkbox
     >
   </div>`;
 }

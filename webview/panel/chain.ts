@@ -13,6 +13,7 @@ import { foldable } from './foldable';
 import type { PanelPage } from './page';
 import { reachOf, type Reach } from './reach';
 import { reachView } from './reachView';
+import { rolesOfRow } from './roles';
 import { silentView } from './silent';
 import { shownGroups, storyId } from './story';
 import { placeView, stepHead } from './step';
@@ -172,9 +173,15 @@ function outputStep(page: PanelPage, report: Report, output: Report['outputs'][n
 }
 
 /** Where NaN arrives: everything is new to a reader who looks at the output alone. */
-function outputReach({ batch }: Report, output: Report['outputs'][number]): readonly Reach[] {
+function outputReach({ batch, table }: Report, output: Report['outputs'][number]): readonly Reach[] {
+  const row = table.find(({ tensor }) => tensor === output.name);
   return (output.nanAt ?? []).flatMap((ranges, sample) => {
-    const roles = [batch.roles[sample], batch.memory?.roles[sample]].find((own) => own?.length === output.of);
+    const known = [
+      row === undefined ? '' : rolesOfRow(batch, row, sample),
+      batch.roles[sample],
+      batch.memory?.roles[sample],
+    ];
+    const roles = known.find((own) => own?.length === output.of);
     return ranges === '' || roles === undefined || output.of === 1
       ? []
       : [{ sample, roles, before: ranges, fresh: '', clean: output.of - countRanges(ranges) }];

@@ -16,7 +16,9 @@ export function findingView(page: PanelPage, report: Report, finding: ShownFindi
   const row = scoreRowOf(finding);
   const lines = formulas(finding);
   const told = new Set([...(row === null ? [] : ['row', 'exampleRow']), ...(lines.length === 0 ? [] : toldByFormulas)]);
-  const facts = Object.entries(finding.evidence).filter(([key]) => !told.has(key));
+  const facts = Object.entries(finding.evidence).filter(
+    ([key, value]) => !told.has(key) && !(key === 'inside' && toldInWords(value, finding.explanation)),
+  );
   return html`
     <p class="where">
       <code class="mechanism">${finding.mechanism}</code>
@@ -52,6 +54,19 @@ export function findingView(page: PanelPage, report: Report, finding: ShownFindi
     ${guideView(page, finding.mechanism, id)}
   `;
 }
+
+/** Whether every step of the way into a body or an expansion is in the explanation already. */
+const toldInWords = (inside: EvidenceValue, explanation: string): boolean =>
+  isList(inside) &&
+  inside.every(
+    (frame) =>
+      typeof frame === 'object' &&
+      frame !== null &&
+      'node' in frame &&
+      typeof frame.node === 'string' &&
+      explanation.includes(frame.node) &&
+      frame['iteration'] === null,
+  );
 
 /** The first sample that a finding is about. */
 export const firstSample = (finding: Finding): number =>

@@ -146,7 +146,8 @@ function button(
   rank: number,
   applied: boolean,
 ): TemplateResult | typeof nothing {
-  if (state.readOnly || !applicable.has(fix.verdict)) {
+  // A fix of the batch changes what the model is fed; there is nothing to write.
+  if (state.readOnly || !applicable.has(fix.verdict) || fix.kind === 'batch') {
     return nothing;
   }
   const off = state.phase === 'running';

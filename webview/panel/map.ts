@@ -1,6 +1,6 @@
 /** The token × layer map: one sample, positions from left to right, stages from top to bottom. */
 import { html, nothing, svg, type TemplateResult } from 'lit';
-import { sampleTitle } from '../../src/app/render/table';
+import { sampleTitle } from '../../src/app/render/batch';
 import type { Report } from '../../src/core/report';
 import { cssVars } from '../shared/directives';
 import { visible } from '../shared/text';
@@ -8,16 +8,16 @@ import { dropdown } from './batchBar';
 import { positionsText, rowTitle } from './describe';
 import { foldable } from './foldable';
 import { mapLabels, plotHeight } from './mapLayout';
-import { cellAt, mapRows, moveCursor } from './mapCanvas';
+import { cellAt, moveCursor } from './mapCanvas';
 import type { PanelPage } from './page';
-import { hasNan, type PanelRow } from './rows';
+import { hasNan, portRows, type PanelRow } from './rows';
 import { showFinding } from './story';
 import { showRow } from './table';
 
 export function mapView(page: PanelPage, report: Report): TemplateResult | typeof nothing {
   const { ui } = page.context;
   const sample = Math.min(ui.mapSample, Math.max(0, report.batch.samples - 1));
-  const rows = mapRows(report, ui.port);
+  const rows = portRows(report, ui.port);
   if (rows.length === 0 || report.batch.samples === 0) {
     return nothing;
   }
@@ -37,7 +37,7 @@ export function mapView(page: PanelPage, report: Report): TemplateResult | typeo
           : dropdown(
               'Sample',
               String(sample),
-              report.batch.roles.map((roles, index) => [String(index), sampleTitle(roles, index)]),
+              report.batch.roles.map((_, index) => [String(index), sampleTitle(report.batch, index)]),
               false,
               (value) => {
                 page.change({ mapSample: Number(value) });
@@ -145,7 +145,7 @@ function labelsView(page: PanelPage, report: Report, rows: readonly PanelRow[]):
 let cursor = { line: 0, position: 0 };
 
 function onKey(page: PanelPage, report: Report, event: KeyboardEvent, sample: number): void {
-  const rows = mapRows(report, page.context.ui.port);
+  const rows = portRows(report, page.context.ui.port);
   const step = { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] }[event.key];
   if (step !== undefined) {
     event.preventDefault();

@@ -2,6 +2,7 @@
 import { rowOf } from '../../src/app/render/notes';
 import type { Finding, Report } from '../../src/core/report';
 import { formatRanges, parseRanges } from '../../src/core/trace/ranges';
+import { rolesOfRow } from './roles';
 
 export interface Reach {
   readonly sample: number;
@@ -26,13 +27,14 @@ export function reachOf(report: Report, index: number): readonly Reach[] {
   if (step === undefined || step.positions === null || leading === undefined) {
     return [];
   }
-  const length = sequenceOf(report, step);
+  const sequence = sequenceOf(report, step);
+  const row = rowOf(report.table, step);
   const earlier = (index < 0 ? [] : [leading, ...report.spread.slice(0, index)]).filter(
-    (finding) => finding.positions !== null && sequenceOf(report, finding) === length,
+    (finding) => finding.positions !== null && sequenceOf(report, finding) === sequence,
   );
   const read = readBefore(step);
   return step.positions.flatMap((ranges, sample) => {
-    const roles = rolesOf(report, sample, length);
+    const roles = row === undefined ? (report.batch.roles[sample] ?? '') : rolesOfRow(report.batch, row, sample);
     if (ranges === '' || roles === '') {
       return [];
     }
@@ -57,7 +59,10 @@ export function reachOf(report: Report, index: number): readonly Reach[] {
   });
 }
 
-/** The same as one character per position: `o` NaN before, `n` NaN from here on, `.` clean. */
+/**
+ * The same as one character per position: `o` NaN before, `n` NaN from here on, `.` clean. Where nothing is new, as at
+ * an output, `r` is NaN at a real token.
+ */
 export function reachCodes({ roles, before, fresh }: Reach): string {
   const codes = Array.from(roles, () => '.');
   for (const [ranges, code] of [
@@ -68,7 +73,9 @@ export function reachCodes({ roles, before, fresh }: Reach): string {
       codes.fill(code, from, to + 1);
     }
   }
-  return codes.join('');
+  return fresh === ''
+    ? codes.map((code, i) => (code === 'o' && roles[i] === 'r' ? 'r' : code)).join('')
+    : codes.join('');
 }
 
 function readBefore({ evidence }: Finding): { readonly sample: number; readonly ranges: string } | null {
@@ -78,14 +85,10 @@ function readBefore({ evidence }: Finding): { readonly sample: number; readonly 
   return typeof ranges === 'string' && typeof sample === 'number' && areRanges(ranges) ? { sample, ranges } : null;
 }
 
-/** Positions of the sequence that a finding counts on; those of the batch where no row of the table tells. */
-const sequenceOf = (report: Report, finding: Finding): number =>
-  rowOf(report.table, finding)?.samples?.[0]?.of ?? report.batch.positions;
-
-function rolesOf({ batch }: Report, sample: number, length: number): string {
-  const own = batch.roles[sample] ?? '';
-  const memory = batch.memory?.roles[sample] ?? '';
-  return own.length === length ? own : memory.length === length ? memory : '';
+/** Tells the sequences apart that findings count on; the batch's own where no row of the table tells. */
+function sequenceOf({ table, batch }: Report, finding: Finding): string {
+  const row = rowOf(table, finding);
+  return `${row?.sequence ?? ''} ${String(row?.samples?.[0]?.of ?? batch.positions)}`;
 }
 
 function mark(flags: Uint8Array, ranges: string): void {

@@ -10,6 +10,7 @@ import { plural } from '../shared/text';
 const kinds: Readonly<Record<string, CellKind>> = {
   o: { letter: '×', look: 'was-nan', words: 'NaN already' },
   n: { letter: '×', look: 'new-nan', words: 'NaN from here on' },
+  r: { letter: '×', look: 'new-nan', words: 'NaN at a real token' },
   '.': { letter: '', look: 'by-nothing', words: 'clean' },
 };
 

@@ -1,5 +1,6 @@
 /** The score row at a birth in a softmax: one cell per key, told by which mask (or which number) made it −inf. */
 import { html, nothing, type TemplateResult } from 'lit';
+import { rowOf } from '../../src/app/render/notes';
 import type { EvidenceValue, Finding, Report } from '../../src/core/report';
 import { nameOf, plural } from '../shared/text';
 import { bandView, legendView, type CellKind } from './band';
@@ -64,7 +65,7 @@ const partWords: Readonly<Record<string, string>> = {
 export function scoreRowView(row: ScoreRow, finding: Finding, report: Report): TemplateResult {
   const { sample, position, keys, cells } = row;
   const keyRoles = rolesOfKeys(report, finding, sample, keys);
-  const own = report.batch.roles[sample]?.[position];
+  const own = rolesOfQueries(report, finding, sample)[position];
   const role = own === undefined ? '' : own === 'p' ? ' (padding)' : ' (a real token)';
   const title = `Scores of sample ${String(sample)}, query position ${String(position)}${role}, over ${plural(keys, 'key')}`;
   const masked = cells.replace(/[.+]/g, '').length;
@@ -88,13 +89,18 @@ export function scoreRowView(row: ScoreRow, finding: Finding, report: Report): T
   </figure>`;
 }
 
-/** Keys are of the encoder's sequence in cross-attention; a cache makes them longer than either, and then unknown. */
+const inEncoder = (report: Report, finding: Finding): boolean => rowOf(report.table, finding)?.sequence === 'memory';
+
+const rolesOfQueries = (report: Report, finding: Finding, sample: number): string =>
+  (inEncoder(report, finding) ? report.batch.memory?.roles : report.batch.roles)?.[sample] ?? '';
+
+/**
+ * Keys are of the encoder's sequence in the encoder and in cross-attention; a cache makes them longer than either, and
+ * then unknown.
+ */
 function rolesOfKeys(report: Report, finding: Finding, sample: number, keys: number): string {
-  const { roles, memory } = report.batch;
-  const candidates = [
-    ...(finding.block === 'cross' ? [memory?.roles[sample]] : []),
-    roles[sample],
-    memory?.roles[sample],
-  ];
-  return candidates.find((candidate) => candidate?.length === keys) ?? '';
+  const own = report.batch.roles[sample];
+  const memory = report.batch.memory?.roles[sample];
+  const ofMemory = finding.block === 'cross' || inEncoder(report, finding);
+  return (ofMemory ? [memory, own] : [own, memory]).find((candidate) => candidate?.length === keys) ?? '';
 }

@@ -13,7 +13,7 @@ export function statusView(page: PanelPage, state: PanelState): TemplateResult {
 function phaseView(page: PanelPage, state: PanelState): TemplateResult | typeof nothing {
   switch (state.phase) {
     case 'empty':
-      return emptyView(page, state);
+      return state.look === undefined ? emptyView(page, state) : firstLookView(state);
     case 'running':
       return runningView(page, state);
     case 'error':
@@ -53,6 +53,22 @@ function emptyView(page: PanelPage, state: PanelState): TemplateResult {
     }
     <p class="quiet">
       Or right-click an <code>.onnx</code> file in the Explorer and choose <em>Diagnose with NaNoscope</em>.
+    </p>
+  </section>`;
+}
+
+/** A model that was looked at and not run: what follows says what its masks alone can tell. */
+function firstLookView({ look }: PanelState): TemplateResult {
+  return html`<section class="status notice" role="status">
+    <p>
+      <strong>Not run yet.</strong>
+      ${
+        look === undefined || look === null
+          ? 'Which input is the mask is not clear, so nothing can be said of padding before a run: say it under “Mask”, or run and be asked.'
+          : look.staticLook.masks.length === 0
+            ? 'No attention was found outside of If, Loop and Scan, so there is no mask to look at; a run looks there too.'
+            : 'Below is what the masks alone tell of padding. A run shows where NaN is born.'
+      }
     </p>
   </section>`;
 }

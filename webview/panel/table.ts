@@ -6,7 +6,8 @@
  */
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import { figures, sampleTitle, stateWords, wholeText } from '../../src/app/render/table';
+import { sampleTitle } from '../../src/app/render/batch';
+import { figures, stateWords, wholeText } from '../../src/app/render/table';
 import type { Note } from '../../src/app/render/notes';
 import type { Cell } from '../../src/app/render/rows';
 import type { Report } from '../../src/core/report';
@@ -16,6 +17,7 @@ import { cellEvents } from './cellEvents';
 import { describeCell } from './describe';
 import { filterBar } from './filterBar';
 import type { PanelPage } from './page';
+import { rolesOfRow } from './roles';
 import { filterRows, portRows, type PanelRow } from './rows';
 import { showFinding } from './story';
 import type { CellRef, UiState } from './ui';
@@ -23,11 +25,12 @@ import { reveal, sameWindow, windowOf, type Window } from './window';
 
 /** CSS pixels; the style sheet reads the same figures from custom properties. */
 const lineHeight = 24;
-const sampleWidth = 204;
+/** The head says what is padding of the encoder's sequence too. */
+const sampleWidthOf = ({ batch }: Report): number => (batch.memory === undefined ? 204 : 232);
 const narrow = 560;
 const stageWidth = (width: number): number => (width < narrow ? 150 : 256);
 /** Below this the margin notes get lines of their own under their rows. */
-const noteWidth = 250;
+const noteWidth = 330;
 const spareRows = 8;
 const spareColumns = 2;
 
@@ -37,6 +40,7 @@ export interface Layout {
   readonly lines: readonly Line[];
   readonly notesInColumn: boolean;
   readonly stageWidth: number;
+  readonly sampleWidth: number;
 }
 export type Line =
   | { readonly kind: 'row'; readonly row: PanelRow }
@@ -61,18 +65,19 @@ export function layoutOf(report: Report, ui: UiState, width: number): Layout {
 function makeLayout(report: Report, ui: UiState, width: number): Layout {
   const rows = filterRows(portRows(report, ui.port), ui);
   const stage = stageWidth(width);
+  const sampleWidth = sampleWidthOf(report);
   const notesInColumn = width - stage - report.batch.samples * sampleWidth >= noteWidth;
   const lines = rows.flatMap((row): Line[] => [
     { kind: 'row', row },
     ...(notesInColumn ? [] : row.notes.map((note): Line => ({ kind: 'note', row, note }))),
   ]);
-  return { rows, lines, notesInColumn, stageWidth: stage };
+  return { rows, lines, notesInColumn, stageWidth: stage, sampleWidth };
 }
 
 export function tableView(page: PanelPage, report: Report): TemplateResult {
   const { ui, tableSize } = page.context;
   const layout = layoutOf(report, ui, tableSize.width);
-  const { lines } = layout;
+  const { lines, sampleWidth } = layout;
   const samples = report.batch.samples;
   const rowsAt = (top: number): Window => windowOf(lines.length, lineHeight, top, tableSize.height || 600, spareRows);
   const columnsAt = (left: number): Window =>
@@ -124,8 +129,8 @@ export function tableView(page: PanelPage, report: Report): TemplateResult {
             ${gap(columns.from)}
             ${range(columns).map(
               (sample) =>
-                html`<th scope="col" aria-colindex=${sample + 2}>
-                  ${sampleTitle(report.batch.roles[sample] ?? '', sample)}
+                html`<th scope="col" aria-colindex=${sample + 2} title=${sampleTitle(report.batch, sample)}>
+                  ${sampleTitle(report.batch, sample)}
                 </th>`,
             )}
             ${gap(samples - columns.to)}
@@ -234,7 +239,9 @@ function cellView(
     data-cell="${row.index}:${sample}"
     ${cellEvents(page, { row: row.index, sample })}
   >
-    ${bar(cell, report.batch.padding[sample] === 'right')}<span class="count">${figures(cell.health, row.row)}</span>
+    ${bar(cell, rolesOfRow(report.batch, row.row, sample).endsWith('p'))}<span class="count"
+      >${figures(cell.health, row.row)}</span
+    >
     ${words === '' ? nothing : html`<span class="words">${words}</span>`}
   </td>`;
 }
@@ -304,6 +311,7 @@ export function goToCell(page: PanelPage, report: Report, cell: CellRef): void {
     return;
   }
   const tableTop = reveal(line, lineHeight, ui.tableTop, tableSize.height - lineHeight);
+  const { sampleWidth } = layout;
   const room = Math.max(sampleWidth, tableSize.width - layout.stageWidth);
   const tableLeft = cell.sample < 0 ? ui.tableLeft : reveal(cell.sample, sampleWidth, ui.tableLeft, room);
   page.remember({ active: cell, tableTop, tableLeft });

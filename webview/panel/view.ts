@@ -1,13 +1,16 @@
 /** The page from top to bottom. */
 import { html, nothing, type TemplateResult } from 'lit';
+import { batchText } from '../../src/app/render/batch';
+import type { ModelInfo } from '../../src/core/report';
 import type { PanelState } from '../../src/protocol/panel';
-import { nameOf, visible } from '../shared/text';
+import { nameOf, plural, visible } from '../shared/text';
 import { appliedView } from './applied';
 import { batchBar } from './batchBar';
 import { cardView } from './card';
 import { chainView } from './chain';
 import { detailsView } from './details';
 import { fixesView } from './fixes';
+import { lookView } from './look';
 import { mapView } from './map';
 import type { PanelPage } from './page';
 import { bannerView } from './silent';
@@ -35,13 +38,13 @@ export function panelView(page: PanelPage): TemplateResult {
     ${batchBar(page, state)}
     ${
       report === null
-        ? nothing
+        ? lookView(page, state)
         : html`
             ${tableView(page, report)}
             ${still(
               page,
               () =>
-                html`${detailsView(page, report)} ${mapView(page, report)}
+                html`${detailsView(page, report)} ${mapView(page, report)} ${lookView(page, state)}
                   <div class="columns">${chainView(page, report)} ${fixesView(page, state, report)}</div>`,
             )}
           `
@@ -52,16 +55,13 @@ export function panelView(page: PanelPage): TemplateResult {
 
 function headView(page: PanelPage, state: PanelState): TemplateResult {
   const { report } = state;
-  const facts =
-    report === null
+  const model = report?.model ?? state.look?.model;
+  const facts = [
+    ...(model === undefined ? [] : modelFacts(model)),
+    ...(report === null
       ? []
-      : [
-          `opset ${String(report.model.opset)}`,
-          report.model.layers === 1 ? '1 layer' : `${String(report.model.layers)} layers`,
-          attentionWords(report.model.attention.map(({ kind, op }) => `${kind} ${op}`)),
-          `ONNX Runtime ${report.engine.version}`,
-          `roles from ${report.batch.rolesFrom}`,
-        ].filter((fact) => fact !== '');
+      : [batchText(report.batch), `roles from ${report.batch.rolesFrom}`, `ONNX Runtime ${report.engine.version}`]),
+  ];
   return html`<header>
     <div class="title">
       <strong>${nameOf(state.modelName)}</strong>
@@ -79,8 +79,16 @@ function headView(page: PanelPage, state: PanelState): TemplateResult {
   </header>`;
 }
 
-/** `eager Softmax attention`, or the two or three kinds that a mixed model has. */
+const modelFacts = ({ opset, layers, attention, expandedAttention }: ModelInfo): string[] =>
+  [
+    `opset ${String(opset)}`,
+    plural(layers, 'layer'),
+    `${attentionWords(attention.map(({ kind, op }) => `${kind} ${op}`))}${expandedAttention ? ', fused written out' : ''}`,
+  ].filter((fact) => fact !== '');
+
+/** `eager Softmax attention`, `fused Attention`, or the two or three kinds that a mixed model has. */
 function attentionWords(kinds: readonly string[]): string {
   const different = [...new Set(kinds)];
-  return different.length === 0 ? '' : `${different.slice(0, 3).join(', ')} attention`;
+  const said = different.slice(0, 3).join(', ');
+  return said === '' || said.endsWith('Attention') ? said : `${said} attention`;
 }

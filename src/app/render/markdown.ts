@@ -4,6 +4,7 @@
  */
 import type { Finding, FixResult, Origin, Report } from '../../core/report';
 import { verdictParts } from '../../core/trace/verdict';
+import { paddingText, sampleTitle, sideOf } from './batch';
 import { commandLine, reproduceArguments } from './command';
 import { code, fenced, markdownTable, prose } from './escape';
 import {
@@ -30,8 +31,8 @@ import { lookPlace, lookText } from './look';
 import { birthText, crossingText } from './notes';
 import { shortNumber } from './numbers';
 import { tableLines, type Cell, type Line, type RowLine } from './rows';
-import { figures, foldText, sampleTitle, stateWords, wholeText } from './table';
-import { outputText, paddingOf, paddingText } from './terminal';
+import { figures, foldText, stateWords, wholeText } from './table';
+import { outputText } from './terminal';
 import { visible } from './text';
 import { formatRanges } from '../../core/trace/ranges';
 
@@ -98,7 +99,7 @@ function batch({ batch }: Report): string {
   const { inputs, roles, positions, rolesFrom, memory, samples } = batch;
   const shown = roles.slice(0, maxSampleRows);
   return [
-    `${String(samples)} × ${String(positions)} positions, padding: ${prose(paddingText(batch))}. Real and padding positions come from ${prose(rolesFrom)}.`,
+    `${String(samples)} × ${String(positions)} positions, padding: ${prose(paddingText(roles))}. Real and padding positions come from ${prose(rolesFrom)}.`,
     markdownTable(
       ['sample', 'real', 'pad', 'padding positions', 'side'],
       shown.map((sample, index) => {
@@ -108,12 +109,12 @@ function batch({ batch }: Report): string {
           String(sample.length - pads),
           String(pads),
           formatRanges(sample.length, (i) => sample[i] === 'p') || '–',
-          paddingOf(batch, index),
+          sideOf(sample),
         ];
       }),
     ),
     roles.length > shown.length ? `… and ${String(roles.length - shown.length)} more samples.` : '',
-    memory === undefined ? '' : `The encoder's sequence (memory) has ${String(memory.positions)} positions.`,
+    memory === undefined ? '' : `The encoder's sequence (memory) has ${String(memory.positions)} positions, padding: ${prose(paddingText(memory.roles))}.`,
     markdownTable(
       ['input', 'dtype', 'shape'],
       Object.entries(inputs).map(([name, input]) => [
@@ -142,7 +143,7 @@ function table(report: Report, lines: readonly Line[], from: number): string {
   const samples = report.batch.roles.slice(from, from + samplesPerTable);
   const head = [
     'stage',
-    ...samples.map((roles, i) => sampleTitle(roles, from + i)),
+    ...samples.map((_, i) => sampleTitle(report.batch, from + i)),
     ...(from === 0 ? ['what happens'] : []),
   ];
   return markdownTable(

@@ -3,6 +3,7 @@
  * that are wider than the terminal are cut into blocks of samples, each with the stages repeated.
  */
 import type { Report, SampleHealth, TableRow } from '../../core/report';
+import { sampleTitle } from './batch';
 import type { Note } from './notes';
 import { tableLines, type Cell, type CellState, type FoldLine, type Line, type RowChoice, type RowLine } from './rows';
 import type { Style } from './style';
@@ -26,7 +27,9 @@ export function renderTable(report: Report, options: TableOptions): string {
   const layerWidth = Math.max(0, ...lines.map((line) => displayWidth(layerOf(line))));
   const stages = lines.map((line) => stageText(line, layerWidth));
   const stageWidth = Math.max(5, ...lines.map((line, i) => (line.kind === 'row' ? displayWidth(stages[i] ?? '') : 0)));
-  const columns = report.batch.roles.map((roles, sample) => makeColumn(lines, sample, roles, options.style));
+  const columns = report.batch.roles.map((_, sample) =>
+    makeColumn(lines, sample, sampleTitle(report.batch, sample), options.style),
+  );
   const room = options.width - stageWidth - stageGap;
   return cutIntoBlocks(columns, room)
     .map((block, index) => {
@@ -42,13 +45,6 @@ export function renderTable(report: Report, options: TableOptions): string {
       return [options.style.heading(head.trimmed), ...body].join('\n');
     })
     .join('\n\n');
-}
-
-/** `sample 0 (30 pad)`. */
-export function sampleTitle(roles: string, sample: number): string {
-  const pads = roles.length - roles.replaceAll('p', '').length;
-  const note = pads === 0 ? '' : pads === roles.length ? ' (all pad)' : ` (${String(pads)} pad)`;
-  return `sample ${String(sample)}${note}`;
 }
 
 /** `30/35`, and infinities in what a sublayer hands on; those in masks and scores (`in` ports) are everyday. */
@@ -111,8 +107,7 @@ function stageText(line: Line, layerWidth: number): string {
     : `${clip(padTo(layer, layerWidth), longestStage)}  ${clip(visible(line.name), longestStage)}`;
 }
 
-function makeColumn(lines: readonly Line[], sample: number, roles: string, style: Style): Column {
-  const header = sampleTitle(roles, sample);
+function makeColumn(lines: readonly Line[], sample: number, header: string, style: Style): Column {
   const cells = lines.map((line) => (line.kind === 'fold' ? null : makeCell(line, sample, style)));
   return {
     header: { text: header, painted: header },

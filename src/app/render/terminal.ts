@@ -1,6 +1,7 @@
 /** The whole report as text for a terminal: the table, then what it means. */
 import type { Crossing, FixResult, Origin, Report, SilentFinding } from '../../core/report';
 import { verdictSentence } from '../../core/trace/verdict';
+import { batchText } from './batch';
 import {
   attentionText,
   capitalised,
@@ -67,28 +68,13 @@ function summary(report: Report, options: TableOptions): string {
     options.style.quiet(
       wrap(
         visible(
-          `batch ${String(batch.samples)} × ${String(batch.positions)}, padding ${paddingText(batch)}; roles from ${batch.rolesFrom}; ${engine.name} ${engine.version}, optimization ${engine.optimization}`,
+          `batch ${batchText(batch)}; roles from ${batch.rolesFrom}; ${engine.name} ${engine.version}, optimization ${engine.optimization}`,
         ),
         options.width,
       ),
     ),
   ];
   return lines.join('\n');
-}
-
-/** Where a sample's padding is; `all` for one without a real token, which is padded on no side. */
-export const paddingOf = ({ padding, roles }: Report['batch'], sample: number): string =>
-  roles[sample]?.includes('r') === false ? 'all' : (padding[sample] ?? '–');
-
-/** `left, none`, or `left ×5, none` where samples repeat. */
-export function paddingText(batch: Report['batch']): string {
-  const counts = new Map<string, number>();
-  for (const side of batch.padding.map((_, sample) => paddingOf(batch, sample))) {
-    counts.set(side, (counts.get(side) ?? 0) + 1);
-  }
-  return [...counts]
-    .map(([side, count]) => (count === 1 || counts.size === 1 ? side : `${side} ×${String(count)}`))
-    .join(', ');
 }
 
 function missingRows(report: Report, options: TableOptions): string {

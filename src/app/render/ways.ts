@@ -8,6 +8,7 @@ const ways: readonly (readonly [RegExp, string])[] = [
   [/Run it cast to float32: nanoscope diagnose MODEL --cast float32\./g, 'Run it in float32 with the button below.'],
   [/make a batch with --lengths\./g, 'make a batch from “Lengths” in the batch bar.'],
   [/ \(--cast float32\)/g, ''],
+  [/ \(--expand-attention\)/g, ''],
   [/Say it with --mask \S+?\[:inverted\]/g, 'Say it under “Mask” in the batch bar'],
   // “raise the time-out: --timeout in a terminal, nanoscope.engine.timeoutSeconds in the settings”: the setting is left.
   [/--(timeout|memory-limit) in a terminal, /g, ''],

@@ -17,6 +17,7 @@ it.each([
     'the model compares ids with 7: --pad-id 7 writes that.',
     'the model compares ids with 7: “Pad id” 7 in the batch bar writes that.',
   ],
+  ['were written out in plain operators (--expand-attention).', 'were written out in plain operators.'],
   ['was run cast to float32 (--cast float32): weights', 'was run cast to float32: weights'],
   [
     'Say it with --mask m[:inverted], or give an inputs file.',
@@ -36,7 +37,7 @@ it('leaves no flag in any sentence that core, app or runtime can say', () => {
         continue;
       }
       const code = readFileSync(path.join(root, name), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
-      for (const [text] of code.matchAll(/'[^'\n]*\s--[a-z][^'\n]*'|'--[a-z][a-z-]+ [^'\n]*'|`[^`]*\s--[a-z][^`]*`/g)) {
+      for (const [text] of code.matchAll(/'[^'\n]*\s\(?--[a-z][^'\n]*'|'--[a-z][a-z-]+ [^'\n]*'|`[^`]*\s\(?--[a-z][^`]*`/g)) {
         // As it reads once the values are in it.
         const said = text.slice(1, -1).replace(/\$\{[^}]*\}/g, '7');
         if (/(^|\s)\(?--[a-z]/.test(forPanel(said))) {

@@ -1,14 +1,16 @@
 /**
- * The variables that VS Code gives its webviews, for three of its own themes; only those that the pages read or that
- * the control toolkit maps. Values are the editor's (Dark Modern, Light Modern, Dark High Contrast).
+ * The variables that VS Code gives its webviews, for four of its own themes; only those that the pages read or that
+ * the control toolkit maps. Values are the editor's (Dark Modern, Light Modern, Dark and Light High Contrast).
  */
 
-export type ThemeName = 'dark' | 'light' | 'contrast';
+export type ThemeName = 'dark' | 'light' | 'contrast' | 'contrastLight';
 
 export const bodyClass: Readonly<Record<ThemeName, string>> = {
   dark: 'vscode-dark',
   light: 'vscode-light',
   contrast: 'vscode-dark vscode-high-contrast',
+  // The editor gives the light one both classes.
+  contrastLight: 'vscode-high-contrast-light vscode-high-contrast',
 };
 
 const fonts = {
@@ -198,6 +200,62 @@ const themes: Readonly<Record<ThemeName, Readonly<Record<string, string>>>> = {
     'scrollbarSlider-activeBackground': '#6fc3df',
     'badge-background': '#000000',
     'badge-foreground': '#ffffff',
+  },
+  contrastLight: {
+    ...fonts,
+    foreground: '#292929',
+    descriptionForeground: 'rgba(41, 41, 41, 0.7)',
+    disabledForeground: '#7f7f7f',
+    errorForeground: '#b5200d',
+    focusBorder: '#006bbd',
+    contrastBorder: '#0f4a85',
+    contrastActiveBorder: '#006bbd',
+    'icon-foreground': '#292929',
+    'editor-background': '#ffffff',
+    'editor-foreground': '#292929',
+    'sideBar-background': '#ffffff',
+    'panel-border': '#0f4a85',
+    'widget-border': '#0f4a85',
+    'editorHoverWidget-background': '#ffffff',
+    'editorHoverWidget-foreground': '#292929',
+    'editorHoverWidget-border': '#0f4a85',
+    'editorError-foreground': '#b5200d',
+    'editorWarning-foreground': '#895503',
+    'testing-iconPassed': '#007100',
+    'charts-foreground': '#292929',
+    'charts-red': '#b5200d',
+    'charts-yellow': '#895503',
+    'charts-green': '#374e06',
+    'charts-blue': '#1a85ff',
+    'textLink-foreground': '#0f4a85',
+    'textLink-activeForeground': '#0f4a85',
+    'button-background': '#ffffff',
+    'button-foreground': '#292929',
+    'button-border': '#0f4a85',
+    'button-secondaryBackground': '#ffffff',
+    'button-secondaryForeground': '#292929',
+    'checkbox-background': '#ffffff',
+    'checkbox-foreground': '#292929',
+    'checkbox-border': '#0f4a85',
+    'dropdown-background': '#ffffff',
+    'dropdown-foreground': '#292929',
+    'dropdown-border': '#0f4a85',
+    'settings-dropdownListBorder': '#292929',
+    'input-background': '#ffffff',
+    'input-foreground': '#292929',
+    'input-border': '#0f4a85',
+    'input-placeholderForeground': 'rgba(41, 41, 41, 0.7)',
+    'settings-textInputBorder': '#0f4a85',
+    'inputValidation-errorBackground': '#ffffff',
+    'inputValidation-errorBorder': '#0f4a85',
+    'inputValidation-warningBackground': '#ffffff',
+    'inputValidation-warningBorder': '#0f4a85',
+    'progressBar-background': '#0f4a85',
+    'scrollbarSlider-background': 'rgba(15, 74, 133, 0.4)',
+    'scrollbarSlider-hoverBackground': 'rgba(15, 74, 133, 0.6)',
+    'scrollbarSlider-activeBackground': '#0f4a85',
+    'badge-background': '#ffffff',
+    'badge-foreground': '#292929',
   },
 };
 

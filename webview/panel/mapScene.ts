@@ -1,0 +1,64 @@
+/** What the map paints and where, worked out once per report, sample and size; pure. */
+import { parseRanges } from '../../src/core/trace/ranges';
+import type { Report } from '../../src/core/report';
+import { runsIn } from './band';
+import { columnsOf, type Columns, type Plot } from './mapLayout';
+import { rolesOfRow } from './roles';
+import type { PanelRow } from './rows';
+
+export interface SceneLine {
+  readonly row: PanelRow;
+  /** CSS pixels, on whole device pixels: thin lines must not blend into bands. */
+  readonly top: number;
+  readonly tall: number;
+  /** Null where positions are unknown. */
+  readonly cells: {
+    /** `p` or `r` per position. */
+    readonly roles: string;
+    readonly columns: Columns;
+    /** Runs of positions with NaN, each of one role; `to` exclusive. */
+    readonly nan: readonly RoleRun[];
+  } | null;
+}
+
+export interface RoleRun {
+  readonly from: number;
+  readonly to: number;
+  readonly role: string;
+}
+
+export interface Scene {
+  readonly report: Report;
+  readonly sample: number;
+  readonly plot: Plot;
+  readonly lines: readonly SceneLine[];
+}
+
+/** @param scale device pixels per CSS pixel */
+export function sceneOf(report: Report, rows: readonly PanelRow[], sample: number, plot: Plot, scale: number): Scene {
+  const y = (line: number): number => Math.round(((line * plot.height) / rows.length) * scale) / scale;
+  return {
+    report,
+    sample,
+    plot,
+    lines: rows.map((row, line): SceneLine => {
+      const top = y(line);
+      const place = { row, top, tall: y(line + 1) - top };
+      const health = row.row.samples?.[sample];
+      if (health === undefined) return { ...place, cells: null };
+      const roles = mapRoles(report, row, sample);
+      const nan =
+        health.nan === 0
+          ? []
+          : parseRanges(health.nanAt).flatMap(({ from, to }) => roleRuns(roles, from, Math.min(to + 1, roles.length)));
+      return { ...place, cells: { roles, columns: columnsOf(roles, plot), nan } };
+    }),
+  };
+}
+
+/** Where nobody knows which positions are padding, all count as real. */
+export const mapRoles = (report: Report, row: PanelRow, sample: number): string =>
+  rolesOfRow(report.batch, row.row, sample) || 'r'.repeat(row.row.samples?.[sample]?.of ?? 0);
+
+export const roleRuns = (roles: string, from: number, to: number): RoleRun[] =>
+  runsIn(roles, from, to).map((run) => ({ ...run, role: roles[run.from] ?? '' }));
