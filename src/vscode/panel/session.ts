@@ -20,6 +20,7 @@ const maskCodes: ReadonlySet<string> = new Set(['mask-missing', 'mask-ambiguous'
 export class DiagnosisSession {
   private shown: PanelState;
   private active: AbortController | null = null;
+  private disposed = false;
   private inputsPath: string | null;
   private batchChosen: boolean;
   private stack: readonly Written[];
@@ -182,7 +183,9 @@ export class DiagnosisSession {
     return { key, subject, phase, batch, batchChosen, inputsPath, report, error, stack, weights, stamps };
   }
 
+  /** From here on nobody is shown, asked or told anything: a dialog may still answer, and its page is gone. */
   dispose(): void {
+    this.disposed = true;
     this.cancel();
     this.active = null;
   }
@@ -273,6 +276,9 @@ export class DiagnosisSession {
       return undefined;
     }
     const inputs = await this.parts.work.inputsOf(this.model());
+    if (this.disposed) {
+      return undefined;
+    }
     this.set({ ...this.shown, maskInputs: inputs });
     return this.parts.person.chooseMask(toPayload(error), inputs);
   }
@@ -355,11 +361,15 @@ export class DiagnosisSession {
 
   private set(next: PanelState): void {
     this.shown = next;
-    this.parts.show(next);
+    if (!this.disposed) {
+      this.parts.show(next);
+    }
   }
 
   private rest(): void {
-    this.parts.keep(this.record());
+    if (!this.disposed) {
+      this.parts.keep(this.record());
+    }
   }
 }
 

@@ -498,3 +498,22 @@ describe('a saved report', () => {
     expect(requests).toEqual([]);
   });
 });
+
+describe('a closed panel', () => {
+  it('asks nothing, shows nothing and keeps nothing, whatever still answers', async () => {
+    let fail: (error: unknown) => void = () => undefined;
+    const { session, states, kept, requests, questions } = setUp({
+      diagnose: () => new Promise((_, reject) => (fail = reject)),
+      answers: { mask: 'keep', inputs: '/w/batch.npz' },
+    });
+    const run = session.run();
+    await expect.poll(() => requests.length).toBe(1);
+    const choosing = session.chooseInputs();
+    session.dispose();
+    const [shown, stored] = [states.length, kept.length];
+    fail(new NanoscopeError('mask-missing', 'No mask.', 'Say which.'));
+    await Promise.all([run, choosing]);
+    expect(questions).toEqual([]);
+    expect([states.length, kept.length]).toEqual([shown, stored]);
+  });
+});
