@@ -1,7 +1,7 @@
 /** What happens while things move: scrolling, and a pointer that rests. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { kimi } from '../fixtures/reports/generate';
+import { healed, kimi } from '../fixtures/reports/generate';
 import { done } from './support/states';
 import { panelSuite, settle } from './support/suite';
 
@@ -60,5 +60,26 @@ describe('scrolling', () => {
       Math.abs((card?.y ?? 0) + (card?.height ?? 0) - (cell?.y ?? 999)),
     );
     expect(beside).toBeLessThanOrEqual(6);
+  });
+});
+
+describe('a pointer that rests on the map', () => {
+  it('reads what is there now: another run, or nothing where that has fewer stages', async () => {
+    const page = await panel.open(done({ report: kimi({ layers: 2 }) }));
+    const map = page.locator('#map');
+    await map.scrollIntoViewIfNeeded();
+    const box = await map.boundingBox();
+    if (box === null) throw new Error('no map');
+    await map.hover({ position: { x: box.width - 20, y: box.height - 24 } });
+    const readout = (): Promise<string> => page.locator('#map-readout').innerText();
+    await expect.poll(readout).toMatch(/^logits · position \d+ \(real\) · NaN$/);
+    await panel.send(done({ report: healed(2) }));
+    await expect.poll(readout).toMatch(/^logits · position \d+ \(real\) · no NaN$/);
+    await page.evaluate(() => {
+      // From here on no event of the pointer itself, which browsers send when the page under it moves.
+      document.querySelector('#map')?.addEventListener('mousemove', (event) => event.stopImmediatePropagation(), true);
+    });
+    await panel.send(done({ report: kimi({ layers: 0 }) }));
+    await expect.poll(async () => (await readout()).trim()).toBe('');
   });
 });

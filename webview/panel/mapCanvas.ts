@@ -36,6 +36,14 @@ export function drawMap(page: PanelPage, root: ParentNode): void {
   const colours = readColours(canvas);
   const key = JSON.stringify([sample, width, height, scale, colours, port]);
   const fresh = key !== painted?.key || report !== painted.scene.report;
+  if (fresh && cursor !== null) {
+    // The pointer rests, but what is under it is of another run.
+    cursor =
+      cursor.position < (rows[cursor.line]?.row.samples?.[sample]?.of ?? 1) && cursor.line < rows.length
+        ? cursor
+        : null;
+    tell(page, report);
+  }
   const cursorKey = JSON.stringify(cursor);
   // A canvas that came back into the document is empty.
   const resized = canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale);
@@ -94,9 +102,13 @@ export function moveCursor(page: PanelPage, report: Report, cell: MapCell | null
   cursor = cell;
   // Only the map: a pointer moves sixty times a second, and nothing else depends on where it is.
   drawMap(page, document);
+  tell(page, report);
+}
+
+function tell(page: PanelPage, report: Report): void {
   const readout = document.getElementById('map-readout');
   if (readout !== null) {
-    readout.textContent = cell === null ? '\u00a0' : describe(page, report, cell);
+    readout.textContent = cursor === null ? '\u00a0' : describe(page, report, cursor);
   }
 }
 
