@@ -1,6 +1,6 @@
 /** What a run knows of the causes that people suspect first; `core/diagnose/ruledOut` says which it refutes. */
 import { ruledOut } from '../../core/diagnose/ruledOut';
-import type { NaNWeight } from '../../core/diagnose/silent/unreadWeight';
+import type { NaNWeight } from '../../core/diagnose/silent/unreadNanWeight';
 import { positionPlace } from '../../core/onnx/axes/types';
 import { floatsOf } from '../../core/probe/floats';
 import { isFloat } from '../../core/probe/instrument';

@@ -1,9 +1,12 @@
 /** From measured flags to origins, spread and silent findings, with their evidence. */
 import { explainBirth } from '../../core/diagnose/births/index';
+import { nanInInput } from '../../core/diagnose/births/nanInInput';
+import { storedOutput } from '../../core/diagnose/births/nanInWeights';
+import { behindAGap } from '../../core/diagnose/births/unknown';
 import type { Contamination } from '../../core/diagnose/contamination';
 import { contaminate, Reach } from '../../core/diagnose/contamination';
 import { explainCrossing } from '../../core/diagnose/crossings/index';
-import { guardOf } from '../../core/diagnose/silent/guarded';
+import { explainGuarded, guardOf } from '../../core/diagnose/silent/guarded';
 import type { Removed } from '../../core/diagnose/silent/removed';
 import { explainRemoved, removedFrom } from '../../core/diagnose/silent/removed';
 import { findNewNaN } from '../../core/diagnose/newNaN';
@@ -87,9 +90,8 @@ export async function findings(
     candidates.push({
       origin: {
         ...place(null, input, flags),
-        mechanism: 'nan-in-input',
-        evidence: { input, positions: positions ?? null },
-        explanation: `${whereText(positions, rolesFor(flags), 'position')}: the input ${input} already holds NaN before the model runs.`,
+        mechanism: nanInInput.id,
+        ...nanInInput.explain(input, positions, whereText(positions, rolesFor(flags), 'position')),
       },
       contamination,
       order: -1,
@@ -120,16 +122,7 @@ export async function findings(
   }
 
   const silent = candidates.flatMap(({ origin, guard, removed }): SilentFinding[] =>
-    guard === null
-      ? removedFinding(origin, removed)
-      : [
-          {
-            ...origin,
-            mechanism: 'guarded',
-            evidence: { ...origin.evidence, bornAs: origin.mechanism, guard: guard.name },
-            explanation: `${origin.explanation} ${guard.name} (Where on a NaN test) removes it before it reaches any other position.`,
-          },
-        ],
+    guard === null ? removedFinding(origin, removed) : [{ ...origin, ...explainGuarded(origin, guard.name) }],
   );
   function removedFinding(origin: Origin, removed: Removed | null): SilentFinding[] {
     const end = removed?.ends[0];
@@ -138,7 +131,6 @@ export async function findings(
     return [
       {
         ...place(end.node, end.node.outputs[0] ?? end.value, end.read),
-        mechanism: removed.mechanism,
         ...explainRemoved(removed, origin, where),
       },
     ];
@@ -155,13 +147,11 @@ export async function findings(
           candidates.map(({ contamination }) => contamination.reached),
         )
   ).map((gap): Origin => {
-    const { op, name } = gap.node;
     const where = whereText(positionsOf(gap.cells, grid.samples), rolesFor(gap.cells), 'position');
     return {
       ...place(gap.node, gap.value, gap.cells),
       mechanism: 'unknown',
-      evidence: { boundary: true, bodies: bodiesOf(gap.node) },
-      explanation: `${where}: ${name} (${op}) hands on NaN, and nothing that was measured before it holds any; it was born in or before what ${name} reads, where it could not be seen.`,
+      ...behindAGap(gap.node, bodiesOf(gap.node), where),
     };
   });
   const stored = nanConstants(graph)
@@ -172,14 +162,14 @@ export async function findings(
       return {
         ...{ tensor: output, node: name, op: 'Constant', layer: null, block: null, stage: 'other', positions: null },
         mechanism: 'nan-in-weights',
-        evidence: { weights: [output] },
-        explanation: `The output ${output} is a stored constant that holds NaN; nothing computed it.`,
+        ...storedOutput(output),
       };
     });
   const leading = origins[0];
   const rest = origins.slice(1).sort((a, b) => a.order - b.order);
 
   const crossed = crossings(
+    graph,
     found.crossings,
     measured.sites,
     axes,

@@ -1,8 +1,8 @@
 /** Trouble that no NaN in an output shows, looked for once the figures of the table are known. */
 import { overflowRisk } from '../../core/diagnose/silent/overflowRisk';
-import { explainUnmasked, unmaskedInFused, unmaskedRows } from '../../core/diagnose/silent/unmasked';
-import type { NaNWeight } from '../../core/diagnose/silent/unreadWeight';
-import { explainUnread } from '../../core/diagnose/silent/unreadWeight';
+import { explainUnmasked, unmaskedInFused, unmaskedRows } from '../../core/diagnose/silent/unmaskedSilently';
+import type { NaNWeight } from '../../core/diagnose/silent/unreadNanWeight';
+import { explainUnread } from '../../core/diagnose/silent/unreadNanWeight';
 import { positionsOf, whereText } from '../../core/diagnose/wording';
 import type { GraphNode } from '../../core/onnx/graph';
 import type { SampleFigures } from '../../core/probe/inspect/health';
@@ -66,7 +66,6 @@ function unmasked(
         op: first.op,
         ...placed(placeOf(first, value)),
         positions,
-        mechanism: 'unmasked-silently',
         ...explainUnmasked(
           nodes.map((node) => ({ node: node.name, layer: placeOf(node, node.outputs[0] ?? '').layer })),
           positions,
@@ -103,7 +102,7 @@ function nearLimits(
       node: node?.name ?? null,
       op: node?.op ?? null,
       positions: null,
-      mechanism: 'overflow-risk',
+      mechanism: risk.mechanism,
       evidence: risk.evidence,
       explanation: risk.explanation,
     },
@@ -134,7 +133,6 @@ function unread(
         op: reader.op,
         ...placed(placeOf(reader, value)),
         positions: null,
-        mechanism: 'unread-nan-weight',
         ...explainUnread(weight, reader.name),
       },
     ];

@@ -1,7 +1,7 @@
 /** Which stored weights hold NaN, read or not. Weights stay in their file; the engine sums them where they are. */
 import { TensorProto_DataType } from 'onnx-buf';
 import type { NodeProto } from 'onnx-buf';
-import type { NaNWeight } from '../../core/diagnose/silent/unreadWeight';
+import type { NaNWeight } from '../../core/diagnose/silent/unreadNanWeight';
 import type { Graph } from '../../core/onnx/graph';
 import { graphOf } from '../../core/onnx/graph';
 import { int64Tensor } from '../../core/onnx/tensors';

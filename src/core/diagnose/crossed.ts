@@ -15,7 +15,9 @@ export interface CrossingDetail {
   readonly position: number;
   /** NaN positions that were read for it, as ranges. */
   readonly nanRead: string;
-  /** Those among them that the mask allows; null outside attention. */
+  /** NaN values that were read for it and that have no positions of their own. */
+  readonly values: readonly string[];
+  /** NaN positions that were read and that the mask allows; null outside attention. */
   readonly allowed: string | null;
 }
 

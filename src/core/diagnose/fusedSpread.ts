@@ -9,6 +9,7 @@ import { isMasked } from './maskPlane';
 import type { FlagsOf, NewNaN } from './newNaN';
 import type { Crossed, CrossingDetail } from './crossed';
 import { ranges } from './crossed';
+import { crossingInAttention } from './crossings/index';
 
 /** @returns null where keys cannot be told apart: the operator stays one that sums. */
 export function fusedCrossings(item: NewNaN, { site, rows }: FusedMasks, flagsOf: FlagsOf): Crossed[] | null {
@@ -28,15 +29,15 @@ export function fusedCrossings(item: NewNaN, { site, rows }: FusedMasks, flagsOf
       const scored = scoresAll ? nanKeys : nanKeys.filter((key) => key <= position);
       const read = scored.length > 0 ? scored : nanValues;
       const open = read.filter((key) => !isMasked(rows.plane, sample, position, key));
-      const mechanism =
-        open.length > 0 || read.length === 0
-          ? 'contraction'
-          : scored.length > 0
-            ? 'nan-plus-minus-inf'
-            : 'zero-times-nan';
+      const mechanism = crossingInAttention({
+        through: scored.length > 0 ? 'scores' : 'values',
+        // What was read but not found is not said to be masked.
+        allowed: open.length > 0 || read.length === 0,
+        adding: true,
+      });
       let entry = found.get(mechanism);
       if (!entry) {
-        const detail = { sample, position, nanRead: ranges(read), allowed: ranges(open) };
+        const detail = { sample, position, nanRead: ranges(read), values: [], allowed: ranges(open) };
         entry = { bits: new Uint8Array(item.cells.bits.length), detail };
         found.set(mechanism, entry);
       }

@@ -3,13 +3,14 @@
  * what a row may legitimately read counts: a masked NaN key should have been removed, and is named where it was not.
  */
 import type { AxesOfGraph } from '../onnx/axes/infer';
-import type { GraphNode } from '../onnx/graph';
+import type { Graph, GraphNode } from '../onnx/graph';
 import type { CrossingMechanism } from '../report';
 import type { Flags } from '../trace/health';
-import { isNaNAt, NAN, nanPositions } from '../trace/health';
+import { isNaNAt, isNaNInSample, NAN, nanPositions } from '../trace/health';
 import type { AttentionSite } from './attentionSites';
 import type { Crossed, CrossingDetail } from './crossed';
 import { ranges } from './crossed';
+import { crossingAt, crossingInAttention } from './crossings/index';
 import { fusedCrossings } from './fusedSpread';
 import type { MaskPlane } from './maskPlane';
 import { isMasked } from './maskPlane';
@@ -20,6 +21,7 @@ import type { FlagsOf, NewNaN } from './newNaN';
 export type PlanesOf = (site: AttentionSite) => readonly MaskPlane[];
 
 export function crossings(
+  graph: Graph,
   generic: readonly NewNaN[],
   sites: readonly AttentionSite[],
   axes: AxesOfGraph,
@@ -46,7 +48,7 @@ export function crossings(
       found.push(...told);
       continue;
     }
-    found.push({ ...item, mechanism: byOperator(item.node), detail: detailOf(item, axes, flagsOf) });
+    found.push({ ...item, mechanism: crossingAt(item.node, graph), detail: detailOf(item, axes, flagsOf) });
   }
   return found.sort((a, b) => a.node.index - b.node.index);
 }
@@ -85,7 +87,7 @@ function inAttention(
         mechanism,
         value: node.outputs[0] ?? '',
         bits: new Uint8Array(masked.bits.length),
-        detail: { sample, position, nanRead: ranges(read), allowed: ranges(open) },
+        detail: { sample, position, nanRead: ranges(read), values: [], allowed: ranges(open) },
       };
       collected.set(id, entry);
     }
@@ -101,8 +103,11 @@ function inAttention(
         keys.filter((at) => !planes.some((plane) => isMasked(plane, sample, position, at)));
       if (isNaNAt(masked, sample, position) && nanKeys.length > 0) {
         const legitimate = open(nanKeys);
-        if (legitimate.length > 0 || !adding) note(scoresNode, 'contraction', sample, position, nanKeys, legitimate);
-        else note(adding.node, 'nan-plus-minus-inf', sample, position, nanKeys, legitimate);
+        const allowed = legitimate.length > 0;
+        const mechanism = crossingInAttention({ through: 'scores', allowed, adding: adding !== undefined });
+        // A legitimate read crosses where it is read, a masked one where the mask should have removed it.
+        const node = mechanism === 'nan-plus-minus-inf' && adding ? adding.node : scoresNode;
+        note(node, mechanism, sample, position, nanKeys, legitimate);
         continue;
       }
       if (
@@ -115,7 +120,7 @@ function inAttention(
         const legitimate = open(nanValues);
         note(
           site.output,
-          legitimate.length > 0 ? 'contraction' : 'zero-times-nan',
+          crossingInAttention({ through: 'values', allowed: legitimate.length > 0, adding: adding !== undefined }),
           sample,
           position,
           nanValues,
@@ -133,31 +138,25 @@ function inAttention(
   }));
 }
 
-const reductions = /^(Reduce|CumSum|.*Normalization|.*Pool|DynamicQuantizeLinear|Arg|TopK)/;
-const gathers = /^(Gather|Scatter|Slice|Split|Concat|Tile|Expand|Pad|Transpose|Reshape|Squeeze|Unsqueeze)/;
-
-function byOperator(node: GraphNode): CrossingMechanism {
-  if (/^(MatMul|Gemm|Einsum|Conv|FusedMatMul|Attention|MultiHeadAttention|GroupQueryAttention)/.test(node.op))
-    return 'contraction';
-  if (node.op === 'Softmax' || node.op === 'LogSoftmax') return 'softmax-row';
-  if (reductions.test(node.op)) return 'reduction';
-  if (gathers.test(node.op)) return 'gather';
-  return 'elementwise';
-}
-
 function detailOf(item: NewNaN, axes: AxesOfGraph, flagsOf: FlagsOf): CrossingDetail {
   const first = item.cells.bits.findIndex((bit) => (bit & NAN) !== 0);
   const sample = Math.floor(first / item.cells.positions);
   const read = new Set<number>();
+  const values = new Set<string>();
   for (const [i, input] of item.node.inputs.entries()) {
     const flags = input === '' ? null : flagsOf(input);
-    if (!flags || axes.reads(item.node, i, 0) !== 'all-positions') continue;
-    for (const position of nanPositions(flags, flags.perSample ? sample : 0)) read.add(position);
+    if (!flags) continue;
+    const row = flags.perSample ? sample : 0;
+    if (!flags.perPosition) {
+      if (isNaNInSample(flags, row) && axes.reads(item.node, i, 0) !== 'nothing') values.add(input);
+    } else if (axes.reads(item.node, i, 0) === 'all-positions')
+      for (const position of nanPositions(flags, row)) read.add(position);
   }
   return {
     sample,
     position: first % item.cells.positions,
     nanRead: ranges([...read].sort((a, b) => a - b)),
+    values: [...values],
     allowed: null,
   };
 }

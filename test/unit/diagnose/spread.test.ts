@@ -222,13 +222,15 @@ describe('crossings in attention', () => {
   const all = flags('xxxx', '....');
   const none = flags('....', '....');
   const found = (one: AttentionSite, known: Readonly<Record<string, Flags>>, planes: readonly MaskPlane[]) =>
-    crossings(findNewNaN(graph, axes, of(known)).crossings, [one], axes, of(known), () => planes).map((crossed) => [
-      crossed.node.name,
-      crossed.mechanism,
-      rows(crossed.cells),
-      crossed.detail.nanRead,
-      crossed.detail.allowed,
-    ]);
+    crossings(graph, findNewNaN(graph, axes, of(known)).crossings, [one], axes, of(known), () => planes).map(
+      (crossed) => [
+        crossed.node.name,
+        crossed.mechanism,
+        rows(crossed.cells),
+        crossed.detail.nanRead,
+        crossed.detail.allowed,
+      ],
+    );
 
   it('a masked NaN key crosses at the mask’s Add', () => {
     const known = { q: pads, k: pads, v: pads, s: all, m: all, p: all, y: all };

@@ -1,41 +1,45 @@
-/** Why NaN crossed to clean positions, in words and with the positions that were read. One rule a mechanism. */
+/** Why NaN crossed to clean positions, in words and with the positions that were read. One file a mechanism. */
+import type { Graph, GraphNode } from '../../onnx/graph';
 import type { CrossingMechanism, Evidence } from '../../report';
 import type { Crossed } from '../crossed';
+import { contraction } from './contraction';
+import { elementwise } from './elementwise';
+import { gather } from './gather';
+import { nanPlusMinusInf } from './nanPlusMinusInf';
+import { reduction } from './reduction';
+import { residual } from './residual';
+import { softmaxRow } from './softmaxRow';
+import type { AttentionRead, CrossingRule } from './types';
+import { zeroTimesNan } from './zeroTimesNan';
 
-type Explain = (crossed: Crossed, where: string) => string;
+/** In order: the first that holds is the mechanism. */
+export const crossingRules: readonly CrossingRule[] = [
+  nanPlusMinusInf,
+  zeroTimesNan,
+  contraction,
+  softmaxRow,
+  residual,
+  reduction,
+  gather,
+  elementwise,
+];
 
-const rules: Readonly<Record<CrossingMechanism, Explain>> = {
-  'nan-plus-minus-inf': (crossed, where) =>
-    `${where}: the keys at positions ${crossed.detail.nanRead} are NaN, so their scores are NaN, and the mask adds −inf to them. ` +
-    'NaN + (−inf) = NaN in IEEE arithmetic: an additive mask cannot remove a NaN score, and one NaN in a row makes the whole softmax row NaN.',
-  'zero-times-nan': (crossed, where) =>
-    `${where}: the mask gives the values at positions ${crossed.detail.nanRead} the weight 0, but they are NaN, and 0 × NaN = NaN in the sum over keys (P·V). ` +
-    'Masking the scores, even with Where, does not protect against NaN in V.',
-  contraction: (crossed, where) =>
-    crossed.detail.allowed === null
-      ? `${where}: ${crossed.node.op} sums over elements that hold NaN at positions ${crossed.detail.nanRead}.`
-      : `${where}: these rows may attend to positions ${crossed.detail.allowed === '' ? crossed.detail.nanRead : crossed.detail.allowed}, which are NaN. ` +
-        'No mask stands between them: a sum with one NaN term is NaN.',
-  'softmax-row': (crossed, where) =>
-    `${where}: one NaN in a Softmax row (positions ${crossed.detail.nanRead}) makes its maximum, its sum and so every element NaN.`,
-  reduction: (crossed, where) =>
-    `${where}: ${crossed.node.op} reduces over positions, and those at ${crossed.detail.nanRead} are NaN; the result is shared by all.`,
-  elementwise: (crossed, where) =>
-    `${where}: ${crossed.node.op} combines these positions with a value that is NaN (from positions ${crossed.detail.nanRead}).`,
-  residual: (crossed, where) =>
-    `${where}: clean + NaN = NaN where the residual is added (positions ${crossed.detail.nanRead}).`,
-  gather: (crossed, where) =>
-    `${where}: ${crossed.node.op} copies rows from positions ${crossed.detail.nanRead}, which are NaN.`,
-};
+export const crossingInAttention = (read: AttentionRead): CrossingMechanism =>
+  crossingRules.find((rule) => rule.inAttention?.(read))?.id ?? 'contraction';
+
+export const crossingAt = (node: GraphNode, graph: Graph): CrossingMechanism =>
+  crossingRules.find((rule) => rule.at?.(node, graph))?.id ?? 'elementwise';
 
 export function explainCrossing(crossed: Crossed, where: string): { evidence: Evidence; explanation: string } {
-  const { sample, position, nanRead, allowed } = crossed.detail;
+  const { sample, position, nanRead, values, allowed } = crossed.detail;
+  const rule = crossingRules.find(({ id }) => id === crossed.mechanism) ?? elementwise;
   return {
     evidence: {
       nanPositionsRead: nanRead,
+      ...(values.length === 0 ? {} : { nanSharedByAllPositions: values }),
       ...(allowed === null ? {} : { ofThoseAllowedByTheMask: allowed }),
       example: { sample, position },
     },
-    explanation: rules[crossed.mechanism](crossed, where),
+    explanation: rule.explain(crossed, where),
   };
 }

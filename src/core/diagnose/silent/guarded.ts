@@ -1,8 +1,9 @@
 /**
  * Guarded: an explicit test for NaN removes it before it reaches any position that was clean where it was born, as
- * a safe softmax does. Such a birth is no origin.
+ * a safe softmax does. Such a birth is no origin. Not where NaN ends anywhere else too, or had spread before.
  */
 import type { Graph, GraphNode } from '../../onnx/graph';
+import type { Origin, SilentFinding } from '../../report';
 import type { Flags } from '../../trace/health';
 import { hasNaN, isNaNAt, NAN } from '../../trace/health';
 import type { Contamination } from '../contamination';
@@ -46,3 +47,16 @@ function staysAt(birth: Flags, reached: Flags): boolean {
   }
   return true;
 }
+
+/**
+ * @param origin the birth, told as any other.
+ * @param guard name of the node that removes it.
+ */
+export const explainGuarded = (
+  origin: Pick<Origin, 'mechanism' | 'evidence' | 'explanation'>,
+  guard: string,
+): Pick<SilentFinding, 'mechanism' | 'evidence' | 'explanation'> => ({
+  mechanism: 'guarded',
+  evidence: { ...origin.evidence, bornAs: origin.mechanism, guard },
+  explanation: `${origin.explanation} ${guard} (Where on a NaN test) removes it before it reaches any other position.`,
+});

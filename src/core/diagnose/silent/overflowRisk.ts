@@ -15,6 +15,7 @@ export interface Magnitude {
 }
 
 export interface OverflowRisk {
+  readonly mechanism: 'overflow-risk';
   /** Index of the largest among those given. */
   readonly at: number;
   readonly limitOf: 'float16' | 'float32';
@@ -26,7 +27,8 @@ const shown = 4;
 
 /**
  * One finding for the whole model, at the largest magnitude; null where nothing comes near a limit. In a model that
- * computes in float16, what it keeps in float32 is measured against the limit of float32 alone.
+ * computes in float16, what it keeps in float32 is measured against the limit of float32 alone. What is infinite
+ * already is no risk: it is the birth of something else (`score-overflow`, `inf-minus-inf`).
  *
  * @param run `allFinite`: none of the measured values is infinite or NaN.
  */
@@ -49,6 +51,7 @@ export function overflowRisk(magnitudes: readonly Magnitude[], { allFinite = tru
   const own = worst.dtype === limitOf;
   const over = worst.absMax > limit;
   return {
+    mechanism: 'overflow-risk',
     at: worst.at,
     limitOf,
     evidence: {

@@ -1,18 +1,29 @@
 /**
- * Swallowed and laundered: NaN that no output shows although nothing tested for it where it was born. The birth
- * stays an origin; what is added is where its traces end.
+ * What `swallowed` and `laundered` share: NaN that no output shows although nothing tested for it where it was born.
+ * The birth stays an origin; what is added is where its traces end.
  */
 import type { Graph, GraphNode } from '../../onnx/graph';
-import type { Evidence, Origin } from '../../report';
+import type { Origin, SilentFinding } from '../../report';
 import type { Flags } from '../../trace/health';
-import { hasNaN, isNaNAt, NAN } from '../../trace/health';
 import type { Contamination } from '../contamination';
 import type { NewNaN } from '../newNaN';
 import { isGuard } from './guarded';
+import { laundered } from './laundered';
+import { swallowed } from './swallowed';
+
+/** In order: the first that holds is the mechanism. */
+const rules: readonly RemovedRule[] = [laundered, swallowed];
+
+export interface RemovedRule {
+  readonly id: 'swallowed' | 'laundered';
+  /** @param reached NaN of this birth in every value that it reaches. */
+  holds(birth: Flags, reached: readonly Flags[]): boolean;
+  /** What it means for what comes out. */
+  readonly meaning: string;
+}
 
 export interface Removed {
-  /** `laundered`: it had reached positions that were clean at the birth. */
-  readonly mechanism: 'swallowed' | 'laundered';
+  readonly mechanism: RemovedRule['id'];
   /** Where it ends, in the graph's order. */
   readonly ends: readonly RemovedAt[];
 }
@@ -41,8 +52,8 @@ export function removedFrom(
       : [{ node, value, read, how: howRemoved(graph, node, isInteger) }];
   });
   if (ends.length === 0) return null;
-  const spread = [...contamination.reached.values()].some((flags) => goesBeyond(birth.cells, flags));
-  return { mechanism: spread ? 'laundered' : 'swallowed', ends };
+  const rule = rules.find((entry) => entry.holds(birth.cells, [...contamination.reached.values()])) ?? swallowed;
+  return { mechanism: rule.id, ends };
 }
 
 const selections = /^(Slice|Gather|GatherND|GatherElements|Split|Compress|TopK|NonMaxSuppression|Scatter.*|Pad|Tile)$/;
@@ -53,24 +64,6 @@ function howRemoved(graph: Graph, node: GraphNode, isInteger: (value: string) =>
   return selections.test(node.op) ? 'selection' : 'kernel';
 }
 
-/** Whether NaN is at a place that was clean at the birth. What cannot be told apart is not claimed. */
-function goesBeyond(birth: Flags, reached: Flags): boolean {
-  if (!hasNaN(reached)) return false;
-  for (let sample = 0; sample < reached.samples; sample += 1) {
-    for (let position = 0; position < reached.positions; position += 1) {
-      if (((reached.bits[sample * reached.positions + position] ?? 0) & NAN) === 0) continue;
-      if (reached.perSample && birth.perSample && !anywhere(birth, sample)) return true;
-      if (reached.perPosition && birth.perPosition && !isNaNAt(birth, sample, position)) return true;
-    }
-  }
-  return false;
-}
-
-function anywhere(flags: Flags, sample: number): boolean {
-  for (let position = 0; position < flags.positions; position += 1) if (isNaNAt(flags, sample, position)) return true;
-  return false;
-}
-
 const shownEnds = 4;
 
 /** @param where what the first end read, in words. */
@@ -78,13 +71,14 @@ export function explainRemoved(
   removed: Removed,
   origin: Pick<Origin, 'node' | 'tensor' | 'mechanism'>,
   where: string,
-): { evidence: Evidence; explanation: string } {
+): Pick<SilentFinding, 'mechanism' | 'evidence' | 'explanation'> {
   const [end] = removed.ends;
   const bornAt = origin.node ?? `the input ${origin.tensor}`;
   const how = end ? endings[end.how](end.node) : '';
   const more = removed.ends.length - 1;
   const others = more === 0 ? '' : ` It ends at ${String(more)} more ${more === 1 ? 'place' : 'places'}.`;
   return {
+    mechanism: removed.mechanism,
     evidence: {
       bornAt: origin.node,
       bornIn: origin.tensor,
@@ -95,9 +89,7 @@ export function explainRemoved(
     },
     explanation:
       `${where}: the NaN that is born in ${bornAt} ends here. ${how}${others} ` +
-      (removed.mechanism === 'laundered'
-        ? 'It had already reached positions that were clean at its birth, so what comes out is a number that means nothing.'
-        : 'The outputs look healthy, and what was computed from it means nothing.'),
+      (rules.find(({ id }) => id === removed.mechanism) ?? swallowed).meaning,
   };
 }
 

@@ -1,8 +1,9 @@
 /**
  * Unmasked silently: rows whose every key is masked and that attend all the same, because the fill is finite. No
- * NaN, and a number that means nothing at that position.
+ * NaN, and a number that means nothing at that position. Not where the fill is −inf (the row is NaN, a birth), nor where
+ * a kernel gives 0 as its standard says.
  */
-import type { Evidence } from '../../report';
+import type { SilentFinding } from '../../report';
 import type { Flags } from '../../trace/health';
 import { isNaNAt, NAN } from '../../trace/health';
 import { countRole } from '../../trace/ranges';
@@ -54,10 +55,11 @@ export function explainUnmasked(
   positions: readonly string[],
   roles: readonly string[],
   where: string,
-): { evidence: Evidence; explanation: string } {
+): Pick<SilentFinding, 'mechanism' | 'evidence' | 'explanation'> {
   const real = positions.reduce((sum, ranges, sample) => sum + countRole(ranges, roles[sample] ?? '', 'r'), 0);
   const more = sites.length === 1 ? '' : ` The same in ${String(sites.length - 1)} more attention nodes.`;
   return {
+    mechanism: 'unmasked-silently',
     evidence: {
       realRows: real,
       sites: sites.length,
