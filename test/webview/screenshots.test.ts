@@ -20,6 +20,8 @@ const pictures: readonly (readonly [string, PanelOptions, PanelState])[] = [
   ['dark', { theme: 'dark', height: 1500 }, done()],
   ['light', { theme: 'light', height: 1500 }, done()],
   ['contrast', { theme: 'contrast', height: 1500 }, done()],
+  ['contrast-light', { theme: 'contrastLight', height: 1500 }, done()],
+  ['61x512', { theme: 'dark', height: 1500 }, done({ report: kimi({ layers: 61, positions: 512 }) })],
   ['narrow', { theme: 'dark', width: 400, height: 2600 }, done()],
   ['wide', { theme: 'light', width: 1600, height: 1500 }, done({ report: kimi({ layers: 61 }) })],
   ['many-samples', { theme: 'dark', width: 1000, height: 1400 }, done({ report: kimi({ layers: 4, repeat: 8 }) })],

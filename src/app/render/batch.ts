@@ -3,7 +3,8 @@ import { paddingSide } from '../../core/batch/roles';
 import type { BatchInfo } from '../../core/report';
 
 /** Where a sample's padding is; `all` for one without a real token, which is padded on no side. */
-export const sideOf = (roles: string): string => (roles.length > 0 && !roles.includes('r') ? 'all' : paddingSide(roles));
+export const sideOf = (roles: string): string =>
+  roles.length > 0 && !roles.includes('r') ? 'all' : paddingSide(roles);
 
 /** `left, none`, or `left ×5, none` where samples repeat. */
 export function paddingText(roles: readonly string[]): string {

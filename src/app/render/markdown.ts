@@ -114,7 +114,9 @@ function batch({ batch }: Report): string {
       }),
     ),
     roles.length > shown.length ? `… and ${String(roles.length - shown.length)} more samples.` : '',
-    memory === undefined ? '' : `The encoder's sequence (memory) has ${String(memory.positions)} positions, padding: ${prose(paddingText(memory.roles))}.`,
+    memory === undefined
+      ? ''
+      : `The encoder's sequence (memory) has ${String(memory.positions)} positions, padding: ${prose(paddingText(memory.roles))}.`,
     markdownTable(
       ['input', 'dtype', 'shape'],
       Object.entries(inputs).map(([name, input]) => [
