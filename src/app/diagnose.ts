@@ -70,7 +70,9 @@ export async function runDiagnosis(
   const opened = given ?? (await openSubject(deps.files, request.model, request.cast));
   const asked = await prepareBatch(job, deps, opened, request, progress);
   const expand = request.expandAttention === true;
-  const { subject, made } = expand ? await expandAttention(job, opened, asked) : { subject: opened, made: asked };
+  const { subject, made } = expand
+    ? await expandAttention(job, asked.subject, asked)
+    : { subject: asked.subject, made: asked };
   const { batch, prepared, masks, padIds } = made;
   progress('Measuring every tensor', 0.3);
   const measured = await screen(job, prepared);

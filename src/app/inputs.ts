@@ -2,6 +2,7 @@
 import { batchLimits, megabytes } from '../core/batch/limits';
 import { readBatchFile } from '../core/batch/read';
 import { dataSetIn, isTestInput, readTestData, testInputs } from '../core/batch/testData';
+import { isRequired } from '../core/batch/types';
 import type { Batch, InputSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
 import type { FileAccess } from './useCases';
@@ -19,7 +20,7 @@ export async function readInputs(files: Files, path: string, inputs: readonly In
     const inside = (await files.list(folder)) ?? [];
     return { ...(await readFolder(files, folder, inside, inputs)), readFrom: set };
   }
-  if (isTestInput(name) && inputs.length > 1) {
+  if (isTestInput(name) && inputs.filter(isRequired).length > 1) {
     // A dialog that chooses files cannot choose the folder; alone, this file could never feed the model.
     const folder = files.dirname(path);
     const siblings = testInputs((await files.list(folder)) ?? []);

@@ -14,10 +14,12 @@ import type { MaskReading } from '../core/batch/maskReading';
 import { parseMaskOption, readMasks } from './measure/roles';
 import type { EngineJob } from './ports';
 import type { Subject } from './subject';
-import { axesOfInputs, idBounds, makeFeeds } from './subject';
+import { axesOfInputs, fedWith, idBounds, makeFeeds } from './subject';
 import type { DiagnoseDeps, DiagnoseRequest } from './useCases';
 
 export interface PreparedBatch {
+  /** The model as it is fed. */
+  readonly subject: Subject;
   readonly batch: Batch;
   readonly prepared: Prepared;
   readonly masks: readonly MaskReading[];
@@ -39,15 +41,17 @@ interface Told {
 export async function prepareBatch(
   job: EngineJob,
   deps: DiagnoseDeps,
-  subject: Subject,
+  opened: Subject,
   request: DiagnoseRequest,
   progress: (text: string, fraction: number | null) => void,
 ): Promise<PreparedBatch> {
-  const asked = request.mask === undefined ? null : parseMaskOption(request.mask, subject.inputs);
+  const maskOf = ({ inputs }: Subject): ReturnType<typeof parseMaskOption> | null =>
+    request.mask === undefined ? null : parseMaskOption(request.mask, inputs);
   const isMade = request.inputsFile === undefined;
   const attempt = async (told: Told): Promise<PreparedBatch> => {
     const ids = Object.fromEntries(Object.entries(told.padIds).map(([input, { id }]) => [input, id]));
-    const batch = await makeFeeds(deps.files, subject, request, { masks: told.masks, padIds: ids });
+    const batch = await makeFeeds(deps.files, opened, request, { masks: told.masks, padIds: ids });
+    const subject = fedWith(opened, Object.keys(batch.inputs));
     progress('Asking the engine for shapes', 0.1);
     const target = {
       graph: subject.graph,
@@ -58,12 +62,13 @@ export async function prepareBatch(
     for (const [name, axes] of inputAxes) refuseEmpty(name, axes);
     const prepared = await prepare(job, target, inputAxes);
     progress('Finding out what the mask means', 0.2);
-    const masks = await readMasks(job, prepared, subject.inputs, asked);
-    return { batch, prepared, masks, padIds: isMade ? usedIds(told.padIds, batch) : {} };
+    const masks = await readMasks(job, prepared, subject.inputs, maskOf(subject));
+    return { subject, batch, prepared, masks, padIds: isMade ? usedIds(told.padIds, batch) : {} };
   };
+  const asked = isMade ? maskOf(opened) : null;
   const first: Told = {
     masks: asked ? { [asked.input]: { form: 'flag', real: asked.inverted ? 0 : 1 } } : {},
-    padIds: firstPadIds(subject, request.lengths?.padId),
+    padIds: firstPadIds(opened, request.lengths?.padId),
   };
   const made = await attempt(first);
   if (!isMade) return made;

@@ -2,17 +2,18 @@
 import { checkBatch } from '../core/batch/fit';
 import { inputAxes } from '../core/batch/inputAxes';
 import type { BatchHints } from '../core/batch/make';
+import { defaultInputs, refuseConstants, withoutDefaults } from '../core/batch/defaults';
+import { specsOf } from '../core/batch/inputSpecs';
 import { defaultLengths, makeBatch } from '../core/batch/make';
 import type { Batch, InputSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
 import { buildModel, isBuiltin } from '../core/models/index';
-import { Graph, graphOf } from '../core/onnx/graph';
+import { Graph } from '../core/onnx/graph';
 import type { Inlined } from '../core/onnx/inline';
 import { inlineFunctions } from '../core/onnx/inline';
 import type { LoadedModel } from '../core/onnx/load';
 import { fromProto, loadModel, usesBfloat16 } from '../core/onnx/load';
 import type { TensorAxes } from '../core/onnx/axes/types';
-import { dtypeOf } from '../core/onnx/tensors';
 import { widened } from '../core/onnx/widen';
 import { readInputs } from './inputs';
 import type { DiagnoseRequest, FileAccess } from './useCases';
@@ -71,20 +72,21 @@ const castNote =
   'The model computes in bfloat16 and was run cast to float32 (--cast float32): weights have their exact values, ' +
   'rounding of intermediate results to bfloat16 is not reproduced.';
 
-export function inputSpecs(graph: Graph): InputSpec[] {
-  const values = new Map(graphOf(graph.model).input.map((value) => [value.name, value]));
-  return graph.inputs.map((name) => {
-    const type = values.get(name)?.type?.value;
-    if (type?.case !== 'tensorType') return { name, dtype: type?.case ?? 'unknown', dims: null };
-    const dims = type.value.shape?.dim.map(({ value }) =>
-      value.case === 'dimValue'
-        ? Number(value.value)
-        : value.case === 'dimParam' && value.value !== ''
-          ? value.value
-          : null,
-    );
-    return { name, dtype: dtypeOf(type.value.elemType) ?? `type ${String(type.value.elemType)}`, dims: dims ?? null };
-  });
+/** Inputs that a run must be fed with. */
+export const inputSpecs = (graph: Graph): InputSpec[] => specsOf(graph, graph.inputs);
+
+/** The model as it is fed: a default that `given` replaces is an input like any other. */
+export function fedWith(subject: Subject, given: readonly string[]): Subject {
+  const proto = withoutDefaults(subject.graph, given);
+  if (proto === null) return subject;
+  const graph = new Graph(proto);
+  return {
+    ...subject,
+    loaded: { ...subject.loaded, proto },
+    graph,
+    inlined: { ...subject.inlined, model: proto },
+    inputs: inputSpecs(graph),
+  };
 }
 
 /**
@@ -98,7 +100,10 @@ export async function makeFeeds(
   told: Omit<BatchHints, 'idBounds'> = {},
 ): Promise<Batch> {
   if (request.inputsFile !== undefined) {
-    const batch = checkBatch(await readInputs(files, request.inputsFile, subject.inputs), subject.inputs);
+    const inputs = [...subject.inputs, ...defaultInputs(subject.graph)];
+    const read = await readInputs(files, request.inputsFile, inputs);
+    refuseConstants(subject.graph, Object.keys(read.inputs), inputs);
+    const batch = checkBatch(read, inputs);
     return request.lengths ? { ...batch, lengths: request.lengths } : batch;
   }
   const lengths = request.lengths ?? defaultLengths(subject.inputs);

@@ -21,14 +21,14 @@ export interface LookResult {
 export async function staticLook(deps: DiagnoseDeps, request: LookRequest, signal?: AbortSignal): Promise<LookResult> {
   const job = deps.engine.start(signal);
   try {
-    const subject = await openSubject(deps.files, request.model, request.cast);
     const made = await prepareBatch(
       job,
       deps,
-      subject,
+      await openSubject(deps.files, request.model, request.cast),
       { ...request, userLevel: 'all', fixes: false },
       () => undefined,
     );
+    const { subject } = made;
     const { facts, axes } = made.prepared;
     const sites = tableSites(subject.graph, axes, (value) => isFloat(facts.values.get(value)?.dtype ?? ''));
     const placeOf = placesInTable(subject.graph, sites);

@@ -6,26 +6,25 @@ import { allocate, elementCount } from '../tensor';
 import type { DType, TensorData } from '../tensor';
 import { batchLimits, checkedCount, megabytes, shapeText } from './limits';
 import { isDType } from './numbers';
+import { isRequired } from './types';
 import type { Batch, InputSpec } from './types';
 
 /**
  * The batch with every input in the model's own element type and order. Cast without being asked: int32 and
  * int64 into each other, bool and 0/1 integers into each other, float64 and bfloat16 to float32; only where no value changes
- * its meaning.
+ * its meaning. Inputs with a default may be missing.
  * @throws NanoscopeError `bad-input`
  */
 export function checkBatch(batch: Batch, inputs: readonly InputSpec[]): Batch {
   checkNames(batch, inputs);
-  const fitted = inputs.map((spec) => {
+  const fitted = inputs.flatMap((spec) => {
     const tensor = Object.hasOwn(batch.inputs, spec.name) ? batch.inputs[spec.name] : undefined;
     if (tensor === undefined) {
-      throw bad(
-        `The inputs have no "${spec.name}", which the model needs.`,
-        `It wants: ${inputs.map((input) => input.name).join(', ')}.`,
-      );
+      if (!isRequired(spec)) return [];
+      throw bad(`The inputs have no "${spec.name}", which the model needs.`, `It wants: ${wanted(inputs)}.`);
     }
     checkTensor(spec.name, tensor);
-    return [spec.name, castTo(spec, tensor)] as const;
+    return [[spec.name, castTo(spec, tensor)] as const];
   });
   checkShapes(inputs, new Map(fitted));
   const bytes = fitted.reduce((sum, [, tensor]) => sum + tensor.data.byteLength, 0);
@@ -44,12 +43,20 @@ function checkNames(batch: Batch, inputs: readonly InputSpec[]): void {
   if (unknown === undefined) {
     return;
   }
-  const missing = names.filter((name) => !Object.hasOwn(batch.inputs, name));
-  const guess = closest(unknown, missing.length > 0 ? missing : names);
+  const missing = inputs.filter((input) => isRequired(input) && !Object.hasOwn(batch.inputs, input.name));
+  const guess = closest(unknown, missing.length > 0 ? missing.map((input) => input.name) : names);
   throw bad(
     `The model has no input "${unknown}".`,
-    `${guess === null ? '' : `Did you mean "${guess}"? `}It wants: ${names.join(', ')}.`,
+    `${guess === null ? '' : `Did you mean "${guess}"? `}It wants: ${wanted(inputs)}.`,
   );
+}
+
+/** For a person: what has to be given, then what may be. */
+function wanted(inputs: readonly InputSpec[]): string {
+  const list = (specs: readonly InputSpec[]): string => specs.map(({ name }) => name).join(', ');
+  const optional = inputs.filter((input) => !isRequired(input));
+  const required = list(inputs.filter(isRequired));
+  return optional.length === 0 ? required : `${required} (and takes, as it has a default: ${list(optional)})`;
 }
 
 /** The tensor agrees with itself. */

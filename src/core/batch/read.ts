@@ -8,6 +8,7 @@ import { readJsonBatch } from './json';
 import { isNpy, readNpy } from './npy';
 import { readNpz } from './npz';
 import { readLonePb } from './testData';
+import { isRequired } from './types';
 import type { Batch, InputSpec } from './types';
 import { isZip } from './zip';
 
@@ -71,7 +72,8 @@ const formats = 'Give an .npz or .npy file from NumPy, .json, or an ONNX tensor 
 function inputFor(fileName: string, inputs: readonly InputSpec[]): string {
   const stem = fileName.replace(/\.npy$/i, '');
   const named = inputs.find((input) => input.name === stem);
-  const [only, ...more] = inputs;
+  const required = inputs.filter(isRequired);
+  const [only, ...more] = required;
   if (named !== undefined) {
     return named.name;
   }
@@ -79,7 +81,7 @@ function inputFor(fileName: string, inputs: readonly InputSpec[]): string {
     return only.name;
   }
   throw bad(
-    `${fileName} holds one array, but the model has ${String(inputs.length)} inputs: ${inputs
+    `${fileName} holds one array, but the model has ${String(required.length)} inputs: ${required
       .map((input) => input.name)
       .join(', ')}.`,
     'Save all of them in one .npz, or name the .npy after its input.',

@@ -8,6 +8,7 @@ import type { TensorData } from '../tensor';
 import { batchLimits, megabytes } from './limits';
 import type { NamedTensor } from './pb';
 import { readPb } from './pb';
+import { isRequired } from './types';
 import type { InputSpec } from './types';
 
 const inputFile = /^input_(\d{1,9})\.pb$/i;
@@ -86,14 +87,15 @@ export function readLonePb(
   if (inputFile.test(file)) return readTestData([[file, bytes]], inputs);
   const read = readPb(file, bytes);
   const stem = file.replace(/\.pb$/i, '');
-  const [only, ...more] = inputs;
+  const required = inputs.filter(isRequired);
+  const [only, ...more] = required;
   const input =
     inputs.find(({ name }) => name === read.name) ??
     inputs.find(({ name }) => name === stem) ??
     (more.length === 0 ? only : undefined);
   if (input === undefined) {
     throw bad(
-      `${file} holds one tensor, but the model has ${String(inputs.length)} inputs: ${inputs.map(({ name }) => name).join(', ')}.`,
+      `${file} holds one tensor, but the model has ${String(required.length)} inputs: ${required.map(({ name }) => name).join(', ')}.`,
       'Give a folder with input_0.pb, input_1.pb, …, or save all of them in one .npz.',
     );
   }
@@ -102,12 +104,14 @@ export function readLonePb(
 
 function inputOf(file: string, { name }: NamedTensor, inputs: readonly InputSpec[]): string {
   const named = inputs.find((input) => input.name === name);
-  const byOrder = inputs[numberOf(inputFile, file)];
+  // What has a default is no part of the order, as the engine's own test runner counts.
+  const required = inputs.filter(isRequired);
+  const byOrder = required[numberOf(inputFile, file)];
   const input = named ?? byOrder;
   if (input === undefined) {
     throw bad(
-      `${file} has no input to go to: the model has ${String(inputs.length)}, counted from 0.`,
-      `Give the data of this model; it wants: ${inputs.map((entry) => entry.name).join(', ')}.`,
+      `${file} has no input to go to: the model has ${String(required.length)}, counted from 0.`,
+      `Give the data of this model; it wants: ${required.map((entry) => entry.name).join(', ')}.`,
     );
   }
   return input.name;
@@ -115,7 +119,7 @@ function inputOf(file: string, { name }: NamedTensor, inputs: readonly InputSpec
 
 /** Sequences and optionals look like tensors on the wire; the model says what its inputs are. */
 function refuseContainers(file: string, inputs: readonly InputSpec[]): void {
-  const kind = containers[inputs[numberOf(inputFile, file)]?.dtype ?? ''];
+  const kind = containers[inputs.filter(isRequired)[numberOf(inputFile, file)]?.dtype ?? ''];
   if (kind === undefined) return;
   throw bad(
     `${file} is for an input that is ${kind}, and NaNoscope feeds models with plain tensors only.`,

@@ -6,7 +6,11 @@ export interface InputSpec {
   readonly dtype: string;
   /** Fixed sizes as numbers, symbolic ones by name, `null` where nothing is known. */
   readonly dims: readonly (number | string | null)[] | null;
+  /** It has a value of its own where none is given: an initializer that the graph lists among its inputs. */
+  readonly optional?: true;
 }
+
+export const isRequired = ({ optional }: InputSpec): boolean => optional !== true;
 
 export type PadSide = 'left' | 'right' | 'none';
 
