@@ -1,7 +1,15 @@
 /** NaN that a fused attention kernel makes gets its mechanism from the operator written out. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { clone, create, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema, NodeProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
-import { diagnosedModel } from '../../support/diagnosing';
+import { diagnose } from '../../../src/app/diagnose';
+import type { Engine } from '../../../src/app/ports';
+import { writeNpz } from '../../../src/core/batch/npz';
+import { diagnosedModel, realDeps } from '../../support/diagnosing';
 import { lowest, matrix, scalar, vector } from '../../support/tinyAttention';
+import { withFolder } from '../../unit/onnx/support';
 import { float, fusedModel, heads, mhaBias, mhaKeys, named, padded, standard } from './support';
 
 const fixes = { fixes: false };
@@ -103,5 +111,64 @@ describe('births inside fused attention', () => {
       expect(origin).toMatchObject({ node: attention, mechanism: 'unknown' });
       expect(origin.evidence.notLocated).toMatch(/caps its scores/);
     }
+  });
+
+  it('any number of them is looked at in one go', async () => {
+    /** The same node again and again. */
+    const many = (count: number) => {
+      const made = fusedModel([mhaBias]);
+      const graph = made.graph;
+      const index = graph?.node.findIndex(({ opType }) => opType === 'MultiHeadAttention') ?? -1;
+      const first = graph?.node[index];
+      if (!graph || !first) throw new Error('there is one');
+      const copies = Array.from({ length: count }, (_, i) => {
+        const copy = clone(NodeProtoSchema, first);
+        copy.name = `/layers.${String(i)}/self_attn/MultiHeadAttention`;
+        copy.output = [`a${String(i)}`];
+        return copy;
+      });
+      const sum = create(NodeProtoSchema, {
+        opType: 'Sum',
+        name: 'sum',
+        input: ['x', ...copies.map((copy) => copy.output[0] ?? '')],
+        output: ['y'],
+      });
+      graph.node = [...graph.node.slice(0, index), ...copies, sum];
+      return made;
+    };
+    const sessions = async (count: number) => {
+      const { engine, files } = await realDeps();
+      let created = 0;
+      const counting: Engine = {
+        start: (signal) => {
+          const job = engine.start(signal);
+          return {
+            version: () => job.version(),
+            createSession: (bytes, options) => {
+              created += 1;
+              return job.createSession(bytes, options);
+            },
+            run: (request) => job.run(request),
+            release: (session) => job.release(session),
+            drop: (handles) => job.drop(handles),
+            peakMemory: () => job.peakMemory(),
+            close: () => job.close(),
+          };
+        },
+      };
+      return withFolder(async (folder) => {
+        await writeFile(join(folder, 'm.onnx'), toBinary(ModelProtoSchema, many(count)));
+        await writeFile(join(folder, 'm.npz'), writeNpz(padded(3)));
+        const request = { model: join(folder, 'm.onnx'), inputsFile: join(folder, 'm.npz'), userLevel: 'all' } as const;
+        const { origins } = await diagnose({ engine: counting, files }, { ...request, ...fixes }, {});
+        return { origins, created };
+      });
+    };
+    const [few, lots] = [await sessions(2), await sessions(20)];
+    expect(lots.created).toBe(few.created);
+    expect(lots.origins).toHaveLength(20);
+    for (const origin of lots.origins)
+      expect(origin).toMatchObject({ mechanism: 'fully-masked-row', positions: ['0-1', ''] });
+    expect(new Set(lots.origins.map(({ node }) => node)).size).toBe(20);
   });
 });

@@ -18,7 +18,8 @@ import type { Place } from '../../../core/trace/sites';
 import type { EngineJob } from '../../ports';
 import type { Findings } from '../findings';
 import { findings, isTensor } from '../findings';
-import { locateFused } from '../fused/births';
+import type { BornInside, FusedBirth } from '../fused/births';
+import { bornInFused, toldInside } from '../fused/births';
 import { isFused } from '../fused/write';
 import type { Measurement } from '../measure';
 import { lookedAt, prepare } from '../measure';
@@ -50,6 +51,10 @@ export async function locateInside(
 ): Promise<Located> {
   const measured = lookedAt(given);
   const looker = new Looker(job, roles, { inside: frames(given, inlined), kept: inlined.kept });
+  await looker.lookAtFused(measured, [
+    ...found.origins,
+    ...found.silent.filter(({ mechanism }) => mechanism === 'guarded'),
+  ]);
   const located: { readonly origin: Origin; readonly order: number }[] = [];
   const bornInside = new Map<string, readonly Origin[]>();
   for (const origin of found.origins) {
@@ -137,6 +142,7 @@ function guardBehind(measured: Measurement, node: GraphNode): GraphNode | null {
 class Looker {
   readonly opened = new Set<string>();
   private readonly known = new Map<GraphNode, Promise<readonly Origin[] | string>>();
+  private readonly fused = new Map<Measurement, ReadonlyMap<string, BornInside>>();
   private readonly closed: ReadonlyMap<string, string>;
 
   constructor(
@@ -158,10 +164,8 @@ class Looker {
     if (!node) return [origin];
     const closed = this.closed.get(node.name);
     if (closed !== undefined) return [this.framed(notLocated(origin, closed))];
-    if (isFused(node)) {
-      const frames = this.inlined.inside.get(node.name) ?? [];
-      return locateFused(this.job, measured, node, this.framed(origin), this.roles, frames);
-    }
+    if (isFused(node))
+      return this.inFused(measured, node, this.framed(origin), this.inlined.inside.get(node.name) ?? []);
     const sources = hasBody(node)
       ? [node]
       : listMakers(measured.target.graph, node, (value) => isTensor(measured, value), hasBody);
@@ -195,6 +199,27 @@ class Looker {
           }
         : guarded(one, typeof guard === 'string' ? guard : 'A node behind it'),
     );
+  }
+
+  /** Fused nodes are looked at together, before what was born in one of them is told. */
+  async lookAtFused(measured: Measurement, findings: readonly (Origin | SilentFinding)[]): Promise<void> {
+    const births = findings.flatMap(({ tensor, node: at, mechanism }): FusedBirth[] => {
+      const node = at === null ? undefined : measured.target.graph.producer.get(tensor);
+      // What the boundary can tell (a NaN weight) needs no second look.
+      const isOpen = mechanism === 'unknown' || mechanism === 'guarded';
+      return node && isFused(node) && isOpen && !this.closed.has(node.name) ? [{ node, tensor }] : [];
+    });
+    if (births.length > 0) this.fused.set(measured, await bornInFused(this.job, measured, births, this.roles));
+  }
+
+  private inFused(
+    measured: Measurement,
+    node: GraphNode,
+    origin: Origin,
+    through: readonly InsideFrame[],
+  ): readonly Origin[] {
+    const inside = origin.mechanism === 'unknown' ? this.fused.get(measured)?.get(origin.tensor) : undefined;
+    return inside === undefined ? [origin] : toldInside(node, origin, inside, through);
   }
 
   /** Births in bodies that also hand on NaN that they read: at other positions than those it came with. */
@@ -276,6 +301,10 @@ class Looker {
     const prepared = await prepare(this.job, { graph, inputs, externalDataFolder }, measured.inputAxes);
     const screened = await screenPart(this.job, prepared);
     const found = await findings(this.job, screened, this.roles, () => nowhere);
+    await this.lookAtFused(
+      screened,
+      found.origins.filter(({ tensor }) => part.inner.has(screened.target.graph.producer.get(tensor)?.name ?? '')),
+    );
     const origins: Origin[] = [];
     for (const origin of found.origins) {
       const producer = screened.target.graph.producer.get(origin.tensor);
@@ -293,8 +322,7 @@ class Looker {
       const reason = deeper ?? this.closed.get(name) ?? null;
       const own = { ...origin, node: shown, evidence: { ...origin.evidence, inside: through } };
       const told = { ...own, explanation: `${own.explanation} ${insideText(through, opening.iterations)}` };
-      if (isFused(producer))
-        origins.push(...(await locateFused(this.job, screened, producer, told, this.roles, through)));
+      if (isFused(producer)) origins.push(...this.inFused(screened, producer, told, through));
       else origins.push(reason === null ? told : notLocated(told, reason));
     }
     return origins;
