@@ -46,7 +46,7 @@ export function batchTrial(arena: Arena, fix: BatchFix): Proposal {
   const plan = fix.plan({ inputs: target.inputs, specs, axes: inputAxes, roles });
   if (!plan.applies) return { about, trial: plan.reason };
   const alone = plan.runs.some((run) => run.layout.kind === 'alone');
-  if (alone && arena.reference.compared.length === 0)
+  if (alone && arena.reference.kind === 'none')
     return { about, trial: arena.reference.reason ?? 'there is nothing to compare with' };
   return {
     about: {

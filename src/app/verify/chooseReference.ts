@@ -34,15 +34,20 @@ export async function chooseReference(
     const next = await runInBatch(job, measured, context, roles, wanted, unpadded.reason);
     return next.kind === 'none' ? neither(unpadded, next) : next;
   }
+  const forget = ({ compared }: ReferenceRun): Promise<void> => job.drop(compared.map(({ handle }) => handle));
+  let known = unpadded;
   // A real token that may attend to nothing has attention 0.
   const plan = zeroMaskedRows.plan(context);
   const own = plan.applies ? edited(model, plan.edits) : model;
   if (plan.applies) {
-    const zeroed = await runUnpadded(job, { kind: 'unpadded', model: own }, measured, specs, roles, wanted);
-    if (zeroed.kind !== 'none') return zeroed;
+    await forget(unpadded);
+    known = await runUnpadded(job, { kind: 'unpadded', model: own }, measured, specs, roles, wanted);
+    if (known.kind !== 'none') return known;
   }
   const next = await highPrecision(job, own, measured, specs, roles, wanted);
-  return next.kind === 'none' ? neither(unpadded, next) : next;
+  if (next.kind === 'none') return { ...known, reason: neither(unpadded, next).reason };
+  await forget(known);
+  return next;
 }
 
 const neither = (first: ReferenceRun, second: ReferenceRun): ReferenceRun =>
@@ -72,6 +77,7 @@ async function highPrecision(
     );
   const as = { kind: 'high-precision' as const, model: wide, feed };
   const found = await runUnpadded(job, as, measured, specs, roles, wanted);
+  if (found.kind === 'none') await job.drop(found.compared.map(({ handle }) => handle));
   return found.kind === 'none'
     ? noReference(found.reason === nanAlone ? `the same in ${to} gives NaN too` : `in ${to} ${found.reason ?? ''}`)
     : { ...found, reason: nanAlone };

@@ -12,7 +12,10 @@ export interface ReferenceRun {
   /** Why there is none; of another kind than `unpadded`, why it is not that. */
   readonly reason: string | null;
   readonly tolerance: number | null;
-  /** Outputs, and rows of the table where those could be kept. */
+  /**
+   * Outputs, and rows of the table where those could be kept. Of kind `none` those of samples that are right alone:
+   * they tell of no fix that it heals, but of one that it does harm.
+   */
   readonly compared: readonly Compared[];
 }
 

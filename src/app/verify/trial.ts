@@ -86,11 +86,15 @@ export async function judge(
       realMaxAbsDiff: seen.largest,
       tolerance: reference.tolerance,
     };
+    const judged = verdictOf({ ...outcome, withoutReference: reference.reason });
+    // That some samples are as right as before is no figure of the others.
+    const unknown = reference.kind === 'none' && judged.verdict !== 'hides';
     return {
       ...about,
-      ...verdictOf({ ...outcome, withoutReference: reference.reason }),
+      ...judged,
       ...outcome,
-      topTokenSame: seen.topTokenSame,
+      ...(unknown && { realMaxAbsDiff: null, tolerance: null }),
+      topTokenSame: unknown ? null : seen.topTokenSame,
       costRatio: Math.round(median * 100) / 100,
       edits,
       ...(seen.rows.size > 0 && { byRow: [...seen.rows.values()] }),

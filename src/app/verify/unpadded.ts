@@ -35,6 +35,8 @@ export async function runUnpadded(
   };
   const compared: Compared[] = [];
   let tolerance = 0;
+  /** Samples that are NaN alone. */
+  const wrong: number[] = [];
   const options = { level: 'disabled' as const, prepack: true, externalDataFolder: target.externalDataFolder };
   try {
     await withSession(job, bytes, options, async (session) => {
@@ -58,21 +60,28 @@ export async function runUnpadded(
         const { copies } = fit;
         const keep = Object.fromEntries(own.map(({ handle, tensor }) => [handle, tensor]));
         await job.run({ session: session.id, feeds: feedsOf(sample, real, copies), fetch: [], keep });
-        compared.push(...own);
         // A fixed batch dimension has no room for a second copy; then only the floor is left.
         const again = feedsOf(sample, real, copies > 1 ? copies : 2);
         const pairs = ({ pairs: kept }: Compared) => kept.map((_, i) => [i, i] as const);
-        const here = await toleranceOf(job, measured, own, { session: session.id, feeds: again, pairs });
-        tolerance = Math.max(tolerance, here);
+        try {
+          const here = await toleranceOf(job, measured, own, { session: session.id, feeds: again, pairs });
+          tolerance = Math.max(tolerance, here);
+          compared.push(...own);
+        } catch (error) {
+          await job.drop(own.map(({ handle }) => handle));
+          if (!(error instanceof NaNInReference)) throw error;
+          wrong.push(sample);
+        }
       }
     });
   } catch (error) {
     await job.drop(compared.map(({ handle }) => handle));
     if (error instanceof Refused) return noReference(error.message);
-    if (error instanceof NaNInReference) return noReference(nanAlone);
     if (isRefusal(error)) return noReference(`the model does not run with other lengths (${error.message})`);
     throw error;
   }
+  // What is right alone must stay right, whatever is the matter with the others.
+  if (wrong.length > 0) return { ...noReference(nanAlone), ...(compared.length > 0 && { tolerance, compared }) };
   if (compared.length === 0) return noReference('no sample has a real token');
   return { kind: as.kind, reason: null, tolerance, compared };
 }

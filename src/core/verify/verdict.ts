@@ -8,7 +8,7 @@ export interface Outcome {
   readonly realNanAfter: number;
   readonly realMaxAbsDiff: JsonNumber | null;
   readonly tolerance: number | null;
-  /** Why there is no reference. */
+  /** Why there is no reference. Figures then tell of the samples that are right without any fix. */
   readonly withoutReference: string | null;
 }
 
@@ -16,6 +16,12 @@ export function verdictOf(outcome: Outcome): { readonly verdict: Verdict; readon
   const { reference, nanAfter, realNanAfter, realMaxAbsDiff: diff, tolerance } = outcome;
   if (realNanAfter > 0) {
     return { verdict: 'fails', reason: `NaN is left at ${count(realNanAfter, 'real position')} of the outputs.` };
+  }
+  if (reference === 'none' && tolerance !== null && diff !== null && !(typeof diff === 'number' && diff <= tolerance)) {
+    return {
+      verdict: 'hides',
+      reason: `Samples that are right without it are changed (largest difference ${show(diff)}, tolerance ${show(tolerance)}).`,
+    };
   }
   if (reference === 'none' || tolerance === null || diff === null) {
     const why = outcome.withoutReference ?? 'there is nothing to compare with';

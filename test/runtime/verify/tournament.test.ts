@@ -157,6 +157,32 @@ describe('references', () => {
     expect(report.recommendation?.sentence).toMatch(/never had/);
   });
 
+  it('a sample that is right alone is no proof for one that has no right number', async () => {
+    // Sample 1 has the log of a negative number at a real token; sample 0 is right alone, and needs its mask.
+    const model = attentionModel({
+      before: [
+        named('/log', 'Log', ['x'], 'l'),
+        named('Q', 'Identity', ['l'], 'q'),
+        named('K', 'Identity', ['l'], 'k'),
+      ],
+      nodes: [
+        named('/layers.0/self_attn/Where', 'Where', ['isPad', 'lowest', 'zero'], 'bias'),
+        named('/layers.0/self_attn/Add', 'Add', ['scores', 'bias'], 'masked'),
+      ],
+    });
+    for (const { type } of model.graph?.input ?? []) {
+      const shape = type?.value.case === 'tensorType' ? type.value.value.shape : undefined;
+      if (shape?.dim[1]) shape.dim[1].value = { case: 'dimParam', value: 'sequence' };
+    }
+    const numbers = Array.from({ length: 20 }, (_, i) => (i === 13 ? -1 : 0.5 + 0.3 * i));
+    const report = await diagnosedModel(model, { ...leftPadded(2), x: f32([2, 5, 2], numbers) });
+    expect(report.origins[0]?.mechanism).toBe('log-of-negative');
+    expect(find(report, 'clamp')).toMatchObject({ verdict: 'unproven', reference: 'none', realMaxAbsDiff: null });
+    expect(find(report, 'drop-padding-mask').verdict).toBe('fails');
+    expect(find(report, 'nan-to-num-logits')).toMatchObject({ verdict: 'unproven' });
+    expect(find(report, 'no-padding').verdict).toBe('declines');
+  });
+
   it('NaN that is fed: no fix, and where to mend it', async () => {
     const report = await diagnosedModel(featureModel([named('/relu', 'Relu', ['x'], 'y')]), {
       x: f32([1, 3, 4], [1, 2, 3, 4, 5, NaN, 7, 8, 9, 10, 11, 12]),

@@ -27,6 +27,9 @@ describe('verdict', () => {
     ['NaN left at one real token', { nanAfter: 1, realNanAfter: 1, realMaxAbsDiff: 'NaN' }, 'fails'],
     ['NaN at real tokens, without a reference', { nanAfter: 9, realNanAfter: 9, reference: 'none' }, 'fails'],
     ['no reference', { reference: 'none', realMaxAbsDiff: null, tolerance: null }, 'unproven'],
+    ['no reference, and what was right stays right', { reference: 'none', realMaxAbsDiff: 1e-6 }, 'unproven'],
+    ['no reference, and what was right is changed', { reference: 'none', realMaxAbsDiff: 0.5 }, 'hides'],
+    ['no reference, and what was right is no number', { reference: 'none', realMaxAbsDiff: 'NaN' }, 'hides'],
     ['a reference, but nothing was compared', { realMaxAbsDiff: null }, 'unproven'],
   ])('%s', (_, outcome, verdict) => {
     const found = verdictOf({ ...good, ...outcome });
