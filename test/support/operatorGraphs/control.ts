@@ -39,7 +39,6 @@ export const control: readonly OperatorGraph[] = [
       ['y = If(use_it)', { then_branch: { body: branch('r = Tanh(x)') }, else_branch: { body: branch('r = Neg(x)') } }],
     ],
     layouts: { y: 'bs.' },
-    untold: ['y'],
   }),
   graph('If within If', {
     opset: 16,
