@@ -10,6 +10,7 @@ const ways: readonly (readonly [RegExp, string])[] = [
   [/ \(--cast float32\)/g, ''],
   [/ \(--expand-attention\)/g, ''],
   [/Say it with --mask \S+?\[:inverted\]/g, 'Say it under “Mask” in the batch bar'],
+  [/ The lines for it: nanoscope fix MODEL \S+ --snippet/g, ''],
   // “raise the time-out: --timeout in a terminal, nanoscope.engine.timeoutSeconds in the settings”: the setting is left.
   [/--(timeout|memory-limit) in a terminal, /g, ''],
   [

@@ -137,6 +137,7 @@ describe('comparison', () => {
       maxAbs: 2.25,
       nanA: 0,
       nanB: 0,
+      nanRowsA: 0,
       topSame: true,
     });
     expect(rowsDifference(padded, alone, { leading: 2, pairs: [[0, 0]] })).toMatchObject({
