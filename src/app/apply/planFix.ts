@@ -69,7 +69,9 @@ export async function planFix(
   for (const [i, fix] of fixes.entries()) {
     if (i > 0) {
       events.onProgress?.({ text: `Diagnosing what ${fixes[i - 1]?.id ?? ''} leaves behind`, fraction: null });
-      ({ context } = await runDiagnosis(job, deps, { ...request, fixes: false }, events, now));
+      const again = await runDiagnosis(job, deps, { ...request, fixes: false }, events, now);
+      // Who is padding does not change; a mask that was mended may no longer tell it as clearly.
+      context = { ...again.context, padding: diagnosis.context.padding };
     }
     const plan = planOrThrow(fix, context, steps);
     const edits: readonly GraphEdit[] | null =
