@@ -180,6 +180,17 @@ describe('Attention (opset 23)', () => {
         outputs: 3,
       },
     ],
+    ['causal, with fewer queries than keys', { op: 'Attention', inputs: four, attributes: [int('is_causal', 1)] }],
+    ['a mask for every head', { op: 'Attention', inputs: [...four, f32(N, S, T)] }],
+    ...[0, 1, 2, 3].map((mode): [string, Case] => [
+      `scores handed out at step ${String(mode)}`,
+      {
+        op: 'Attention',
+        inputs: [...four, f32(S, T)],
+        attributes: [int('qk_matmul_output_mode', mode)],
+        outputs: 4,
+      },
+    ]),
   ])('%s', async (_, made) => agree(made));
 
   it('written out, a fully masked row is NaN where the kernel gives 0', async () => {
@@ -217,6 +228,36 @@ describe('MultiHeadAttention (com.microsoft)', () => {
         attributes: [heads, int('unidirectional', 1)],
       },
     ],
+    ...[
+      [S, T],
+      [T, S],
+      [1, T],
+    ].map(([queries = 1, keys = 1]): [string, Case] => [
+      `causal, ${String(queries)} queries and ${String(keys)} keys`,
+      {
+        op,
+        domain,
+        inputs: [f32(B, queries, N * D), f32(B, keys, N * D), f32(B, keys, N * D)],
+        attributes: [heads, int('unidirectional', 1)],
+      },
+    ]),
+    [
+      'with a mask of queries and keys',
+      {
+        op,
+        domain,
+        inputs: [
+          ...three,
+          null,
+          int32(
+            [B, S, T],
+            Array.from({ length: B * S * T }, (_, i) => (i % 3) - 1),
+          ),
+        ],
+        attributes: [heads],
+      },
+    ],
+    ['lengths of 0 and beyond', { op, domain, inputs: [...three, null, int32([B], [0, 99])], attributes: [heads] }],
     ['a scale of its own', { op, domain, inputs: three, attributes: [heads, float('scale', 0.3)] }],
     ...[undefined, -Infinity].map((fill): [string, Case] => [
       `causal beside a key padding mask that fills with ${String(fill)}: no row is NaN`,
@@ -277,6 +318,18 @@ describe('Attention (com.microsoft)', () => {
       },
     ],
     ['with lengths', { op, domain, inputs: [...base, int32([B], [2, S])], attributes: [heads] }],
+    [
+      'values of another width',
+      {
+        op,
+        domain,
+        inputs: [f32(B, S, 10), f32(10, 2 * hidden + N * 3), f32(2 * hidden + N * 3)],
+        attributes: [
+          heads,
+          { name: 'qkv_hidden_sizes', type: AttributeType.INTS, ints: [hidden, hidden, N * 3].map(BigInt) },
+        ],
+      },
+    ],
     ['with an attention bias', { op, domain, inputs: [...base, null, null, f32(B, N, S, S)], attributes: [heads] }],
   ])('%s', async (_, made) => agree(made));
 });

@@ -3,6 +3,7 @@
  * masks are filled with a finite number unless `mask_filter_value` says otherwise, so a fully masked row attends to
  * every key as if unmasked.
  */
+import type { TensorData } from '../../tensor';
 import type { GraphNode } from '../graph';
 import { attribute, intAttribute, intsAttribute } from '../graph';
 import type { Around, Expansion } from './builder';
@@ -123,6 +124,13 @@ function scaleOf(node: GraphNode, width: number): number {
   return given === 0 ? 1 / Math.sqrt(width) : given;
 }
 
+/** As its CPU kernel counts: query s sees keys up to s, and the last query all of them, however many there are. */
+function ownOrder(queries: number, keys: number): TensorData {
+  const mask = causalMask(queries, keys, 0);
+  mask.data.fill(1, Math.max(0, queries - 1) * keys);
+  return mask;
+}
+
 interface KeyMask {
   readonly slot: number;
   readonly name: string;
@@ -138,7 +146,7 @@ interface KeyMask {
  */
 function ordered(body: BodyBuilder, node: GraphNode, keyMask: string | null, queries: number, keys: number): string[] {
   if (intAttribute(node, 'unidirectional', 0) === 0) return keyMask === null ? [] : [keyMask];
-  const open = body.constant(causalMask(queries, keys, keys - queries), 'causal');
+  const open = body.constant(ownOrder(queries, keys), 'causal');
   const lowest = body.scalar(body.dtype === 'float16' ? -65504 : -3.4028234663852886e38, 'lowest');
   return [body.op('Where', [open, keyMask ?? body.scalar(0, 'open'), lowest], {}, 'mask')];
 }

@@ -59,7 +59,8 @@ export function expandAttention(node: GraphNode, around: Around, masksOnly = fal
     split: true,
   };
   const parts = attentionCore(body, core);
-  const modes = [parts.scores, parts.masked, parts.masked, parts.probabilities];
+  // 1 is behind the cap, which there is none of here, and before the mask.
+  const modes = [parts.scores, parts.scores, parts.masked, parts.probabilities];
   return body.body(
     [
       flat ? body.joinHeads(parts.output, [batch, queries, heads * valueWidth]) : parts.output,
