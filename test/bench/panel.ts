@@ -16,8 +16,8 @@ import { Limits } from './support/limits';
 const layers = 61;
 const positions = 512;
 const steps = Number(process.env['BENCH_FRAMES'] ?? 180);
-/** At 60 frames a second. */
-const frameMs = 1000 / 60;
+/** Of the 16.7 ms of a frame; the rest is for what the browser does beside it. */
+const mostCpuMs = 12;
 
 interface Gesture {
   readonly name: string;
@@ -133,7 +133,7 @@ async function main(): Promise<void> {
         limits.note(`${gesture.name}, median frame / empty page's`, frames.medianMs / base.medianMs);
         limits.note(`${gesture.name}, worst frame / empty page's median`, frames.worstMs / base.medianMs);
         limits.note(`  (empty page: worst frame / median)`, base.worstMs / base.medianMs);
-        limits.atMost(`${gesture.name}, main thread per frame`, frames.cpuMs, Math.round(frameMs / 2), ' ms');
+        limits.atMost(`${gesture.name}, main thread per frame`, frames.cpuMs, mostCpuMs, ' ms');
       }
       if (panel.problems.length > 0) throw new Error(panel.problems.join('\n'));
       await panel.close();
