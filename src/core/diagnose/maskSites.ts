@@ -166,7 +166,9 @@ class MaskWriter {
   masksOf(node: GraphNode): Written | string {
     const attributes = node.proto.attribute.map(({ name, i, f }) => [name, String(i), String(f)]);
     const sizes = node.inputs.slice(0, 3).map((input) => this.facts.shape(input));
-    const key = JSON.stringify([node.op, node.domain, attributes, maskInputs(node), sizes]);
+    // What is "the lowest number" depends on the type.
+    const dtype = this.facts.dtype(node.inputs[0] ?? '');
+    const key = JSON.stringify([node.op, node.domain, dtype, attributes, maskInputs(node), sizes]);
     const before = this.known.get(key);
     if (before !== undefined) return before;
     const made = this.write(node);
