@@ -5,6 +5,7 @@ import type { Batch, LengthSpec } from '../core/batch/types';
 import { NanoscopeError } from '../core/errors';
 import type { FixContext } from '../core/fix/types';
 import type { Graph, GraphNode } from '../core/onnx/graph';
+import { float8Values } from '../core/probe/float8';
 import { isFloat } from '../core/probe/instrument';
 import type { BatchInfo, Observer, Report } from '../core/report';
 import { placesNote } from '../core/trace/places';
@@ -114,6 +115,7 @@ export async function runDiagnosis(
       ...subject.notes,
       ...(measured.target.fences === null ? [] : [roundingNote]),
       ...placesNote(subject.graph),
+      ...(float8Values(shownGraph.model).size > 0 ? [float8Note] : []),
       ...padIdNotes(padIds, subject),
       ...bodyNotes(shownGraph, subject.inlined, bodies, [...(measured.opened?.inside.values() ?? [])]),
     ],
@@ -131,8 +133,8 @@ export async function runDiagnosis(
   };
   events.onReport?.(report);
   progress('Checking that looking changed nothing', 0.65);
-  const observer = await observe(job, measured, request.userLevel);
-  report = { ...report, observer };
+  const { observer, notes } = await observe(job, measured, request.userLevel);
+  report = { ...report, observer, notes: [...report.notes, ...notes] };
   events.onReport?.(report);
   const context = fixContext(subject.graph, measured, masks, found);
   if (request.fixes && !expand) {
@@ -149,6 +151,8 @@ export async function runDiagnosis(
 const roundingNote =
   'The model computes in float16: every value was rounded to float16 after its node, as a GPU does, which the CPU ' +
   'engine alone does not. Inside one node (the sum of a MatMul, a norm) it counts in float32 and rounds once.';
+
+const float8Note = 'float8 values are shown as float32, which holds each of them exactly.';
 
 async function proveFixes(
   job: EngineJob,
@@ -204,6 +208,7 @@ export function fixContext(
   padding: readonly MaskReading[],
   found: Findings,
 ): FixContext {
+  const float8 = float8Values(graph.model);
   return {
     graph,
     axes: measured.axes,
@@ -211,7 +216,8 @@ export function fixContext(
     padding,
     origins: found.origins,
     silent: found.silent,
-    dtype: (value) => measured.facts.values.get(value)?.dtype ?? null,
+    // In the file it is none of the types that a fix can compute with.
+    dtype: (value) => (float8.has(value) ? null : (measured.facts.values.get(value)?.dtype ?? null)),
     shape: (value) => measured.facts.shape(value),
   };
 }

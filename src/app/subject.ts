@@ -3,6 +3,7 @@ import { checkBatch } from '../core/batch/fit';
 import { inputAxes } from '../core/batch/inputAxes';
 import type { BatchHints } from '../core/batch/make';
 import { defaultInputs, refuseConstants, withoutDefaults } from '../core/batch/defaults';
+import { refuseUnfeedable } from '../core/batch/feedable';
 import { specsOf } from '../core/batch/inputSpecs';
 import { defaultLengths, makeBatch } from '../core/batch/make';
 import type { Batch, InputSpec } from '../core/batch/types';
@@ -91,7 +92,7 @@ export function fedWith(subject: Subject, given: readonly string[]): Subject {
 
 /**
  * @param told what the graph or a person has told of masks and pad ids; a batch that is made follows it.
- * @throws NanoscopeError `bad-input`, `bad-inputs-file`, `mask-ambiguous`
+ * @throws NanoscopeError `bad-input`, `bad-inputs-file`, `mask-ambiguous`, `unsupported-type`
  */
 export async function makeFeeds(
   files: FileAccess,
@@ -99,6 +100,7 @@ export async function makeFeeds(
   request: Pick<DiagnoseRequest, 'inputsFile' | 'lengths'>,
   told: Omit<BatchHints, 'idBounds'> = {},
 ): Promise<Batch> {
+  refuseUnfeedable(subject.inputs);
   if (request.inputsFile !== undefined) {
     const inputs = [...subject.inputs, ...defaultInputs(subject.graph)];
     const read = await readInputs(files, request.inputsFile, inputs);

@@ -2,6 +2,7 @@
 import type { ModelProto } from 'onnx-buf';
 import { Graph } from '../../core/onnx/graph';
 import { modelBytes } from '../../core/onnx/modelBytes';
+import { withFloat8Shown } from '../../core/probe/float8';
 import { Fences } from '../../core/probe/fences';
 import type { RunFacts } from '../../core/onnx/axes/infer';
 import type { ValueFacts } from '../../core/probe/instrument';
@@ -26,12 +27,12 @@ export interface Target {
   readonly fences: Fences | null;
 }
 
+/** As the person runs it. */
+export const encodePlain = (model: ModelProto): Uint8Array => modelBytes(withFloat8Shown(model));
+
 /** As it is to run: every float16 rounded to float16. */
 export const encode = (model: ModelProto, { fences }: Pick<Target, 'fences'>): Uint8Array =>
-  modelBytes(fences === null ? model : fences.around(model));
-
-/** As the person runs it. */
-export const encodePlain = modelBytes;
+  encodePlain(fences === null ? model : fences.around(model));
 
 /** Integer tensors larger than this are not read back to follow rows by; their axes then stay unknown. */
 const largestIndexTensor = 1 << 20;

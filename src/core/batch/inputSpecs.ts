@@ -1,7 +1,7 @@
 /** What a model's file says of its inputs. */
 import type { Graph } from '../onnx/graph';
 import { graphOf } from '../onnx/graph';
-import { dtypeOf } from '../onnx/tensors';
+import { typeName } from '../onnx/tensors';
 import type { InputSpec } from './types';
 
 /** In the order of `names`; what the graph says nothing of has the type `unknown`. */
@@ -17,6 +17,6 @@ export function specsOf(graph: Graph, names: readonly string[]): InputSpec[] {
           ? value.value
           : null,
     );
-    return { name, dtype: dtypeOf(type.value.elemType) ?? `type ${String(type.value.elemType)}`, dims: dims ?? null };
+    return { name, dtype: typeName(type.value.elemType), dims: dims ?? null };
   });
 }

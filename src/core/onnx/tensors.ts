@@ -26,6 +26,11 @@ export function dtypeOf(dataType: number): DType | null {
   return types.get(dataType) ?? null;
 }
 
+/** What a person calls any ONNX element type, whether a run can be fed with it or not. */
+export function typeName(dataType: number): string {
+  return dtypeOf(dataType) ?? OnnxType[dataType]?.toLowerCase() ?? `type ${String(dataType)}`;
+}
+
 export function onnxTypeOf(dtype: DType): OnnxType {
   for (const [type, name] of types) if (name === dtype) return type;
   throw new Error(`no ONNX type for ${dtype}`);

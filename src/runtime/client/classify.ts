@@ -4,9 +4,9 @@
  */
 import { NanoscopeError } from '../../core/errors';
 import { show } from '../../core/onnx/show';
+import { typeName } from '../../core/onnx/tensors';
 import { memoryHint } from './ending';
 import { engineSentence, nodeFailure } from './engineText';
-import { rareTypeName } from './modelTypes';
 import { engineMissing } from './platforms';
 import type { ErrorCode } from '../../core/errors';
 import type { WorkerFailure } from '../../protocol/worker';
@@ -126,12 +126,12 @@ const rules: readonly Rule[] = [
     say: ([op, node], _text, context) => unsupportedKernel(op ?? '', node ?? '', context),
   },
   {
-    // The binding's own words, when an input or an output of the graph has such a type.
+    // The binding's own words, when an input or an output of the graph has such a type; ours are outputs too.
     pattern: /^Unsupported data type: (\d+)/,
     say: ([number]) =>
       error(
         'unsupported-type',
-        `The CPU engine cannot run this model as it is: an input or output of its graph is ${rareTypeName(Number(number))}.`,
+        `The CPU engine cannot run this model as it is: it neither takes in nor hands out ${typeName(Number(number))}.`,
         castHint,
       ),
   },

@@ -14,9 +14,6 @@ const rare: ReadonlyMap<number, string> = new Map([
   [TensorProto_DataType.FLOAT16, 'float16'],
 ]);
 
-/** The engine's own name of an element type, by its number in the ONNX format. */
-export const rareTypeName = (number: number): string => rare.get(number) ?? `type ${String(number)}`;
-
 /** Names of the rare types that the main graph mentions, rarest first; empty when the bytes are no model. */
 export function rareTypes(model: Uint8Array): readonly string[] {
   let graph: GraphProto | undefined;
