@@ -2,10 +2,12 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import type { FixResult, Reference, Report, Verdict } from '../../src/core/report';
 import type { PanelState } from '../../src/protocol/panel';
+import { fixGroups } from '../../src/app/render/fixes';
 import { fileSize } from '../../src/app/render/numbers';
 import { figure, plural, visible } from '../shared/text';
 import { dropdown } from './batchBar';
 import { item } from './figures';
+import { foldable } from './foldable';
 import type { PanelPage } from './page';
 
 /** Only these may be applied: `hides` gives wrong numbers, `fails` gives NaN. */
@@ -66,9 +68,33 @@ function fixList(page: PanelPage, state: PanelState, report: Report): TemplateRe
       ${report.origins.length === 0 ? 'Nothing to fix.' : 'No fix is known for this birth.'}
     </p>`;
   }
-  return html`<ol class="cards">
-    ${fixes.map((fix, rank) => fixCard(page, state, fix, rank))}
-  </ol>`;
+  const { tried, warnings, declined } = fixGroups(fixes);
+  const recommendation = (state.applied === null ? report : state.before)?.recommendation;
+  // The ranking tells which is best at proof; the recommendation is the smallest change that heals.
+  const first = tried.filter(({ id }) => id === recommendation?.fix);
+  const list = (some: readonly FixResult[], best: FixResult | undefined): TemplateResult =>
+    html`<ol class="cards">
+      ${some.map((fix) => fixCard(page, state, fix, fix === best))}
+    </ol>`;
+  const ordered = [...first, ...tried.filter((fix) => !first.includes(fix))];
+  return html`
+    ${recommendation === undefined ? nothing : html`<p class="recommendation">${visible(recommendation.sentence)}</p>`}
+    ${list(ordered, ordered[0])}
+    ${
+      warnings.length === 0
+        ? nothing
+        : foldable(page, 'traps', `What only looks like a fix (${String(warnings.length)})`, () =>
+            list(warnings, undefined),
+          )
+    }
+    ${
+      declined.length === 0
+        ? nothing
+        : foldable(page, 'declined', `Fixes that do not apply here (${String(declined.length)})`, () =>
+            list(declined, undefined),
+          )
+    }
+  `;
 }
 
 /** Big weights are a person's disk space: where there is a choice it stands beside the Apply buttons, sizes included. */
@@ -94,15 +120,17 @@ function weightsView(page: PanelPage, state: PanelState, report: Report): Templa
   );
 }
 
-function fixCard(page: PanelPage, state: PanelState, fix: FixResult, rank: number): TemplateResult {
+/** @param isBest the one whose button stands out. */
+function fixCard(page: PanelPage, state: PanelState, fix: FixResult, isBest: boolean): TemplateResult {
   const applied = state.applied?.fixId === fix.id;
   return html`<li class="fix ${fix.verdict}" data-fix=${fix.id}>
     <div class="fixhead">
       <span class="badge" title=${verdictMeaning[fix.verdict]}>${fix.verdict}</span>
       <h3>${visible(fix.title)}</h3>
-      ${button(page, state, fix, rank, applied)}
+      ${button(page, state, fix, isBest, applied)}
     </div>
     <p class="explanation">${visible(fix.reason)}</p>
+    ${fix.effect === undefined || fix.verdict === 'declines' ? nothing : html`<p class="quiet">${visible(fix.effect)}</p>`}
     ${fix.verdict === 'declines' ? nothing : proof(fix)}
   </li>`;
 }
@@ -143,11 +171,12 @@ function button(
   page: PanelPage,
   state: PanelState,
   fix: FixResult,
-  rank: number,
+  isBest: boolean,
   applied: boolean,
 ): TemplateResult | typeof nothing {
-  // A fix of the batch changes what the model is fed; there is nothing to write.
-  if (state.readOnly || !applicable.has(fix.verdict) || fix.kind === 'batch') {
+  // A fix of the batch changes what the model is fed; there is nothing to write. Where a trap does no harm in one batch
+  // it does in the next.
+  if (state.readOnly || !applicable.has(fix.verdict) || fix.kind === 'batch' || fix.kind === 'trap') {
     return nothing;
   }
   const off = state.phase === 'running';
@@ -158,7 +187,7 @@ function button(
       >`;
   }
   return html`<vscode-button
-    appearance=${rank === 0 && fix.verdict === 'heals' && state.applied === null ? 'primary' : 'secondary'}
+    appearance=${isBest && fix.verdict === 'heals' && state.applied === null ? 'primary' : 'secondary'}
     aria-label="Apply: ${visible(fix.title)}"
     ?disabled=${off || state.applied !== null}
     @click=${() => {
