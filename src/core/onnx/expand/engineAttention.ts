@@ -126,9 +126,9 @@ function scaleOf(node: GraphNode, width: number): number {
 
 /** As its CPU kernel counts: query s sees keys up to s, and the last query all of them, however many there are. */
 function ownOrder(queries: number, keys: number): TensorData {
+  const last = Math.max(0, queries - 1) * keys;
   const mask = causalMask(queries, keys, 0);
-  mask.data.fill(1, Math.max(0, queries - 1) * keys);
-  return mask;
+  return { ...mask, data: Uint8Array.from(mask.data, (open, i) => (i < last ? Number(open) : 1)) };
 }
 
 interface KeyMask {
