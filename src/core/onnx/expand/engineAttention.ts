@@ -127,8 +127,9 @@ function scaleOf(node: GraphNode, width: number): number {
 /** As its CPU kernel counts: query s sees keys up to s, and the last query all of them, however many there are. */
 function ownOrder(queries: number, keys: number): TensorData {
   const last = Math.max(0, queries - 1) * keys;
-  const mask = causalMask(queries, keys, 0);
-  return { ...mask, data: Uint8Array.from(mask.data, (open, i) => (i < last ? Number(open) : 1)) };
+  const open = causalMask(queries, keys, 0).data;
+  const data = Uint8Array.from({ length: queries * keys }, (_, i) => (i < last ? Number(open[i]) : 1));
+  return { dtype: 'bool', dims: [1, 1, queries, keys], data };
 }
 
 interface KeyMask {
