@@ -54,6 +54,8 @@ export function findNewNaN(graph: Graph, axes: AxesOfGraph, flagsOf: FlagsOf): F
 export interface SickInput {
   readonly flags: Flags;
   readonly samePosition: boolean;
+  /** Its axes are known and none of them counts positions: what it holds is no position's own. */
+  readonly shared: boolean;
   /** By cell of the output, 1 where a NaN was read for it; null where equal labels mean equal coordinates. */
   readonly touched: Uint8Array | null;
 }
@@ -82,15 +84,19 @@ export function sickInputs(
       flags,
       // A running sum reads its own position among others.
       samePosition: read === 'same-position' || (link !== null && link.band !== null),
+      shared: isShared(axes, input, flags),
       touched: link && out ? touched(link, flags, out) : null,
     });
   }
   for (const input of node.captured) {
     const flags = flagsOf(input);
-    if (flags && hasNaN(flags)) found.push({ flags, samePosition: false, touched: null });
+    if (flags && hasNaN(flags)) found.push({ flags, samePosition: false, shared: isShared(axes, input, flags), touched: null });
   }
   return found;
 }
+
+const isShared = (axes: AxesOfGraph, value: string, flags: Flags): boolean =>
+  !flags.perPosition && axes.of(value) !== null;
 
 /** What the node read of `inputs` for one position of an output with `out` axes. */
 export function howRead(
@@ -100,16 +106,16 @@ export function howRead(
   position: number,
 ): 'clean' | 'here' | 'elsewhere' {
   let elsewhere = false;
-  for (const { flags, samePosition, touched } of inputs) {
+  for (const { flags, samePosition, shared, touched } of inputs) {
     const told = samePosition && flags.perPosition && out.perPosition;
     if (touched) {
       if (touched[sample * out.positions + position] !== 1) continue;
-      if (!flags.perPosition || (told && isHere(flags, out, sample, position))) return 'here';
+      if ((!flags.perPosition && !shared) || (told && isHere(flags, out, sample, position))) return 'here';
       elsewhere = true;
     } else if (told) {
       if (isHere(flags, out, sample, position)) return 'here';
     } else if (isInSample(flags, out, sample)) {
-      if (!flags.perPosition) return 'here';
+      if (!flags.perPosition && !shared) return 'here';
       elsewhere = true;
     }
   }

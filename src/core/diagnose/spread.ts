@@ -152,6 +152,14 @@ function detailOf(item: NewNaN, axes: AxesOfGraph, flagsOf: FlagsOf): CrossingDe
     } else if (axes.reads(item.node, i, 0) === 'all-positions')
       for (const position of nanPositions(flags, row)) read.add(position);
   }
+  // Rows that moved keep their label: what stands at this place is another position's.
+  if (read.size === 0 && values.size === 0) {
+    for (const input of item.node.inputs) {
+      const flags = input === '' ? null : flagsOf(input);
+      for (const position of flags?.perPosition ? nanPositions(flags, flags.perSample ? sample : 0) : [])
+        read.add(position);
+    }
+  }
   return {
     sample,
     position: first % item.cells.positions,
