@@ -8,6 +8,7 @@ import { typeName } from '../../core/onnx/tensors';
 import { memoryHint } from './ending';
 import { engineSentence, nodeFailure } from './engineText';
 import { engineMissing } from './platforms';
+import { MissingKernel } from './missingKernel';
 import type { ErrorCode } from '../../core/errors';
 import type { WorkerFailure } from '../../protocol/worker';
 
@@ -21,8 +22,8 @@ interface Rule {
   readonly say: (match: readonly string[], text: string, context: FailureContext) => NanoscopeError;
 }
 
-const error = (code: ErrorCode, message: string, hint: string): NanoscopeError =>
-  new NanoscopeError(code, message, hint);
+const error = (code: ErrorCode, message: string, hint: string, cause?: unknown): NanoscopeError =>
+  new NanoscopeError(code, message, hint, { cause });
 
 /** ONNX's own operators have the empty domain. */
 const domainName = (domain: string): string => (domain === '' ? 'ai.onnx' : domain);
@@ -48,11 +49,13 @@ function unsupportedKernel(op: string, node: string, { rareTypes }: FailureConte
         'unsupported-type',
         `The CPU engine cannot run this ${type} model as it is: it has no ${type} kernel for ${op}${atNode(node)}.`,
         castHint,
+        new MissingKernel(op, node),
       )
     : error(
         'unsupported-op',
         `The CPU engine has no kernel for ${op}${atNode(node)}, or none for the element types that it is given.`,
         'Export or optimise the model for the CPU and in float32: other devices have operators of their own.',
+        new MissingKernel(op, node),
       );
 }
 
@@ -120,6 +123,11 @@ const rules: readonly Rule[] = [
           'without saying which version.',
         exportAgain,
       ),
+  },
+  {
+    // Of float16 nodes, which the engine has put casts to float32 around: that has not helped.
+    pattern: /Failed to find kernel for (?:\S+\.)?([^\s.(]+)\(\d+\) \(node:'([\s\S]*?)' ep:/,
+    say: ([op, node], _text, context) => unsupportedKernel(op ?? '', node ?? '', context),
   },
   {
     pattern: /Could not find an implementation for (\S+?)\(\d+\) node with name '([\s\S]*)'/,

@@ -6,6 +6,7 @@ import { checkFeeds, disagreement } from './feeds';
 import { endingError, limitHint } from './ending';
 import { fromEngineName, toEngineName, withEngineNames } from './engineNames';
 import { failureError } from './classify';
+import { kernelError } from './missingKernel';
 import { MemoryWatch } from './memory';
 import { rareTypes } from './modelTypes';
 import { spawnWorker } from './spawn';
@@ -107,7 +108,13 @@ export class ChildJob implements EngineJob {
       externalDataFolder: options.externalDataFolder ?? null,
       threads: options.threads ?? null,
     };
-    const found = await this.call('createSession', args, { rareTypes: () => rareTypes(model) });
+    const create = (bytes: Uint8Array): Promise<CallResult<'createSession'>> =>
+      this.call('createSession', { ...args, model: bytes }, { rareTypes: () => rareTypes(model) });
+    const found = await create(args.model).catch(async (error: unknown) => {
+      throw await kernelError(error, args.model, async (other) => {
+        await this.call('release', { session: (await create(other)).id });
+      });
+    });
     const info = { ...found, inputs: found.inputs.map(own), outputs: found.outputs.map(own) };
     this.sessions.set(info.id, info);
     return info;

@@ -1,7 +1,7 @@
 /** Which element types of a model the CPU engine has hardly any kernels for. Looked at only when it refuses. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, TensorProto_DataType } from 'onnx-buf';
-import type { GraphProto, ValueInfoProto } from 'onnx-buf';
+import type { ModelProto, ValueInfoProto } from 'onnx-buf';
 
 const rare: ReadonlyMap<number, string> = new Map([
   [TensorProto_DataType.BFLOAT16, 'bfloat16'],
@@ -16,12 +16,14 @@ const rare: ReadonlyMap<number, string> = new Map([
 
 /** Names of the rare types that the main graph mentions, rarest first; empty when the bytes are no model. */
 export function rareTypes(model: Uint8Array): readonly string[] {
-  let graph: GraphProto | undefined;
   try {
-    graph = fromBinary(ModelProtoSchema, model).graph;
+    return rareTypesOf(fromBinary(ModelProtoSchema, model));
   } catch {
     return [];
   }
+}
+
+export function rareTypesOf({ graph }: ModelProto): readonly string[] {
   if (!graph) return [];
   const seen = new Set<number>(graph.initializer.map((tensor) => tensor.dataType));
   for (const value of [...graph.input, ...graph.output, ...graph.valueInfo]) seen.add(elementType(value));

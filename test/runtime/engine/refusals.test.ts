@@ -64,6 +64,22 @@ interface Case {
   readonly says: readonly (string | RegExp)[];
 }
 
+/** An operator for graphics cards in the middle, casts around it. */
+function biasAdd(type: T): Uint8Array {
+  const cast = (from: string, into: string, to: T) => node('Cast', [from], [into], { attributes: { to } });
+  return model({
+    nodes: [
+      cast('x', 'a', type),
+      cast('bias', 'c', type),
+      node('BiasAdd', ['a', 'c', 'a'], ['b'], { name: 'gpu', domain: 'com.microsoft' }),
+      cast('b', 'y', T.FLOAT),
+    ],
+    inputs: [value('x', [1, 1, 3]), value('bias', [3])],
+    outputs: [value('y', [1, 1, 3])],
+    domains: ['com.microsoft'],
+  });
+}
+
 const models: readonly Case[] = [
   {
     name: 'an unknown operator',
@@ -111,6 +127,24 @@ const models: readonly Case[] = [
     says: [
       'The CPU engine cannot run this bfloat16 model as it is: it has no bfloat16 kernel for MatMul (node "/attn/MatMul").',
       'cast to float32',
+    ],
+  },
+  {
+    name: 'a float16 operator that the CPU has in no type',
+    bytes: () => biasAdd(T.FLOAT16),
+    code: 'unsupported-op',
+    says: [
+      'The CPU engine has no kernel for BiasAdd of the domain com.microsoft (node "gpu"), in float32 no more than in float16.',
+      'before it was optimised',
+    ],
+  },
+  {
+    name: 'a float32 operator that the CPU does not have',
+    bytes: () => biasAdd(T.FLOAT),
+    code: 'unsupported-op',
+    says: [
+      'The CPU engine has no kernel for BiasAdd of the domain com.microsoft (node "gpu").',
+      'before it was optimised',
     ],
   },
   {
