@@ -130,9 +130,7 @@ function usedIds(padIds: Told['padIds'], { inputs, lengths }: Batch): Told['padI
 }
 
 /** What a reader must know of padding that nobody gave an id for. */
-export function padIdNotes(padIds: Readonly<Record<string, PadId>>, { graph, source }: Subject): string[] {
-  // Built-in models have no other.
-  if (source === 'built-in') return [];
+export function padIdNotes(padIds: Readonly<Record<string, PadId>>, { graph }: Subject): string[] {
   return Object.entries(padIds).flatMap(([input, { id, from }]) => {
     if (from !== 'assumed') return [];
     const [compared, ...more] = comparedWith(graph, input).filter((other) => other !== id);

@@ -7,7 +7,15 @@
  */
 import type { ModelProto } from 'onnx-buf';
 import { attend, fromHeads, opsetOf, toHeads } from './attention';
-import { builtinVocabulary, commonConfig, commonSpecs, fanIn, intoResidual, mustDivide } from './definition';
+import {
+  builtinMetadata,
+  builtinVocabulary,
+  commonConfig,
+  commonSpecs,
+  fanIn,
+  intoResidual,
+  mustDivide,
+} from './definition';
 import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
@@ -67,7 +75,7 @@ function build(config: CommonConfig, uri: string): ModelProto {
   return g.build({
     name: id,
     doc: 'A small BERT encoder with seeded random weights, made by NaNoscope.',
-    metadata: { 'nanoscope.builtin': uri },
+    metadata: builtinMetadata(uri),
   });
 }
 

@@ -31,6 +31,12 @@ export interface CommonConfig {
 /** Ids of every built-in model: 0 … 255. Fixed, so that one inputs file suits all of them. */
 export const builtinVocabulary = 256;
 
+/** What a saved file says of itself; its padding holds the id 0, which is a token like any other too. */
+export const builtinMetadata = (uri: string): Readonly<Record<string, string>> => ({
+  'nanoscope.builtin': uri,
+  pad_token_id: '0',
+});
+
 /** `layers`, `hidden`, `heads`, then the model's own options, then `attention` and `seed`. */
 export function commonSpecs(layers: number, own: readonly OptionSpec[] = []): readonly OptionSpec[] {
   return [

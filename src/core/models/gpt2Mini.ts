@@ -6,7 +6,15 @@
  */
 import type { ModelProto } from 'onnx-buf';
 import { attend, fromHeads, opsetOf, toHeads } from './attention';
-import { builtinVocabulary, commonConfig, commonSpecs, fanIn, intoResidual, mustDivide } from './definition';
+import {
+  builtinMetadata,
+  builtinVocabulary,
+  commonConfig,
+  commonSpecs,
+  fanIn,
+  intoResidual,
+  mustDivide,
+} from './definition';
 import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
@@ -70,7 +78,7 @@ function build(config: Gpt2Config, uri: string): ModelProto {
   return g.build({
     name: id,
     doc: 'A small GPT-2 decoder with seeded random weights, made by NaNoscope.',
-    metadata: { 'nanoscope.builtin': uri },
+    metadata: builtinMetadata(uri),
   });
 }
 

@@ -7,7 +7,7 @@
  */
 import type { ModelProto } from 'onnx-buf';
 import { attend, fromHeads, opsetOf, toHeads } from './attention';
-import { builtinVocabulary, commonConfig, commonSpecs, fanIn, integer } from './definition';
+import { builtinMetadata, builtinVocabulary, commonConfig, commonSpecs, fanIn, integer } from './definition';
 import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
@@ -100,7 +100,7 @@ function buildKimiK2Mini(config: KimiK2MiniConfig, uri: string): ModelProto {
   return g.build({
     name: 'kimi-k2-mini',
     doc: 'A small Kimi K2 / DeepSeek-V3 decoder with seeded random weights, made by NaNoscope.',
-    metadata: { 'nanoscope.builtin': uri },
+    metadata: builtinMetadata(uri),
   });
 }
 

@@ -6,7 +6,16 @@
  */
 import type { ModelProto } from 'onnx-buf';
 import { attend, fromHeads, opsetOf, toHeads } from './attention';
-import { builtinVocabulary, commonConfig, commonSpecs, fanIn, integer, intoResidual, mustDivide } from './definition';
+import {
+  builtinMetadata,
+  builtinVocabulary,
+  commonConfig,
+  commonSpecs,
+  fanIn,
+  integer,
+  intoResidual,
+  mustDivide,
+} from './definition';
 import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
@@ -64,7 +73,7 @@ function build(config: LlamaConfig, uri: string): ModelProto {
   return g.build({
     name: id,
     doc: 'A small Llama decoder with seeded random weights, made by NaNoscope.',
-    metadata: { 'nanoscope.builtin': uri },
+    metadata: builtinMetadata(uri),
   });
 }
 

@@ -7,7 +7,7 @@
  */
 import type { ModelProto } from 'onnx-buf';
 import { attend, fromHeads, opsetOf, toHeads } from './attention';
-import { builtinVocabulary, commonConfig, commonSpecs, fanIn, intoResidual } from './definition';
+import { builtinMetadata, builtinVocabulary, commonConfig, commonSpecs, fanIn, intoResidual } from './definition';
 import type { CommonConfig, Definition } from './definition';
 import { GraphBuilder } from './graphBuilder';
 import type { Value } from './graphBuilder';
@@ -71,7 +71,7 @@ function build(config: CommonConfig, uri: string): ModelProto {
   return g.build({
     name: id,
     doc: 'A small T5 encoder-decoder with seeded random weights, made by NaNoscope.',
-    metadata: { 'nanoscope.builtin': uri },
+    metadata: builtinMetadata(uri),
   });
 }
 
