@@ -38,7 +38,7 @@ const here = (path: string): string => (path.startsWith('builtin:') ? path : joi
 
 /** What the command line asks for, and the report of the real diagnosis of that. */
 async function asked(args: readonly string[]): Promise<{ request: DiagnoseRequest; report: Report }> {
-  let got: { request: DiagnoseRequest; report: Report } | null = null;
+  const got: { request: DiagnoseRequest; report: Report }[] = [];
   const outcome = await runHere([args[0] ?? '', '--json', ...args.slice(1)], {
     work: {
       diagnose: async (_deps, request, events, signal) => {
@@ -49,13 +49,14 @@ async function asked(args: readonly string[]): Promise<{ request: DiagnoseReques
           ...(inputsFile !== undefined && { inputsFile: here(inputsFile) }),
         };
         const report = await diagnose(await realDeps(), real, events, signal);
-        got = { request, report };
+        got.push({ request, report });
         return report;
       },
     },
   });
-  if (got === null) throw new Error(outcome.out + outcome.err);
-  return got;
+  const [first] = got;
+  if (first === undefined) throw new Error(outcome.out + outcome.err);
+  return first;
 }
 
 const tiny = 'builtin:llama-mini?layers=1';

@@ -37,7 +37,9 @@ it('leaves no flag in any sentence that core, app or runtime can say', () => {
         continue;
       }
       const code = readFileSync(path.join(root, name), 'utf8').replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '');
-      for (const [text] of code.matchAll(/'[^'\n]*\s\(?--[a-z][^'\n]*'|'--[a-z][a-z-]+ [^'\n]*'|`[^`]*\s\(?--[a-z][^`]*`/g)) {
+      for (const [text] of code.matchAll(
+        /'[^'\n]*\s\(?--[a-z][^'\n]*'|'--[a-z][a-z-]+ [^'\n]*'|`[^`]*\s\(?--[a-z][^`]*`/g,
+      )) {
         // As it reads once the values are in it.
         const said = text.slice(1, -1).replace(/\$\{[^}]*\}/g, '7');
         if (/(^|\s)\(?--[a-z]/.test(forPanel(said))) {
