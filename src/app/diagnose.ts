@@ -30,6 +30,7 @@ import { screen } from './measure/screen';
 import { silentTrouble } from './measure/silent';
 import { nanWeights } from './measure/weights';
 import { modelInfo } from './modelInfo';
+import { withTablesTold } from './outOfRange';
 import type { EngineJob } from './ports';
 import { padIdNotes, prepareBatch } from './prepareBatch';
 import type { Subject } from './subject';
@@ -76,7 +77,7 @@ export async function runDiagnosis(
     : { subject: asked.subject, made: asked };
   const { batch, prepared, masks, padIds } = made;
   progress('Measuring every tensor', 0.3);
-  const measured = await screen(job, prepared);
+  const measured = await withTablesTold(subject, batch, () => screen(job, prepared));
   const { grid } = measured;
   if (request.inputsFile !== undefined && request.lengths) checkGivenLengths(request.lengths, grid);
   const roles = rolesOf(batch, masks, grid.samples, grid.positions);

@@ -2,6 +2,7 @@
  * The engine's refusals in words for a person. One table: what ONNX Runtime 1.30 says, and what it means. A message
  * that matches nothing is passed on, cleaned, as `engine-failed`.
  */
+import { RowOutOfRange } from '../../core/batch/tables';
 import { NanoscopeError } from '../../core/errors';
 import { show } from '../../core/onnx/show';
 import { typeName } from '../../core/onnx/tensors';
@@ -233,17 +234,24 @@ const rules: readonly Rule[] = [
   },
   {
     pattern: /idx=(-?\d+) must be within the inclusive range \[(-?\d+),(-?\d+)\]/,
-    say: ([index, low, high], text) =>
-      badInput(
-        `An index is out of range at ${nodeFailure(text)?.op ?? 'a node'}${atNode(nodeFailure(text)?.node)}: ` +
+    say: ([index, low, high], text) => {
+      const failed = nodeFailure(text);
+      return badInput(
+        `An index is out of range at ${failed?.op ?? 'a node'}${atNode(failed?.node)}: ` +
           `${index ?? ''} is not within ${low ?? ''} to ${high ?? ''}.`,
         'Most often a token id beyond the vocabulary, or more positions than the model has: change the batch.',
-      ),
+        new RowOutOfRange(failed?.node ?? '', Number(index), [Number(low), Number(high)]),
+      );
+    },
   },
 ];
 
-function badInput(message: string, hint = 'Make the batch with the shapes and types that the model asks for.') {
-  return error('bad-input', message, hint);
+function badInput(
+  message: string,
+  hint = 'Make the batch with the shapes and types that the model asks for.',
+  cause?: unknown,
+): NanoscopeError {
+  return error('bad-input', message, hint, cause);
 }
 
 /** "This is an invalid model. Error: …" says the same twice. */

@@ -132,14 +132,14 @@ describe('what is refused, in one sentence', () => {
       'plain',
       int64([2, 5], [-100, 2, 3, 4, 5, 6, 7, 8, 9, 10]),
       int64([2, 5], left),
-      /-100 is not within -16 to 15/,
+      /holds the id -100 at \[0, 0\], which is not within -16 to 15: the table ".*" has 16 rows/,
     ],
     [
       'ids beyond',
       'plain',
       int64([2, 5], [1, 2, 3, 4, 5, 6, 7, 8, 9, 16]),
       int64([2, 5], left),
-      /16 is not within -16 to 15/,
+      /holds the id 16 at \[1, 4\], which is not within -16 to 15/,
     ],
   ] as const)('%s', async (_, model, input_ids, attention_mask, message) => {
     await expect(fed(model, { input_ids, attention_mask })).rejects.toMatchObject({
