@@ -420,6 +420,9 @@ describe('states', () => {
       .toMatch(/^heals Attend everywhere in fully masked rows.*2\.7e−6 ≤ 1e−5.*each sample alone.*same.*×1\.02/);
     await expect.poll(() => card('nan-to-num-logits')).toMatch(/hides.*3\.7 > 1e−5.*different/);
     await expect.poll(() => card('zero-pad-hidden')).toMatch(/partial.*30 \(0 at real tokens\)/);
+    // What does not apply is folded away.
+    expect(await page.locator('[data-fix="right-pad"]').count()).toBe(0);
+    await page.locator('#fold-declined summary').click();
     await expect
       .poll(() => card('right-pad'))
       .toBe('declines Pad on the right The batch was read from a file, so its padding cannot be moved.');
