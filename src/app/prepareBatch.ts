@@ -1,6 +1,6 @@
 /** From what was asked to the batch that is fed, and what its masks mean. */
 import { kindOf, marksPadding } from '../core/batch/layout';
-import type { MaskMeaning } from '../core/batch/make';
+import type { MaskMeaning } from '../core/batch/values';
 import { comparedWith, padIdInMetadata } from '../core/batch/padId';
 import { shapeText } from '../core/batch/limits';
 import type { Batch } from '../core/batch/types';

@@ -1,12 +1,12 @@
 /** What a job is about: the model, what it asks to be fed, and the batch. */
 import { checkBatch } from '../core/batch/fit';
 import { inputAxes } from '../core/batch/inputAxes';
-import type { BatchHints } from '../core/batch/make';
 import { defaultInputs, refuseConstants, withoutDefaults } from '../core/batch/defaults';
 import { refuseUnfeedable } from '../core/batch/feedable';
 import { specsOf } from '../core/batch/inputSpecs';
 import { defaultLengths, makeBatch } from '../core/batch/make';
 import type { Batch, InputSpec } from '../core/batch/types';
+import type { BatchHints } from '../core/batch/values';
 import { NanoscopeError } from '../core/errors';
 import { buildModel, isBuiltin } from '../core/models/index';
 import { Graph } from '../core/onnx/graph';

@@ -1,5 +1,6 @@
 /** Whether a batch fits a model: names, element types, shapes. Safe casts are done, everything else is refused. */
 import { NanoscopeError } from '../errors';
+import { show } from '../onnx/show';
 import { floatsOf } from '../probe/floats';
 import { closest } from '../suggest';
 import { allocate, elementCount } from '../tensor';
@@ -21,7 +22,7 @@ export function checkBatch(batch: Batch, inputs: readonly InputSpec[]): Batch {
     const tensor = Object.hasOwn(batch.inputs, spec.name) ? batch.inputs[spec.name] : undefined;
     if (tensor === undefined) {
       if (!isRequired(spec)) return [];
-      throw bad(`The inputs have no "${spec.name}", which the model needs.`, `It wants: ${wanted(inputs)}.`);
+      throw bad(`The inputs have no ${show(spec.name)}, which the model needs.`, `It wants: ${wanted(inputs)}.`);
     }
     checkTensor(spec.name, tensor);
     return [[spec.name, castTo(spec, tensor)] as const];
@@ -46,14 +47,14 @@ function checkNames(batch: Batch, inputs: readonly InputSpec[]): void {
   const missing = inputs.filter((input) => isRequired(input) && !Object.hasOwn(batch.inputs, input.name));
   const guess = closest(unknown, missing.length > 0 ? missing.map((input) => input.name) : names);
   throw bad(
-    `The model has no input "${unknown}".`,
-    `${guess === null ? '' : `Did you mean "${guess}"? `}It wants: ${wanted(inputs)}.`,
+    `The model has no input ${show(unknown)}.`,
+    `${guess === null ? '' : `Did you mean ${show(guess)}? `}It wants: ${wanted(inputs)}.`,
   );
 }
 
 /** For a person: what has to be given, then what may be. */
 function wanted(inputs: readonly InputSpec[]): string {
-  const list = (specs: readonly InputSpec[]): string => specs.map(({ name }) => name).join(', ');
+  const list = (specs: readonly InputSpec[]): string => specs.map(({ name }) => show(name)).join(', ');
   const optional = inputs.filter((input) => !isRequired(input));
   const required = list(inputs.filter(isRequired));
   return optional.length === 0 ? required : `${required} (and takes, as it has a default: ${list(optional)})`;

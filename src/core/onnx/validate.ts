@@ -62,8 +62,8 @@ export function checkModel(name: string, model: ModelProto): void {
   if (!model.graph) {
     throw corrupt(name, 'it holds no graph');
   }
-  if (model.graph.node.length === 0 && model.graph.output.length === 0) {
-    throw corrupt(name, 'its graph is empty');
+  if (model.graph.output.length === 0) {
+    throw corrupt(name, model.graph.node.length === 0 ? 'its graph is empty' : 'its graph has no outputs');
   }
   for (const tensor of allTensors(model)) checkTensor(name, tensor);
   new Checker(name).graph(model.graph, []);

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout as after } from 'node:timers/promises';
 import { NanoscopeError } from '../../core/errors';
 import { errno, explained, shown } from './failures';
 import { lockOf } from './ownNames';
@@ -13,6 +14,8 @@ import { lockOf } from './ownNames';
 const renewMs = 5_000;
 /** A holder that did not renew its lock for so long is gone: a power cut, another machine. */
 const deadMs = 60_000;
+/** A lock is made and filled in two steps. One that stays empty for so long was made by a process killed in between. */
+const fillMs = 1_000;
 
 /** @throws NanoscopeError `would-overwrite` while another holds the lock; whatever `action` throws */
 export async function exclusively<T>(file: string, action: () => Promise<T>): Promise<T> {
@@ -46,7 +49,8 @@ async function create(file: string, lock: string, token: string): Promise<boolea
         throw error;
       }
     });
-    return true;
+    // Not so when it was taken for an empty one that nobody would fill.
+    return (await fs.readFile(lock, 'utf8').catch(() => '')) === token;
   } catch (error) {
     if (error instanceof NanoscopeError && errno(error.cause) === 'EEXIST') return false;
     throw error;
@@ -54,7 +58,10 @@ async function create(file: string, lock: string, token: string): Promise<boolea
 }
 
 async function takeFromTheDead(file: string, lock: string): Promise<void> {
-  const found = await read(lock);
+  let found = await read(lock);
+  for (const until = Date.now() + fillMs; found?.text === '' && Date.now() < until; found = await read(lock)) {
+    await after(fillMs / 20);
+  }
   if (found === null) return;
   if (!found.dead) throw busy(file);
   // By rename: of several that see the same dead lock, one gets it.
@@ -74,7 +81,7 @@ async function read(lock: string): Promise<{ readonly text: string; readonly dea
   try {
     const { mtimeMs } = await fs.stat(lock);
     const text = await fs.readFile(lock, 'utf8');
-    return { text, dead: Date.now() - mtimeMs > deadMs || !isAlive(text) };
+    return { text, dead: text === '' || Date.now() - mtimeMs > deadMs || !isAlive(text) };
   } catch {
     return null;
   }

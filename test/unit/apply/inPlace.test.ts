@@ -327,6 +327,17 @@ describe('one at a time', () => {
       writeFileSync(lock, text(2 ** 22 + 1));
       await inPlace(path);
       await undo({ files }, path);
+      // Killed between making its lock and filling it.
+      writeFileSync(lock, '');
+      await inPlace(path);
+      await undo({ files }, path);
+      // Only slow: filled while one waits.
+      writeFileSync(lock, '');
+      setTimeout(() => {
+        writeFileSync(lock, text(process.pid));
+      }, 200);
+      await expect(inPlace(path)).rejects.toMatchObject({ message: /Another NaNoscope/ });
+      rmSync(lock);
       expect(readdirSync(folder)).toEqual(['model.onnx']);
     });
   });

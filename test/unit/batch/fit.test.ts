@@ -54,7 +54,7 @@ describe('a batch that does not fit', () => {
       { input_ids: good.input_ids },
       inputs,
       /no "attention_mask", which the model needs/,
-      /input_ids, attention_mask/,
+      /"input_ids", "attention_mask"/,
     ],
     [
       'misspelt',
@@ -68,13 +68,20 @@ describe('a batch that does not fit', () => {
       { input_ids: good.input_ids, attn_mask: f32([1]) },
       inputs,
       /no input "attn_mask"/,
-      /It wants: input_ids/,
+      /It wants: "input_ids"/,
     ],
     [
       'a name of every object',
       {},
       one('float32', null).map((s) => ({ ...s, name: 'constructor' })),
       /no "constructor"/,
+      /wants/,
+    ],
+    [
+      'a name without end',
+      { ...good, ['x'.repeat(5000)]: f32([1]) },
+      inputs,
+      /^The model has no input "x{80}…"\.$/,
       /wants/,
     ],
     [

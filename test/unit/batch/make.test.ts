@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { checkBatch } from '../../../src/core/batch/fit';
 import { defaultLengths, makeBatch } from '../../../src/core/batch/make';
-import type { BatchHints } from '../../../src/core/batch/make';
+import type { BatchHints } from '../../../src/core/batch/values';
 import type { Batch, InputSpec, PadSide } from '../../../src/core/batch/types';
 
 type Dims = InputSpec['dims'];
