@@ -90,7 +90,8 @@ export function sickInputs(
   }
   for (const input of node.captured) {
     const flags = flagsOf(input);
-    if (flags && hasNaN(flags)) found.push({ flags, samePosition: false, shared: isShared(axes, input, flags), touched: null });
+    if (flags && hasNaN(flags))
+      found.push({ flags, samePosition: false, shared: isShared(axes, input, flags), touched: null });
   }
   return found;
 }
