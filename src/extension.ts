@@ -2,7 +2,11 @@
 import * as vscode from 'vscode';
 import { diagnose } from './app/diagnose';
 import { applyFix, undoFix } from './app/fixes';
+import { fixSnippet } from './app/fixSnippet';
 import { staticLook } from './app/look/staticLook';
+import { previewFix } from './app/preview';
+import { shrink } from './app/shrink/shrink';
+import { writeShrunk } from './app/shrink/writeShrunk';
 import { createEngine } from './runtime/client/engine';
 import { nodeFiles } from './runtime/files/nodeFiles';
 import { createApi, type NanoscopeApi } from './vscode/api';
@@ -24,6 +28,10 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
       diagnose,
       staticLook,
       applyFix,
+      previewFix,
+      fixSnippet,
+      shrink,
+      writeShrunk,
       undoFix,
       files: nodeFiles,
       engine: (options) =>
@@ -51,7 +59,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     workFor: (subject) => workshop.workFor(subject.kind === 'file' ? subject.model : null),
   });
   const modelEditor = registerModelEditor(panels);
-  const commands = registerCommands({ panels, log, extensionId: context.extension.id });
+  const commands = registerCommands({ panels, workshop, log, extensionId: context.extension.id });
   context.subscriptions.push(log, panels, modelEditor, commands);
   return createApi(workshop);
 }

@@ -5,7 +5,9 @@
 // As a namespace: a page's bundle then holds what is used of zod and not its forty languages.
 import * as z from 'zod';
 import type { ErrorCode, ErrorPayload } from '../core/errors';
+import type { FixPreview } from '../core/preview/types';
 import type { ModelInfo, Report, StaticLook } from '../core/report';
+import { fixPreviewSchema } from './previewSchema';
 import { modelSchema, reportSchema, staticLookSchema } from './reportSchema';
 
 /** What the batch bar shows and sends back. */
@@ -35,6 +37,10 @@ export interface AppliedFix {
   readonly file: string;
   /** How the big weights got there. */
   readonly weights: 'inside' | 'referenced' | 'copied';
+  /** Of a model that was changed in place: where the original is, as shown to the person. */
+  readonly backup?: string;
+  /** Whether `report` is of the fixed model already. */
+  readonly measured: boolean;
 }
 
 /** How a fixed copy may keep big or external weights; sizes in bytes of what is written. */
@@ -77,6 +83,10 @@ export interface PanelState {
   /** Mask candidates for the batch bar: names of graph inputs. */
   readonly maskInputs: readonly string[];
   readonly applied: AppliedFix | null;
+  /** What a fix would change, while a person looks at it. */
+  readonly preview: FixPreview | null;
+  /** Whether there is a file that a fix could change in place of writing a copy. */
+  readonly canChangeInPlace: boolean;
   /** Present where applying a fix must say what becomes of the weights. */
   readonly weights?: WeightsOffer | null;
   /** The model file changed on disk since the run. */
@@ -105,8 +115,16 @@ export const panelState = z.object({
   batch: batchChoice,
   maskInputs: z.array(z.string()),
   applied: z
-    .object({ fixId: z.string(), file: z.string(), weights: z.enum(['inside', 'referenced', 'copied']) })
+    .object({
+      fixId: z.string(),
+      file: z.string(),
+      weights: z.enum(['inside', 'referenced', 'copied']),
+      backup: z.string().exactOptional(),
+      measured: z.boolean(),
+    })
     .nullable(),
+  preview: fixPreviewSchema.nullable(),
+  canChangeInPlace: z.boolean(),
   weights: weightsOffer.nullable().exactOptional(),
   stale: z.boolean(),
   readOnly: z.boolean(),
@@ -115,6 +133,9 @@ export const panelState = z.object({
 
 export const toPanel = z.object({ type: z.literal('state'), state: panelState }) satisfies z.ZodType<ToPanel>;
 
+/** One fix, or several joined by `+`. */
+const fixId = z.string().max(200);
+
 export const fromPanel = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ready') }),
   z.strictObject({ type: z.literal('run'), batch: batchChoice }),
@@ -122,10 +143,16 @@ export const fromPanel = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('cancel') }),
   z.strictObject({
     type: z.literal('apply'),
-    fixId: z.string().max(100),
+    fixId,
     /** Only where `weights` of the state offers it. */
     weights: z.enum(['reference', 'copy']).exactOptional(),
+    /** Only where `canChangeInPlace` of the state says so. */
+    inPlace: z.literal(true).exactOptional(),
   }),
+  z.strictObject({ type: z.literal('preview'), fixId }),
+  z.strictObject({ type: z.literal('closePreview') }),
+  /** The lines of PyTorch that do what the fix does, onto the clipboard. */
+  z.strictObject({ type: z.literal('copyFixSnippet'), fixId }),
   z.strictObject({ type: z.literal('undo') }),
   z.strictObject({ type: z.literal('copyMarkdown') }),
   z.strictObject({ type: z.literal('openLog') }),

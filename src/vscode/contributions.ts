@@ -13,6 +13,10 @@ export const commandIds = {
   diagnoseBuiltIn: 'nanoscope.diagnoseBuiltIn',
   cancel: 'nanoscope.cancel',
   tryFixes: 'nanoscope.tryFixes',
+  applyFix: 'nanoscope.applyFix',
+  undoFix: 'nanoscope.undoFix',
+  copyFixSnippet: 'nanoscope.copyFixSnippet',
+  shrink: 'nanoscope.shrink',
   copyMarkdown: 'nanoscope.copyMarkdown',
   copySnippet: 'nanoscope.copySnippet',
   saveReport: 'nanoscope.saveReport',
@@ -30,6 +34,12 @@ export const contextKeys = {
   hasReport: 'nanoscope.hasReport',
   /** That report was made without trying fixes, and its model can be run. */
   canTryFixes: 'nanoscope.canTryFixes',
+  /** It has fixes that may be applied, and none is. */
+  canFix: 'nanoscope.canFix',
+  /** What it shows is a fixed model, and the fix can be taken back. */
+  canUndo: 'nanoscope.canUndo',
+  /** It shows NaN of a model that can be run. */
+  canShrink: 'nanoscope.canShrink',
 } as const;
 export type ContextKey = keyof typeof contextKeys;
 

@@ -2,7 +2,10 @@
 import * as vscode from 'vscode';
 import type { Engine, EngineOptions } from '../app/ports';
 import { weightsOffer } from '../app/apply/weights';
+import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
+import type { shrink } from '../app/shrink/shrink';
+import type { ShrunkFiles, writeShrunk } from '../app/shrink/writeShrunk';
 import { openSubject } from '../app/subject';
 import type {
   ApplyFix,
@@ -11,6 +14,7 @@ import type {
   DiagnoseEvents,
   DiagnoseRequest,
   FileAccess,
+  PreviewFix,
   UndoFix,
 } from '../app/useCases';
 import { isBuiltin } from '../core/models';
@@ -24,7 +28,11 @@ export interface UseCases {
   readonly diagnose: Diagnose;
   readonly staticLook: typeof staticLook;
   readonly applyFix: ApplyFix;
+  readonly previewFix: PreviewFix;
+  readonly fixSnippet: typeof fixSnippet;
   readonly undoFix: UndoFix;
+  readonly shrink: typeof shrink;
+  readonly writeShrunk: typeof writeShrunk;
   readonly engine: (options: EngineOptions) => Engine;
   readonly files: FileAccess;
 }
@@ -45,6 +53,10 @@ export class Workshop {
         this.atWork(request.model, {}, signal, (deps) => useCases.staticLook(deps, request, signal)),
       applyFix: (request, events, signal) =>
         this.atWork(request.model, events, signal, (deps) => useCases.applyFix(deps, request, events, signal)),
+      previewFix: (request, events, signal) =>
+        this.atWork(request.model, events, signal, (deps) => useCases.previewFix(deps, request, events, signal)),
+      fixSnippet: (request, events, signal) =>
+        this.atWork(request.model, events, signal, (deps) => useCases.fixSnippet(deps, request, events, signal)),
       undoFix: (file) => useCases.undoFix({ files: useCases.files }, file),
       inputsOf: async (subject) => (await openSubject(useCases.files, subject)).graph.inputs,
       weightsOf: async (subject) =>
@@ -57,6 +69,19 @@ export class Workshop {
   /** @throws NanoscopeError with a text for a person */
   diagnose(request: DiagnoseRequest, events: DiagnoseEvents, signal?: AbortSignal): Promise<Report> {
     return this.atWork(request.model, events, signal, (deps) => this.useCases.diagnose(deps, request, events, signal));
+  }
+
+  /** Into a folder that is new or empty. @throws NanoscopeError with a text for a person */
+  async shrink(
+    request: DiagnoseRequest,
+    folder: string,
+    events: DiagnoseEvents,
+    signal: AbortSignal,
+  ): Promise<ShrunkFiles> {
+    const shrunk = await this.atWork(request.model, events, signal, (deps) =>
+      this.useCases.shrink(deps, request, events, signal),
+    );
+    return this.useCases.writeShrunk(this.useCases.files, shrunk, folder);
   }
 
   private atWork<T>(

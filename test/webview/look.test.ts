@@ -84,6 +84,7 @@ describe('beside the report', () => {
     const named = { ...tested, nodes: report.model.attention.map(({ node }) => node) };
     const page = await panel.open(done({ report: { ...report, staticLook: lookAt(named, unknown) } }));
     await page.locator('#fold-look > summary').click();
+    await page.locator('.masks').waitFor();
     expect(await texts(page, '.masks .outcome')).toEqual([
       '✓ this run confirms it',
       'not in this batch',
@@ -91,7 +92,7 @@ describe('beside the report', () => {
     ]);
     expect(await texts(page, '.masks .case.unknown')).toEqual(['Not known', 'Not known', 'Not known']);
     await page.locator('.masks button').click();
-    expect(await page.evaluate(() => document.activeElement?.id)).toBe('birth-0');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('birth-0');
   });
 
   it('names of a hostile file stay text, and a narrow page does not scroll sideways', async () => {
@@ -99,6 +100,7 @@ describe('beside the report', () => {
     const report = { ...kimi({ layers: 2 }), staticLook: lookAt(hostile) };
     const page = await panel.open(done({ report }), { width: 400 });
     await page.locator('#fold-look > summary').click();
+    await page.locator('.masks').waitFor();
     expect(await page.locator('.masks img, .masks b').count()).toBe(0);
     expect(await texts(page, '.masks tr.says')).toEqual(['<b>x</b>']);
     expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);

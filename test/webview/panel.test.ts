@@ -250,7 +250,7 @@ describe('text from a file', () => {
           notes: [`note ${hostileSuffix}`],
         },
         maskInputs: [`mask${hostileSuffix}`],
-        applied: { fixId: 'unmask-rows', file: `fixed${hostileSuffix}`, weights: 'copied' },
+        applied: { fixId: 'unmask-rows', file: `fixed${hostileSuffix}`, weights: 'copied', measured: true },
         before: report,
       }),
     );
@@ -301,7 +301,7 @@ describe('what is posted', () => {
   it('Apply, Undo, Copy, Cancel, log, tryFixes, start', async () => {
     const page = await show(done());
     const lastPost = async (): Promise<unknown> => (await panel.posted()).at(-1);
-    await page.locator('[data-fix="nan-to-num-softmax"] vscode-button').click();
+    await page.locator('[data-fix="nan-to-num-softmax"] .apply-button').click();
     await expect.poll(() => lastPost()).toEqual({ type: 'apply', fixId: 'nan-to-num-softmax' });
     await page.getByText('Copy as Markdown').click();
     await expect.poll(() => lastPost()).toEqual({ type: 'copyMarkdown' });
@@ -333,7 +333,7 @@ describe('what is posted', () => {
       'copy: 1.0 GB, needs no other model',
     ]);
     const apply = async (): Promise<unknown> => {
-      await page.locator('[data-fix="unmask-rows"] vscode-button').click();
+      await page.locator('[data-fix="unmask-rows"] .apply-button').click();
       await settle(page);
       return (await panel.posted()).at(-1);
     };
@@ -468,12 +468,14 @@ describe('states', () => {
         return { focused: id === '' ? className : id, inView: top >= -1 && top < window.innerHeight / 2 };
       });
     const running = { phase: 'running', progress: { text: 'Measuring', fraction: 0.2 } } as const;
-    await page.locator('[data-fix="unmask-rows"] vscode-button').click();
+    const written = applied().applied;
+    const unmeasured = written && { ...written, measured: false };
+    await page.locator('[data-fix="unmask-rows"] .apply-button').click();
     const scrolled = await page.evaluate(() => window.scrollY);
     expect(scrolled).toBeGreaterThan(300);
     // The copy is written, not yet run: nothing to compare, nothing moves.
-    await panel.send(done({ ...running, before: done().report, applied: applied().applied }));
-    await expect.poll(() => page.locator('#applied').innerText()).toContain('The copy is being diagnosed.');
+    await panel.send(done({ ...running, before: done().report, applied: unmeasured }));
+    await expect.poll(() => page.locator('#applied').innerText()).toContain('The fixed model is being diagnosed.');
     await expect.poll(() => page.locator('.compare').count()).toBe(0);
     expect(await page.locator('#applied').getAttribute('aria-live')).toBe('polite');
     await panel.send(applied());
@@ -484,13 +486,13 @@ describe('states', () => {
     await panel.send(done());
     await expect.poll(answer).toEqual({ focused: 'verdict sick', inView: true });
     // A failure is more urgent than what it left behind, and no other state moves the page.
-    await panel.send(done({ ...running, before: done().report, applied: applied().applied }));
+    await panel.send(done({ ...running, before: done().report, applied: unmeasured }));
     await panel.send(
       done({
         phase: 'error',
         error: { code: 'timeout', message: 'Too long.', hint: 'Raise it.' },
         before: done().report,
-        applied: applied().applied,
+        applied: unmeasured,
       }),
     );
     await expect.poll(answer).toEqual({ focused: 'status error', inView: true });

@@ -1,11 +1,18 @@
 /** Pictures of every state in every theme, for people to look at; they also prove that no state breaks the policy. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { fixPreviewSchema } from '../../src/protocol/previewSchema';
 import { kimi, manyBirths } from '../fixtures/reports/generate';
 import { launchChromium, saveScreenshot } from '../support/chromium';
 import { bundlePanel, openPanel, type Bundle, type PanelOptions } from './support/panel';
 import { applied, done } from './support/states';
 import type { PanelState } from '../../src/protocol/panel';
+
+const preview = fixPreviewSchema.parse(
+  JSON.parse(readFileSync(path.join(import.meta.dirname, '../fixtures/previews/unmask-rows.json'), 'utf8')),
+);
 
 let browser: Browser;
 let bundle: Bundle;
@@ -27,6 +34,8 @@ const pictures: readonly (readonly [string, PanelOptions, PanelState])[] = [
   ['many-samples', { theme: 'dark', width: 1000, height: 1400 }, done({ report: kimi({ layers: 4, repeat: 8 }) })],
   ['many-births', { theme: 'light', height: 2000 }, done({ report: manyBirths(4) })],
   ['applied', { theme: 'dark', height: 1400 }, applied()],
+  ['preview', { theme: 'dark', height: 1400 }, done({ preview })],
+  ['preview-contrast', { theme: 'contrast', height: 1400 }, done({ preview })],
   ['empty', { theme: 'dark', height: 600 }, done({ phase: 'empty', report: null })],
   [
     'running',

@@ -18,12 +18,21 @@ export function appliedView(page: PanelPage, state: PanelState): TemplateResult 
     return nothing;
   }
   const file = applied.file.split(/[\\/]/).at(-1) ?? applied.file;
-  // Until the copy was run, the report that is still shown is the sick model's.
-  const after = report?.model.name === file ? report : null;
+  // Until the fixed model was run, the report that is still shown is the sick one's.
+  const after = applied.measured ? report : null;
   return html`<section id="applied" class="status applied" tabindex="-1" aria-live="polite" aria-label="Applied fix">
     <p>
-      <strong>Written <span title=${visible(applied.file)}>${nameOf(file)}</span></strong>
-      <span class="quiet">(${weightWords[applied.weights]})</span>
+      <strong
+        >${applied.backup === undefined ? 'Written' : 'Changed'}
+        <span title=${visible(applied.file)}>${nameOf(file)}</span></strong
+      >
+      <span class="quiet"
+        >${
+          applied.backup === undefined
+            ? `(${weightWords[applied.weights]})`
+            : html`(the original is ${nameOf(applied.backup.split(/[\\/]/).at(-1) ?? applied.backup)})`
+        }</span
+      >
     </p>
     <vscode-button
       id="undo"
@@ -39,11 +48,11 @@ export function appliedView(page: PanelPage, state: PanelState): TemplateResult 
 
 /** In place of the comparison, while there is nothing to compare. */
 const waiting: Readonly<Record<PanelState['phase'], string>> = {
-  running: 'The copy is being diagnosed.',
-  done: 'The copy has not been diagnosed.',
-  empty: 'The copy has not been diagnosed.',
-  error: 'The copy could not be diagnosed: what is shown below is the model before the fix.',
-  cancelled: 'The diagnosis of the copy was cancelled: what is shown below is the model before the fix.',
+  running: 'The fixed model is being diagnosed.',
+  done: 'The fixed model has not been diagnosed.',
+  empty: 'The fixed model has not been diagnosed.',
+  error: 'The fixed model could not be diagnosed: what is shown below is the model before the fix.',
+  cancelled: 'The diagnosis of the fixed model was cancelled: what is shown below is the model before the fix.',
 };
 
 function comparison(before: Report, after: Report): TemplateResult {

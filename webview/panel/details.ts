@@ -2,14 +2,16 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { rowOf } from '../../src/app/render/notes';
 import type { Report } from '../../src/core/report';
+import type { PanelState } from '../../src/protocol/panel';
 import { titleOf } from './card';
 import { findingView } from './finding';
+import { fixesHere } from './fixActions';
 import { healthFigures, tensorFigures, wholeFigures } from './figures';
 import type { PanelPage } from './page';
 import { showFinding } from './story';
 import { goToCell } from './table';
 
-export function detailsView(page: PanelPage, report: Report): TemplateResult | typeof nothing {
+export function detailsView(page: PanelPage, state: PanelState, report: Report): TemplateResult | typeof nothing {
   const cell = page.context.ui.details;
   const row = cell === null ? undefined : report.table[cell.row];
   if (cell === null || row === undefined) {
@@ -54,5 +56,6 @@ export function detailsView(page: PanelPage, report: Report): TemplateResult | t
           </button>
         </div>`,
     )}
+    ${findings.some((finding) => report.origins.some((origin) => origin === finding)) ? fixesHere(page, state) : nothing}
   </section>`;
 }

@@ -1,17 +1,16 @@
 /** The fixes in the order in which the tournament ranked them, each with its proof. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { FixResult, Reference, Report, Verdict } from '../../src/core/report';
+import { mayBeApplied } from '../../src/protocol/offered';
 import type { PanelState } from '../../src/protocol/panel';
 import { fixGroups } from '../../src/app/render/fixes';
 import { fileSize } from '../../src/app/render/numbers';
 import { figure, plural, visible } from '../shared/text';
 import { dropdown } from './batchBar';
+import { applyButton, previewButton, snippetButton } from './fixActions';
 import { item } from './figures';
 import { foldable } from './foldable';
 import type { PanelPage } from './page';
-
-/** Only these may be applied: `hides` gives wrong numbers, `fails` gives NaN. */
-const applicable: ReadonlySet<Verdict> = new Set<Verdict>(['heals', 'partial', 'unproven']);
 
 const verdictMeaning: Readonly<Record<Verdict, string>> = {
   heals: 'No NaN is left and real tokens equal the reference.',
@@ -32,7 +31,7 @@ export function fixesView(page: PanelPage, state: PanelState, report: Report): T
   return html`<section class="fixes" aria-labelledby="fixes-title">
     <div class="fixeshead">
       <h2 id="fixes-title" tabindex="-1">Fixes</h2>
-      ${weightsView(page, state, report)}
+      ${howView(page, state, report)}
     </div>
     ${fixList(page, state, report)}
   </section>`;
@@ -97,11 +96,38 @@ function fixList(page: PanelPage, state: PanelState, report: Report): TemplateRe
   `;
 }
 
-/** Big weights are a person's disk space: where there is a choice it stands beside the Apply buttons, sizes included. */
-function weightsView(page: PanelPage, state: PanelState, report: Report): TemplateResult | typeof nothing {
+/** What Apply writes, where there is a choice: it stands beside the Apply buttons. */
+function howView(page: PanelPage, state: PanelState, report: Report): TemplateResult | typeof nothing {
+  const helps = report.fixes?.some(mayBeApplied) ?? false;
+  if (!helps || state.readOnly || state.applied !== null) {
+    return nothing;
+  }
+  const { target } = page.context.ui;
+  return html`<span class="how">
+    ${
+      state.canChangeInPlace
+        ? dropdown(
+            'Apply to',
+            target,
+            [
+              ['copy', 'a copy beside it'],
+              ['in-place', 'the model itself, keeping a backup'],
+            ],
+            state.phase === 'running',
+            (value) => {
+              page.change({ target: value === 'in-place' ? 'in-place' : 'copy' });
+            },
+          )
+        : nothing
+    }
+    ${target === 'in-place' && state.canChangeInPlace ? nothing : weightsView(page, state)}
+  </span>`;
+}
+
+/** Big weights are a person's disk space: sizes included. */
+function weightsView(page: PanelPage, state: PanelState): TemplateResult | typeof nothing {
   const offer = state.weights ?? null;
-  const helps = report.fixes?.some((fix) => applicable.has(fix.verdict)) ?? false;
-  if (offer === null || !helps || state.readOnly || state.applied !== null) {
+  if (offer === null) {
     return nothing;
   }
   const [first, ...others] = offer.needs;
@@ -127,7 +153,7 @@ function fixCard(page: PanelPage, state: PanelState, fix: FixResult, isBest: boo
     <div class="fixhead">
       <span class="badge" title=${verdictMeaning[fix.verdict]}>${fix.verdict}</span>
       <h3>${visible(fix.title)}</h3>
-      ${button(page, state, fix, isBest, applied)}
+      ${buttons(page, state, fix, isBest, applied)}
     </div>
     <p class="explanation">${visible(fix.reason)}</p>
     ${fix.effect === undefined || fix.verdict === 'declines' ? nothing : html`<p class="quiet">${visible(fix.effect)}</p>`}
@@ -167,35 +193,33 @@ const nanText = (fix: FixResult): string =>
       ? '0'
       : `${String(fix.nanAfter)} (${String(fix.realNanAfter ?? 0)} at real tokens)`;
 
-function button(
+function buttons(
   page: PanelPage,
   state: PanelState,
   fix: FixResult,
   isBest: boolean,
   applied: boolean,
 ): TemplateResult | typeof nothing {
-  // A fix of the batch changes what the model is fed; there is nothing to write. Where a trap does no harm in one batch
-  // it does in the next.
-  if (state.readOnly || !applicable.has(fix.verdict) || fix.kind === 'batch' || fix.kind === 'trap') {
+  if (state.readOnly || !mayBeApplied(fix)) {
     return nothing;
   }
-  const off = state.phase === 'running';
   if (applied) {
     return html`<span class="quiet">applied</span>
-      <vscode-button appearance="secondary" ?disabled=${off} @click=${() => page.post({ type: 'undo' })}
+      <vscode-button
+        appearance="secondary"
+        ?disabled=${state.phase === 'running'}
+        @click=${() => page.post({ type: 'undo' })}
         >Undo</vscode-button
       >`;
   }
-  return html`<vscode-button
-    appearance=${isBest && fix.verdict === 'heals' && state.applied === null ? 'primary' : 'secondary'}
-    aria-label="Apply: ${visible(fix.title)}"
-    ?disabled=${off || state.applied !== null}
-    @click=${() => {
-      const { weights } = page.context.ui;
-      page.post({ type: 'apply', fixId: fix.id, ...(state.weights ? { weights } : {}) });
-    }}
-    >Apply</vscode-button
-  >`;
+  // What is shown after a fix are the fixes of the model before it.
+  if (state.applied !== null) {
+    return nothing;
+  }
+  return html`<span class="buttons">
+    ${applyButton(page, state, fix.id, fix.title, isBest && fix.verdict === 'heals')} ${previewButton(page, state, fix)}
+    ${snippetButton(page, state, fix)}
+  </span>`;
 }
 
 /** Positions counted from the wrong end move real tokens even without NaN. */

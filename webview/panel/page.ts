@@ -105,7 +105,7 @@ export class PanelPage {
       this.#ui = { ...this.#ui, draft: null };
     }
     // Not for what was applied before this page was there: a reload must not move anything.
-    this.#answers ||= before !== null && before.applied?.file !== state.applied?.file;
+    this.#answers ||= before !== null && isAnswer(before, state);
     this.change(fitting(this.#ui, state));
   }
 
@@ -180,10 +180,20 @@ export class PanelPage {
   }
 }
 
-/** What became of the run, most urgent first: a failure, the comparison after Apply, the verdict after Undo. */
+/** What is worth going to, wherever the person is on the page: a fix written or taken back, a preview, a failure. */
+const isAnswer = (before: PanelState, now: PanelState): boolean =>
+  before.applied?.file !== now.applied?.file ||
+  before.applied?.fixId !== now.applied?.fixId ||
+  (now.preview !== null && now.preview.fixId !== before.preview?.fixId) ||
+  (now.phase === 'error' && before.phase === 'running');
+
+/** What became of it, most urgent first: a failure, a preview, the comparison after Apply, the verdict after Undo. */
 function showAnswer(root: HTMLElement): void {
   const answer =
-    root.querySelector<HTMLElement>('.status.error, #applied') ?? root.querySelector<HTMLElement>('h1.verdict');
+    root.querySelector<HTMLElement>('.status.error') ??
+    root.querySelector<HTMLElement>('#preview-title') ??
+    root.querySelector<HTMLElement>('#applied') ??
+    root.querySelector<HTMLElement>('h1.verdict');
   answer?.scrollIntoView({ block: 'start' });
   answer?.focus({ preventScroll: true });
 }

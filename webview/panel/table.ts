@@ -11,10 +11,12 @@ import { figures, stateWords, wholeText } from '../../src/app/render/table';
 import type { Note } from '../../src/app/render/notes';
 import type { Cell } from '../../src/app/render/rows';
 import type { Report } from '../../src/core/report';
+import type { PanelState } from '../../src/protocol/panel';
 import { cssVars } from '../shared/directives';
 import { nameOf, visible } from '../shared/text';
 import { cellEvents } from './cellEvents';
 import { describeCell } from './describe';
+import { fixLink } from './fixActions';
 import { filterBar } from './filterBar';
 import type { PanelPage } from './page';
 import { rolesOfRow } from './roles';
@@ -74,7 +76,7 @@ function makeLayout(report: Report, ui: UiState, width: number): Layout {
   return { rows, lines, notesInColumn, stageWidth: stage, sampleWidth };
 }
 
-export function tableView(page: PanelPage, report: Report): TemplateResult {
+export function tableView(page: PanelPage, state: PanelState, report: Report): TemplateResult {
   const { ui, tableSize } = page.context;
   const layout = layoutOf(report, ui, tableSize.width);
   const { lines, sampleWidth } = layout;
@@ -148,7 +150,7 @@ export function tableView(page: PanelPage, report: Report): TemplateResult {
             (index) => index,
             (index) => {
               const line = lines[index];
-              return line === undefined ? nothing : lineView(page, report, layout, line, index, columns, active);
+              return line === undefined ? nothing : lineView(page, state, report, layout, line, index, columns, active);
             },
           )}
           ${filler(lines.length - rows.to)}
@@ -161,6 +163,7 @@ export function tableView(page: PanelPage, report: Report): TemplateResult {
 
 function lineView(
   page: PanelPage,
+  state: PanelState,
   report: Report,
   layout: Layout,
   line: Line,
@@ -171,7 +174,9 @@ function lineView(
   const samples = report.batch.samples;
   if (line.kind === 'note') {
     return html`<tr class="note ${line.note.kind}" aria-rowindex=${index + 2}>
-      <td colspan=${samples + 1}>${noteView(page, report, line.note, 'notetext')}</td>
+      <td colspan=${samples + 1}>
+        ${noteView(page, report, line.note, 'notetext')} ${line.note.kind === 'birth' ? fixLink(page, state) : nothing}
+      </td>
     </tr>`;
   }
   const { row } = line;
@@ -213,6 +218,7 @@ function lineView(
       layout.notesInColumn
         ? html`<td class="notes ${row.notes[0]?.kind ?? ''}" aria-colindex=${samples + 2}>
             ${row.notes.map((note) => html`${noteView(page, report, note, note.kind)} `)}
+            ${born ? fixLink(page, state) : nothing}
           </td>`
         : nothing
     }

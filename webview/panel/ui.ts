@@ -36,6 +36,8 @@ const uiState = z.object({
   mapSample: z.int().min(0).catch(0),
   /** What Apply does with big weights, where the host offers the choice. */
   weights: z.enum(['reference', 'copy']).catch('reference'),
+  /** What Apply changes, where there is a file to change. */
+  target: z.enum(['copy', 'in-place']).catch('copy'),
   /** Ids of the foldable sections that are open. */
   open: z.array(z.string()).catch([]),
   pageTop: z.number().catch(0),

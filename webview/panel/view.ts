@@ -17,6 +17,7 @@ import { bannerView } from './silent';
 import { statusView } from './status';
 import { still } from './still';
 import { tableView } from './table';
+import { previewView } from './preview';
 import { verdictView } from './verdictView';
 
 export function panelView(page: PanelPage): TemplateResult {
@@ -40,11 +41,12 @@ export function panelView(page: PanelPage): TemplateResult {
       report === null
         ? lookView(page, state)
         : html`
-            ${tableView(page, report)}
+            ${tableView(page, state, report)}
             ${still(
               page,
               () =>
-                html`${detailsView(page, report)} ${mapView(page, report)} ${lookView(page, state)}
+                html`${detailsView(page, state, report)} ${mapView(page, report)} ${lookView(page, state)}
+                  ${previewView(page, state)}
                   <div class="columns">${chainView(page, report)} ${fixesView(page, state, report)}</div>`,
             )}
           `

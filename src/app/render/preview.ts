@@ -25,7 +25,7 @@ export function previewText(preview: FixPreview, look: PreviewLook): string {
 type Shorten = (name: string) => string;
 
 /** Names without what all of them begin with: the module that the place is in, the mark of the fix. */
-const shorter =
+export const shorter =
   (fixId: string, label: string): Shorten =>
   (name) =>
     [`nanoscope_${fixId.replaceAll('-', '_')}_`, `/${label.replaceAll('.', '/')}/`, `${label}.`].reduce(
@@ -61,7 +61,7 @@ function placeLines(place: PreviewPlace, shorten: Shorten, { style, width }: Pre
 
 const marks = { kept: ' ', changed: '~', added: '+', removed: '-' } as const;
 
-function sameText({ count, layers }: PreviewSame): string {
+export function sameText({ count, layers }: PreviewSame): string {
   const where = layers === '' ? `${String(count)} more ${count === 1 ? 'place' : 'places'}` : layersText(count, layers);
   return `the same in ${where}`;
 }

@@ -11,12 +11,18 @@ export interface Block {
   readonly readers: readonly Pair[];
 }
 
+/** Who reads what of whom, among touched nodes. */
+interface Link {
+  readonly value: string;
+  readonly from: Pair;
+  readonly to: Pair;
+}
+
 export function blocksOf(comparison: Comparison): Block[] {
   const { pairs, madeAfter, madeBefore } = comparison;
   const touched = [...pairs.values()].filter(({ state }) => state !== 'kept');
   const isTouched = new Set(touched);
-  /** Who reads what of whom, among touched nodes. */
-  const links: { readonly value: string; readonly from: Pair; readonly to: Pair }[] = [];
+  const links: Link[] = [];
   for (const pair of touched) {
     const link = (values: readonly string[] | undefined, made: (value: string) => Pair | undefined): void => {
       for (const value of values ?? []) {
@@ -27,20 +33,7 @@ export function blocksOf(comparison: Comparison): Block[] {
     link(pair.after?.inputs, madeAfter);
     link(pair.before?.inputs, madeBefore);
   }
-  const cut = new Set<string>();
-  const byValue = groupedBy(links, ({ value }) => value);
-  for (const [value, own] of byValue) {
-    const [first] = own;
-    if (!first || first.from.state === 'changed' || new Set(own.map(({ to }) => to)).size < 2) continue;
-    // What several blocks share is a block of its own, unless cutting it out leaves them together all the same.
-    const parts = components(
-      touched,
-      links.filter((link) => link.value !== value && !cut.has(link.value)),
-    );
-    const home = parts.get(first.from);
-    const homes = new Set(own.map(({ to }) => parts.get(to)));
-    if (homes.size >= 2 && !homes.has(home)) cut.add(value);
-  }
+  const cut = sharedValues(touched, links);
   const parts = components(
     touched,
     links.filter(({ value }) => !cut.has(value)),
@@ -57,6 +50,34 @@ export function blocksOf(comparison: Comparison): Block[] {
     blocks.delete(root);
   }
   return [...blocks.values()];
+}
+
+/**
+ * What several blocks share is a block of its own, unless they hang together without it too. All that could be shared is
+ * cut out first, then given back where it separates nothing: a condition and its transpose join all layers only together.
+ */
+function sharedValues(touched: readonly Pair[], links: readonly Link[]): ReadonlySet<string> {
+  const candidates = [...groupedBy(links, ({ value }) => value)].filter(
+    ([, own]) => own[0]?.from.state !== 'changed' && new Set(own.map(({ to }) => to)).size > 1,
+  );
+  const cut = new Set(candidates.map(([value]) => value));
+  for (let isStable = false; !isStable;) {
+    isStable = true;
+    const parts = components(
+      touched,
+      links.filter(({ value }) => !cut.has(value)),
+    );
+    for (const [value, own] of candidates) {
+      const [first] = own;
+      if (!cut.has(value) || !first) continue;
+      const homes = new Set(own.map(({ to }) => parts.get(to)));
+      if (homes.size > 1 && !homes.has(parts.get(first.from))) continue;
+      cut.delete(value);
+      isStable = false;
+      break;
+    }
+  }
+  return cut;
 }
 
 /** Representative of the connected part that each node is in. */

@@ -3,13 +3,17 @@ import * as vscode from 'vscode';
 import { commandIds, walkthroughId, type CommandName } from '../contributions';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
+import type { Workshop } from '../work';
 import { diagnoseBuiltIn } from './diagnoseBuiltIn';
 import { diagnoseModel } from './diagnoseModel';
+import { applyFix, copyFixSnippet, undoFix } from './fixes';
 import { copyMarkdown, openReport, saveReport } from './reports';
+import { shrinkModel } from './shrink';
 import { copySnippet } from './snippet';
 
 export interface CommandParts {
   readonly panels: Panels;
+  readonly workshop: Workshop;
   readonly log: Log;
   /** `publisher.name` of this extension. */
   readonly extensionId: string;
@@ -34,7 +38,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
   return vscode.Disposable.from(...registered);
 }
 
-function handlers({ panels, log, extensionId }: CommandParts): Readonly<Record<CommandName, Handler>> {
+function handlers({ panels, workshop, log, extensionId }: CommandParts): Readonly<Record<CommandName, Handler>> {
   return {
     diagnose: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseFile: (resource, selected) => diagnoseModel(panels, resource, selected),
@@ -45,6 +49,10 @@ function handlers({ panels, log, extensionId }: CommandParts): Readonly<Record<C
       }
     },
     tryFixes: () => panels.current?.session.run(undefined, true),
+    applyFix: () => applyFix(panels),
+    undoFix: () => undoFix(panels),
+    copyFixSnippet: (fixId) => copyFixSnippet(panels, fixId),
+    shrink: () => shrinkModel(panels, workshop),
     copyMarkdown: () => copyMarkdown(panels),
     copySnippet: () => copySnippet(panels),
     saveReport: (resource) => saveReport(panels, resource),

@@ -18,10 +18,28 @@ export function personFor(subject: Subject): Person {
       });
       return target?.fsPath;
     },
+    confirmInPlace,
     chooseInputs: () => chooseInputs(subject),
     chooseMask: (problem, inputs) => chooseMask(subject, problem, inputs),
     shownPath: (path) => vscode.workspace.asRelativePath(path),
   };
+}
+
+async function confirmInPlace(file: string): Promise<boolean> {
+  const name = plainText(vscode.workspace.asRelativePath(file), 200);
+  const change = vscode.l10n.t('Change the Model');
+  const answer = await vscode.window.showWarningMessage(
+    vscode.l10n.t('Change {0} itself?', name),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        'The original stays beside it as {0}. Undo puts it back byte for byte.',
+        `${plainText(file.split(/[\\/]/).at(-1) ?? file, 200)}.nanoscope-backup`,
+      ),
+    },
+    change,
+  );
+  return answer === change;
 }
 
 async function chooseInputs(subject: Subject): Promise<string | undefined> {

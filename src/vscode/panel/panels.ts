@@ -12,6 +12,7 @@ import { readSetting } from '../settings';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
 import { PanelPage, pageRoots } from './page';
+import { offeredFixes } from '../../protocol/offered';
 import { RunProgress } from './runProgress';
 import { DiagnosisSession } from './session';
 import type { SessionRecord, Work } from './sessionParts';
@@ -252,8 +253,15 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         session.cancel();
         return;
       case 'apply':
-        await session.apply(message.fixId, message.weights);
+        await session.apply(message.fixId, message);
         return;
+      case 'preview':
+        return session.preview(message.fixId);
+      case 'closePreview':
+        session.closePreview();
+        return;
+      case 'copyFixSnippet':
+        return execute('copyFixSnippet', message.fixId);
       case 'undo':
         await session.undo();
         return;
@@ -294,6 +302,9 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     setContext('running', this.running.length > 0);
     setContext('hasReport', hasReport(front?.session.current ?? null));
     setContext('canTryFixes', canTryFixes(front?.session.current ?? null));
+    setContext('canFix', canFix(front?.session.current ?? null));
+    setContext('canUndo', canUndo(front?.session.current ?? null));
+    setContext('canShrink', canShrink(front?.session.current ?? null));
   }
 }
 
@@ -319,6 +330,15 @@ function canTryFixes(state: PanelState | null): boolean {
   );
 }
 
+const canRun = (state: PanelState | null): state is PanelState =>
+  state !== null && state.phase !== 'running' && !state.readOnly;
+
+const canFix = (state: PanelState | null): boolean => canRun(state) && offeredFixes(state).length > 0;
+
+const canUndo = (state: PanelState | null): boolean => canRun(state) && state.applied !== null;
+
+const canShrink = (state: PanelState | null): boolean => canRun(state) && (state.report?.origins.length ?? 0) > 0;
+
 const contextValues = new Map<ContextKey, boolean>();
 
 /** Sends changes only: progress would set them dozens of times a second. */
@@ -329,8 +349,8 @@ function setContext(key: ContextKey, value: boolean): void {
   }
 }
 
-async function execute(command: CommandName): Promise<void> {
-  await vscode.commands.executeCommand(commandIds[command]);
+async function execute(command: CommandName, ...args: readonly string[]): Promise<void> {
+  await vscode.commands.executeCommand(commandIds[command], ...args);
 }
 
 /** Two samples of 5 and 35 tokens, left padded: the batch that shows the commonest illness. */

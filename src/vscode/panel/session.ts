@@ -3,7 +3,7 @@
  * person to ask, and neither the editor nor the page: both come in as interfaces.
  *
  * Invariants: at most one run is active; a new one aborts the old one, and nothing that an aborted run still
- * says reaches the state. `stack` holds what was written and can be undone, oldest first.
+ * says reaches the state.
  */
 import type { WeightsOffer } from '../../app/apply/weights';
 import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../app/useCases';
@@ -11,9 +11,16 @@ import { NanoscopeError, toPayload } from '../../core/errors';
 import type { Report } from '../../core/report';
 import type { BatchChoice, PanelState } from '../../protocol/panel';
 import { FileStamps } from './fileStamps';
-import type { MaskAnswer, SessionParts, SessionRecord, Written } from './sessionParts';
+import type { FixRequest, MaskAnswer, SessionParts, SessionRecord } from './sessionParts';
 import * as state from './state';
 import { subjectName, type Subject } from './subject';
+import { WrittenFixes } from './written';
+
+export interface ApplyHow {
+  readonly weights?: 'reference' | 'copy';
+  /** Change the model itself; its original stays beside it. */
+  readonly inPlace?: true;
+}
 
 const maskCodes: ReadonlySet<string> = new Set(['mask-missing', 'mask-ambiguous']);
 
@@ -23,7 +30,7 @@ export class DiagnosisSession {
   private disposed = false;
   private inputsPath: string | null;
   private batchChosen: boolean;
-  private stack: readonly Written[];
+  private readonly written: WrittenFixes;
   private weights: WeightsOffer | null;
   private readonly stamps: FileStamps;
 
@@ -38,7 +45,7 @@ export class DiagnosisSession {
     this.subject = record.subject;
     this.inputsPath = record.inputsPath;
     this.batchChosen = record.batchChosen;
-    this.stack = record.stack;
+    this.written = new WrittenFixes(record.stack, (path) => this.parts.person.shownPath(path));
     this.weights = record.weights;
     this.stamps = new FileStamps(record.stamps, (path) => this.parts.work.stamp(path));
     const base = state.empty({
@@ -47,6 +54,7 @@ export class DiagnosisSession {
       batch: record.batch,
       source: record.subject.kind,
       readOnly: this.readOnly(),
+      canChangeInPlace: this.canChangeInPlace(),
     });
     const withReport = record.report ? state.reported(base, record.report) : base;
     // A run that a reload cut off did not finish: it is shown as cancelled.
@@ -67,7 +75,7 @@ export class DiagnosisSession {
     const { subject } = this;
     return [
       ...(subject.kind === 'file' ? [subject.model] : []),
-      ...this.stack.map(({ file }) => file),
+      ...this.written.files,
       ...(this.shown.batch.kind === 'file' && this.inputsPath !== null ? [this.inputsPath] : []),
     ];
   }
@@ -80,7 +88,7 @@ export class DiagnosisSession {
 
   /** Trust was granted. */
   refresh(): void {
-    this.set({ ...this.shown, readOnly: this.readOnly() });
+    this.set({ ...this.shown, readOnly: this.readOnly(), canChangeInPlace: this.canChangeInPlace() });
   }
 
   /** Ends in the state `done`, `error` or `cancelled`, never in an exception. */
@@ -123,45 +131,87 @@ export class DiagnosisSession {
     this.rest();
   }
 
-  /** @param weights taken only where the state offers the choice */
-  async apply(fixId: string, weights?: 'reference' | 'copy'): Promise<Report | undefined> {
+  /** Shows what a fix would change; nothing is written. */
+  async preview(fixId: string): Promise<void> {
+    if (!this.mayFix()) {
+      return;
+    }
+    await this.attempt('Working out what the fix changes', async (events, signal) => {
+      const preview = await this.parts.work.previewFix(this.fixRequest(fixId), onlyProgress(events), signal);
+      return (now) => state.previewed(now, preview);
+    });
+  }
+
+  closePreview(): void {
+    if (this.shown.preview !== null) {
+      this.set({ ...this.shown, preview: null });
+    }
+  }
+
+  /** The lines of PyTorch that do what the fix does; `undefined` where the panel says why there are none. */
+  async fixSnippet(fixId: string): Promise<string | undefined> {
+    if (!this.mayFix()) {
+      return undefined;
+    }
+    let code: string | undefined;
+    const { preview } = this.shown;
+    const ended = await this.attempt('Writing the lines of PyTorch', async (events, signal) => {
+      ({ code } = await this.parts.work.fixSnippet(this.fixRequest(fixId), onlyProgress(events), signal));
+      return (now) => state.previewed(now, preview);
+    });
+    return ended ? code : undefined;
+  }
+
+  /** @param how taken only where the state offers the choice */
+  async apply(fixId: string, how: ApplyHow = {}): Promise<Report | undefined> {
     const before = this.shown.report;
-    if (!this.mayRun() || before === null || this.running) {
+    if (!this.mayFix() || before === null) {
       return undefined;
     }
-    const out = await this.target(fixId);
-    if (out === 'dismissed') {
+    const inPlace = how.inPlace === true && this.canChangeInPlace();
+    if (inPlace && !(await this.parts.person.confirmInPlace(this.model()))) {
       return undefined;
     }
-    const { expandAttention: _, ...asItIs } = this.request(true);
+    const out = inPlace ? null : await this.target(fixId);
+    // The question may have stood for long.
+    if (out === 'dismissed' || !this.mayFix()) {
+      return undefined;
+    }
+    const { weights } = how;
     const request: ApplyRequest = {
-      ...asItIs,
-      fixId,
+      ...this.fixRequest(fixId),
+      ...(inPlace ? { inPlace } : {}),
       ...(out === null ? {} : { out }),
-      ...(weights === undefined || this.weights === null ? {} : { weights }),
+      ...(inPlace || weights === undefined || this.weights === null ? {} : { weights }),
     };
-    return this.report('Writing the fixed copy', async (events, signal) => {
-      const { onProgress } = events; // the reports of this step are about the unfixed model
-      const result = await this.parts.work.applyFix(request, onProgress ? { onProgress } : {}, signal);
-      this.stack = [...this.stack, { fixId, file: result.file, weights: result.weights, before }];
+    return this.report(inPlace ? 'Changing the model' : 'Writing the fixed copy', async (events, signal) => {
+      // The reports of this step are about the unfixed model.
+      const result = await this.parts.work.applyFix(request, onlyProgress(events), signal);
+      this.written.push(result, before);
       this.set(this.withTop(this.shown));
       return this.diagnose(this.parts.work.triesFixes(), events, signal);
     });
   }
 
-  /** Removes the copy that was written last and diagnoses what it was made from. */
+  /** Takes back what was written last and diagnoses what was there before. */
   async undo(): Promise<Report | undefined> {
-    const top = this.stack.at(-1);
-    if (!this.mayRun() || !top || this.running) {
+    const { top } = this.written;
+    if (!this.mayRun() || top === null || this.running) {
       return undefined;
     }
-    return this.report('Removing the fixed copy', async (events, signal) => {
+    const first = top.backup === null ? 'Removing the fixed copy' : 'Putting the original back';
+    return this.report(first, async (events, signal) => {
       await this.parts.work.undoFix(top.file).catch(unlessGone);
-      this.stack = this.stack.slice(0, -1);
-      // The copy is gone: should the run that follows not end, what is shown is the model and not the copy.
+      this.written.pop();
+      // The fix is gone: should the run that follows not end, what is shown is the model without it.
       this.set(this.withTop(top.before ? this.reported(this.shown, top.before) : this.shown));
       return this.diagnose(this.parts.work.triesFixes(), events, signal);
     });
+  }
+
+  /** What a run of what is shown would ask for, without fixes. @throws NanoscopeError `usage` for a saved report */
+  diagnoseRequest(): DiagnoseRequest {
+    return this.request(false);
   }
 
   /** Some watched file was touched: compares before it believes. */
@@ -178,7 +228,8 @@ export class DiagnosisSession {
 
   record(): SessionRecord {
     const { phase, batch, report, error } = this.shown;
-    const { key, subject, batchChosen, inputsPath, stack, weights } = this;
+    const { key, subject, batchChosen, inputsPath, weights } = this;
+    const stack = this.written.record;
     const stamps = this.stamps.record;
     return { key, subject, phase, batch, batchChosen, inputsPath, report, error, stack, weights, stamps };
   }
@@ -199,7 +250,11 @@ export class DiagnosisSession {
     const ended = await this.attempt(first, async (events, signal) => {
       const report = await action(events, signal);
       result = report;
-      return (now) => ({ ...state.finished(this.reported(now, report), report), weights: this.weights });
+      this.written.measured();
+      return (now) => ({
+        ...this.withApplied(state.finished(this.reported(now, report), report)),
+        weights: this.weights,
+      });
     });
     return ended ? result : undefined;
   }
@@ -220,7 +275,12 @@ export class DiagnosisSession {
     ifMine((now) => state.started(now, first));
     const events: DiagnoseEvents = {
       onProgress: ({ text, fraction }) => ifMine((now) => state.progressed(now, text, fraction)),
-      onReport: (report) => ifMine((now) => this.reported(now, report)),
+      onReport: (report) => {
+        ifMine((now) => {
+          this.written.measured();
+          return this.withApplied(this.reported(now, report));
+        });
+      },
     };
     try {
       ifMine(await action(events, controller.signal));
@@ -316,8 +376,8 @@ export class DiagnosisSession {
 
   /** What is diagnosed now: the last fixed copy, else the model itself. */
   private model(): string {
-    const top = this.stack.at(-1);
-    if (top) {
+    const { top } = this.written;
+    if (top !== null) {
       return top.file;
     }
     if (this.subject.kind === 'report') {
@@ -328,11 +388,25 @@ export class DiagnosisSession {
 
   /** `null`: beside the model, under its usual name. */
   private async target(fixId: string): Promise<string | null | 'dismissed'> {
-    if (this.subject.kind !== 'built-in' || this.stack.length > 0) {
+    if (this.subject.kind !== 'built-in' || this.written.top !== null) {
       return null;
     }
     const name = this.subject.model.slice('builtin:'.length).split('?')[0] ?? 'model';
     return (await this.parts.person.chooseTarget(`${name}.${fixId}.onnx`)) ?? 'dismissed';
+  }
+
+  private fixRequest(fixId: string): FixRequest {
+    const { expandAttention: _, ...asItIs } = this.request(true);
+    return { ...asItIs, fixId };
+  }
+
+  /** A built-in model is no file. */
+  private canChangeInPlace(): boolean {
+    return !this.readOnly() && (this.subject.kind === 'file' || this.written.top !== null);
+  }
+
+  private mayFix(): boolean {
+    return this.mayRun() && this.shown.report !== null && !this.running;
   }
 
   private mayRun(): boolean {
@@ -348,15 +422,13 @@ export class DiagnosisSession {
     return this.batchChosen ? next : { ...next, batch: state.batchOf(report, now.batch) };
   }
 
+  /** What was written last, and what it is compared with. */
   private withTop(now: PanelState): PanelState {
-    const top = this.stack.at(-1);
-    return top
-      ? state.withFix(
-          now,
-          { fixId: top.fixId, file: this.parts.person.shownPath(top.file), weights: top.weights },
-          top.before,
-        )
-      : state.withFix(now, null, null);
+    return { ...this.withApplied(now), before: this.written.top?.before ?? null };
+  }
+
+  private withApplied(now: PanelState): PanelState {
+    return { ...now, applied: this.written.applied, canChangeInPlace: this.canChangeInPlace() };
   }
 
   private set(next: PanelState): void {
@@ -371,6 +443,11 @@ export class DiagnosisSession {
       this.parts.keep(this.record());
     }
   }
+}
+
+/** Reports of a step that is about something else than what is shown. */
+function onlyProgress({ onProgress }: DiagnoseEvents): DiagnoseEvents {
+  return onProgress ? { onProgress } : {};
 }
 
 /** Which input masks is asked when a run needs it; a first look goes without. */

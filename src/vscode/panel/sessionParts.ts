@@ -2,7 +2,9 @@
 import type { WeightsOffer } from '../../app/apply/weights';
 import type { LookRequest, LookResult } from '../../app/look/staticLook';
 import type { ApplyRequest, ApplyResult, DiagnoseEvents, DiagnoseRequest } from '../../app/useCases';
+import type { SnippetResult } from '../../app/fixSnippet';
 import type { ErrorPayload } from '../../core/errors';
+import type { FixPreview } from '../../core/preview/types';
 import type { Report } from '../../core/report';
 import type { BatchChoice, PanelState } from '../../protocol/panel';
 import type { Subject } from './subject';
@@ -13,6 +15,9 @@ export interface Work {
   /** What the masks alone say, before any run of the model. */
   look(request: LookRequest, signal: AbortSignal): Promise<LookResult>;
   applyFix(request: ApplyRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<ApplyResult>;
+  /** Writes nothing, like `fixSnippet`. */
+  previewFix(request: FixRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<FixPreview>;
+  fixSnippet(request: FixRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<SnippetResult>;
   undoFix(file: string): Promise<unknown>;
   /** Names of the model's graph inputs. */
   inputsOf(model: string): Promise<readonly string[]>;
@@ -24,6 +29,8 @@ export interface Work {
   triesFixes(): boolean;
 }
 
+export type FixRequest = DiagnoseRequest & { readonly fixId: string };
+
 /** `NAME` or `NAME:inverted`, or an inputs file (absolute path) in place of a batch that must be made up. */
 export type MaskAnswer = { readonly mask: string } | { readonly inputsPath: string };
 
@@ -31,6 +38,8 @@ export type MaskAnswer = { readonly mask: string } | { readonly inputsPath: stri
 export interface Person {
   /** Where to write the fixed copy of a built-in model: an absolute path. */
   chooseTarget(name: string): Promise<string | undefined>;
+  /** Whether the model itself may be changed; its original stays beside it. */
+  confirmInPlace(file: string): Promise<boolean>;
   /** An inputs file: an absolute path. */
   chooseInputs(): Promise<string | undefined>;
   chooseMask(problem: ErrorPayload, inputs: readonly string[]): Promise<MaskAnswer | undefined>;
@@ -44,8 +53,12 @@ export interface Written {
   /** Absolute. */
   readonly file: string;
   readonly weights: ApplyResult['weights'];
+  /** Of a model that was changed in place: its original, absolute. */
+  readonly backup: string | null;
   /** The report that the fix was chosen from. */
   readonly before: Report | null;
+  /** Whether what it wrote was diagnosed since. */
+  readonly measured: boolean;
 }
 
 /** Everything needed to show the panel again after a window reload. */

@@ -3,8 +3,9 @@
  * *when*, these decide *what the person then sees*.
  */
 import type { ErrorPayload } from '../../core/errors';
+import type { FixPreview } from '../../core/preview/types';
 import type { Report } from '../../core/report';
-import type { AppliedFix, BatchChoice, FirstLook, PanelState } from '../../protocol/panel';
+import type { BatchChoice, FirstLook, PanelState } from '../../protocol/panel';
 
 export interface Beginning {
   readonly key: string;
@@ -12,6 +13,7 @@ export interface Beginning {
   readonly batch: BatchChoice;
   readonly source: PanelState['source'];
   readonly readOnly: boolean;
+  readonly canChangeInPlace: boolean;
 }
 
 export function empty(beginning: Beginning): PanelState {
@@ -24,6 +26,7 @@ export function empty(beginning: Beginning): PanelState {
     error: null,
     maskInputs: [],
     applied: null,
+    preview: null,
     weights: null,
     stale: false,
   };
@@ -31,7 +34,7 @@ export function empty(beginning: Beginning): PanelState {
 
 /** The last report stays in sight until there is a new one: a table that vanishes helps nobody. */
 export function started(state: PanelState, text: string): PanelState {
-  return { ...state, phase: 'running', progress: { text, fraction: null }, error: null, stale: false };
+  return { ...state, phase: 'running', progress: { text, fraction: null }, error: null, preview: null, stale: false };
 }
 
 export function progressed(state: PanelState, text: string, fraction: number | null): PanelState {
@@ -61,9 +64,9 @@ export function looked(state: PanelState, look: FirstLook | null, maskInputs: re
   return { ...state, phase: 'empty', progress: null, look, maskInputs };
 }
 
-/** @param before the report that the fix was chosen from; `null` when it no longer compares */
-export function withFix(state: PanelState, applied: AppliedFix | null, before: Report | null): PanelState {
-  return { ...state, applied, before };
+/** Nothing else changed. */
+export function previewed(state: PanelState, preview: FixPreview | null): PanelState {
+  return { ...state, phase: 'done', progress: null, preview };
 }
 
 /** Another batch makes an earlier report incomparable. */

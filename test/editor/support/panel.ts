@@ -102,7 +102,7 @@ export class PanelView {
   }
 
   async apply(fixId: string): Promise<void> {
-    await this.fix(fixId).locator('vscode-button', { hasText: 'Apply' }).click();
+    await this.fix(fixId).locator('.apply-button').click();
   }
 
   async undo(): Promise<void> {

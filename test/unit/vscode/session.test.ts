@@ -2,12 +2,13 @@
 import { describe, expect, it } from 'vitest';
 import type { WeightsOffer } from '../../../src/app/apply/weights';
 import type { LookRequest, LookResult } from '../../../src/app/look/staticLook';
-import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../../src/app/useCases';
+import type { ApplyRequest, ApplyResult, DiagnoseEvents, DiagnoseRequest } from '../../../src/app/useCases';
 import { NanoscopeError } from '../../../src/core/errors';
+import type { FixPreview } from '../../../src/core/preview/types';
 import type { Report } from '../../../src/core/report';
 import type { PanelState } from '../../../src/protocol/panel';
 import { DiagnosisSession } from '../../../src/vscode/panel/session';
-import type { SessionRecord } from '../../../src/vscode/panel/sessionParts';
+import type { FixRequest, SessionRecord } from '../../../src/vscode/panel/sessionParts';
 import type { Subject } from '../../../src/vscode/panel/subject';
 import { sampleReport } from './sampleReport';
 
@@ -16,9 +17,11 @@ type DiagnoseScript = (request: DiagnoseRequest, events: DiagnoseEvents, signal:
 interface Script {
   diagnose?: DiagnoseScript;
   look?: (request: LookRequest) => Promise<LookResult>;
-  applyFix?: (request: ApplyRequest) => Promise<{ file: string; fixId: string; edits: number; weights: 'inside' }>;
+  applyFix?: (request: ApplyRequest) => Promise<ApplyResult>;
+  previewFix?: (request: FixRequest) => Promise<FixPreview>;
+  fixSnippet?: (request: FixRequest) => Promise<{ fixId: string; code: string }>;
   undoFix?: (file: string) => Promise<unknown>;
-  answers?: { mask?: string; maskFile?: string; target?: string; inputs?: string };
+  answers?: { mask?: string; maskFile?: string; target?: string; inputs?: string; inPlace?: boolean };
   stamps?: Record<string, string | null>;
   weights?: () => Promise<WeightsOffer | null>;
   trusted?: boolean;
@@ -58,11 +61,14 @@ function setUp(script: Script = {}, record = fresh()) {
       look: (request) => (script.look ?? (() => Promise.reject(new Error('no look was expected'))))(request),
       applyFix: (request) => {
         applied.push(request);
-        const file = request.out ?? request.model.replace('.onnx', '.fixed.onnx');
-        return (
-          script.applyFix?.(request) ?? Promise.resolve({ file, fixId: request.fixId, edits: 2, weights: 'inside' })
-        );
+        const { fixId, model, inPlace } = request;
+        const result: ApplyResult = inPlace
+          ? { file: model, fixId, edits: 2, weights: 'inside', backup: `${model}.nanoscope-backup` }
+          : { file: request.out ?? model.replace('.onnx', '.fixed.onnx'), fixId, edits: 2, weights: 'inside' };
+        return script.applyFix?.(request) ?? Promise.resolve(result);
       },
+      previewFix: (request) => (script.previewFix ?? (() => Promise.reject(new Error('no preview'))))(request),
+      fixSnippet: (request) => (script.fixSnippet ?? (() => Promise.reject(new Error('no snippet'))))(request),
       undoFix: (file) => {
         undone.push(file);
         return script.undoFix?.(file) ?? Promise.resolve();
@@ -74,6 +80,10 @@ function setUp(script: Script = {}, record = fresh()) {
     },
     person: {
       chooseTarget: () => Promise.resolve(script.answers?.target),
+      confirmInPlace: (file) => {
+        questions.push(`change ${file}`);
+        return Promise.resolve(script.answers?.inPlace ?? false);
+      },
       chooseInputs: () => Promise.resolve(script.answers?.inputs),
       chooseMask: (problem) => {
         questions.push(problem.code);
@@ -347,12 +357,12 @@ describe('a fix', () => {
     await big.session.run();
     expect(big.session.current.weights).toEqual(offer);
     expect(big.kept.at(-1)?.weights).toEqual(offer);
-    await big.session.apply('unmask-rows', 'copy');
+    await big.session.apply('unmask-rows', { weights: 'copy' });
     expect(big.applied[0]?.weights).toBe('copy');
     const small = setUp();
     await small.session.run();
     expect(small.session.current.weights).toBeNull();
-    await small.session.apply('unmask-rows', 'copy');
+    await small.session.apply('unmask-rows', { weights: 'copy' });
     expect(small.applied[0]).not.toHaveProperty('weights');
     // A file that went away between the run and this look costs the question, not the report.
     const gone = setUp({ weights: () => Promise.reject(new NanoscopeError('file-not-found', 'Gone.', 'Look.')) });
@@ -412,6 +422,96 @@ describe('a fix', () => {
       error: { code: 'not-ours' },
       applied: { fixId: 'unmask-rows' },
     });
+  });
+
+  it('changes the model itself only when the person says so, and tells where the original is', async () => {
+    const refused = setUp();
+    await refused.session.run();
+    await refused.session.apply('unmask-rows', { inPlace: true });
+    expect(refused.questions).toEqual(['change /w/sick.onnx']);
+    expect(refused.applied).toEqual([]);
+    const { session, states, applied, requests, undone } = setUp({ answers: { inPlace: true } });
+    await session.run();
+    const before = session.current.report;
+    await session.apply('unmask-rows', { inPlace: true, weights: 'copy' });
+    expect(applied[0]).toMatchObject({ model: '/w/sick.onnx', inPlace: true });
+    expect(applied[0]).not.toHaveProperty('out');
+    expect(applied[0]).not.toHaveProperty('weights');
+    expect(requests.map(({ model }) => model)).toEqual(['/w/sick.onnx', '/w/sick.onnx']);
+    const fix = { fixId: 'unmask-rows', file: 'sick.onnx', backup: 'sick.onnx.nanoscope-backup' };
+    expect(session.current).toMatchObject({ applied: { ...fix, measured: true }, phase: 'done' });
+    expect(session.current.before).toBe(before);
+    // While it ran, the report was still the sick model's.
+    const written = states.find((state) => state.applied !== null);
+    expect(written).toMatchObject({ phase: 'running', applied: { ...fix, measured: false } });
+    expect(written?.report).toBe(before);
+    await session.undo();
+    expect(undone).toEqual(['/w/sick.onnx']);
+    expect(session.current).toMatchObject({ applied: null, phase: 'done' });
+  });
+
+  it('of a built-in model cannot change it in place', async () => {
+    const subject: Subject = { kind: 'built-in', model: 'builtin:mini?layers=2' };
+    const { session, applied, questions } = setUp(
+      { answers: { target: '/w/out.onnx', inPlace: true } },
+      fresh(subject),
+    );
+    await session.run();
+    expect(session.current.canChangeInPlace).toBe(false);
+    await session.apply('unmask-rows', { inPlace: true });
+    expect(questions).toEqual([]);
+    expect(applied[0]).toMatchObject({ out: '/w/out.onnx' });
+    expect(applied[0]).not.toHaveProperty('inPlace');
+    // The copy is a file.
+    expect(session.current.canChangeInPlace).toBe(true);
+  });
+
+  it('is previewed: nothing is written, and the preview goes with the next run', async () => {
+    const asked: FixRequest[] = [];
+    const preview: FixPreview = { fixId: 'unmask-rows', steps: [], notes: [] };
+    const { session, applied, kept } = setUp({
+      previewFix: (request) => {
+        asked.push(request);
+        return Promise.resolve(preview);
+      },
+    });
+    await session.preview('unmask-rows');
+    expect(asked).toEqual([]); // nothing was diagnosed yet
+    await session.run();
+    await session.preview('unmask-rows');
+    expect(asked).toMatchObject([{ model: '/w/sick.onnx', fixId: 'unmask-rows' }]);
+    expect(session.current).toMatchObject({ phase: 'done', preview, error: null });
+    expect(session.current.report).not.toBeNull();
+    expect(kept.at(-1)).not.toHaveProperty('preview');
+    session.closePreview();
+    expect(session.current.preview).toBeNull();
+    await session.preview('unmask-rows');
+    await session.apply('unmask-rows');
+    expect(session.current).toMatchObject({ preview: null, applied: { fixId: 'unmask-rows' } });
+    expect(applied).toHaveLength(1);
+  });
+
+  it('whose preview fails leaves the report as it was', async () => {
+    const { session } = setUp({
+      previewFix: () => Promise.reject(new NanoscopeError('fix-declined', 'Not here.', 'Choose another.')),
+    });
+    await session.run();
+    const { report } = session.current;
+    await session.preview('eps');
+    expect(session.current).toMatchObject({ phase: 'error', error: { code: 'fix-declined' }, preview: null });
+    expect(session.current.report).toBe(report);
+  });
+
+  it('is told as lines of PyTorch, and an open preview stays open', async () => {
+    const preview: FixPreview = { fixId: 'unmask-rows', steps: [], notes: [] };
+    const { session } = setUp({
+      previewFix: () => Promise.resolve(preview),
+      fixSnippet: ({ fixId }) => Promise.resolve({ fixId, code: 'import torch\n' }),
+    });
+    await session.run();
+    await session.preview('unmask-rows');
+    expect(await session.fixSnippet('unmask-rows')).toBe('import torch\n');
+    expect(session.current).toMatchObject({ phase: 'done', preview });
   });
 
   it('on top of a fix is undone one by one', async () => {

@@ -91,7 +91,14 @@ describe('records of panels', () => {
     const { report } = record(keys[0], '');
     store.keep(record(keys[0], '/w/first.onnx', { report: null }));
     store.keep(record(keys[1], '/w/second.onnx', { report }));
-    const written = { fixId: 'f', file: '/w/third.fixed.onnx', weights: 'inside', before: null } as const;
+    const written = {
+      fixId: 'f',
+      file: '/w/third.fixed.onnx',
+      weights: 'inside',
+      backup: null,
+      before: null,
+      measured: true,
+    } as const;
     store.keep(record(keys[2], '/w/third.onnx', { report: null, stack: [written] }));
     await store.settle();
     await store.prune(
@@ -117,7 +124,16 @@ describe('records of panels', () => {
     const small = new PanelStore(uri(folder), (what) => problems.push(what), limit);
     const note = 'x'.repeat(limit / 2);
     const report = { ...sampleReport(), notes: [note] };
-    const stack = [{ fixId: 'f', file: '/w/a.fixed.onnx', weights: 'inside', before: report } as const];
+    const stack = [
+      {
+        fixId: 'f',
+        file: '/w/a.fixed.onnx',
+        weights: 'inside',
+        backup: null,
+        before: report,
+        measured: true,
+      } as const,
+    ];
     small.keep(record(keys[0], '/w/a.onnx', { report, stack }));
     small.keep(record(keys[1], '/w/b.onnx', { report: { ...report, notes: [note, note] }, stack }));
     await small.settle();

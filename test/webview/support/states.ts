@@ -13,6 +13,8 @@ export const done = (change: Partial<PanelState> = {}): PanelState => ({
   batch: { kind: 'lengths', lengths: [5, 35], pad: 'left', seed: 1, file: null, mask: null, level: 'all' },
   maskInputs: ['attention_mask'],
   applied: null,
+  preview: null,
+  canChangeInPlace: true,
   stale: false,
   readOnly: false,
   source: 'file',
@@ -26,5 +28,5 @@ export const applied = (): PanelState =>
     modelName: 'sick.fixed.onnx',
     report: { ...healedReport, model: { ...healedReport.model, name: 'sick.fixed.onnx' } },
     before: kimi({ layers: 2 }),
-    applied: { fixId: 'unmask-rows', file: 'models/sick.fixed.onnx', weights: 'inside' },
+    applied: { fixId: 'unmask-rows', file: 'models/sick.fixed.onnx', weights: 'inside', measured: true },
   });
