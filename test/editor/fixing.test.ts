@@ -40,7 +40,7 @@ async function tabTo(selector: string, most = 60): Promise<void> {
 describe('the model as an editor', () => {
   it('shows what its masks can do before any run', async () => {
     await workbench.openFile('sick.onnx');
-    await workbench.runCommand('View: Reopen Editor With…');
+    await workbench.runCommand('View: Reopen Editor With...');
     await workbench.pick('NaNoscope');
     panel = await PanelView.of(workbench, 'sick.onnx');
     await panel.frame.locator('.masks').first().waitFor();
@@ -133,11 +133,9 @@ describe('for others', () => {
     await workbench.runCommand('NaNoscope: Shrink Model for a Bug Report…');
     await nameFile(workbench, 'Make the folder sick.shrunk in', workspace.folder);
     const folder = workspace.path('sick.shrunk');
-    await expect.poll(() => existsSync(folder) && readdirSync(folder).sort(), { timeout: 60_000 }).toEqual([
-      'inputs.npz',
-      'model.onnx',
-      'report.md',
-    ]);
+    await expect
+      .poll(() => existsSync(folder) && readdirSync(folder).sort(), { timeout: 60_000 })
+      .toEqual(['inputs.npz', 'model.onnx', 'report.md']);
     await panel.tab('Preview report.md').waitFor();
     expect(readFileSync(workspace.path('sick.shrunk/report.md'), 'utf8')).toContain('fully-masked-row');
     expect(modelIsOriginal()).toBe(true);

@@ -87,7 +87,7 @@ describe('the preview', () => {
     const overlaps = await page.$$eval('.preview svg', (pictures) =>
       pictures.flatMap((picture) => {
         const all = [...picture.querySelectorAll('rect')].map((rect) => rect.getBBox());
-        const { width, height } = picture.viewBox.baseVal;
+        const { width, height } = (picture as SVGSVGElement).viewBox.baseVal;
         return all.filter(
           (a, i) =>
             a.x < 0 ||

@@ -217,8 +217,10 @@ function lineView(
     ${
       layout.notesInColumn
         ? html`<td class="notes ${row.notes[0]?.kind ?? ''}" aria-colindex=${samples + 2}>
-            ${row.notes.map((note) => html`${noteView(page, report, note, note.kind)} `)}
-            ${born ? fixLink(page, state) : nothing}
+            <span class="noteline"
+              >${row.notes.map((note) => html`${noteView(page, report, note, note.kind)} `)}
+              ${born ? fixLink(page, state) : nothing}</span
+            >
           </td>`
         : nothing
     }

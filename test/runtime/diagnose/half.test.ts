@@ -226,7 +226,7 @@ describe('PyTorch exports in float16', () => {
     const truth = truths[name];
     const model = fromBinary(ModelProtoSchema, await readFile(fixture(`${name}.onnx`)));
     const feeds = readNpz(name, await readFile(fixture(`${name}.inputs.npz`)));
-    const report = await inHalf(model, feeds, { fixes: true });
+    const report = await inHalf(model, feeds, noFixes);
     expect(short(report.origins).slice(0, 1)).toEqual(
       truth?.births.slice(0, 1).map((node) => [node, truth.mechanism, truth.positions]),
     );
