@@ -22,6 +22,8 @@ export interface Context {
 
 /** Keeping writes the whole report, which is megabytes: once things are at rest, never sixty times a second. */
 const restMs = 300;
+/** What the person set must not be lost when the page is hidden next; hidden pages get no time for it. */
+const soonMs = 30;
 
 export class PanelPage {
   #state: PanelState | null = null;
@@ -33,7 +35,8 @@ export class PanelPage {
   #drawing = false;
   /** Apply and Undo answer far from their buttons; once the run is over, the answer is brought into view. */
   #answers = false;
-  #keeping: ReturnType<typeof setTimeout> | undefined;
+  #keepingAtRest: ReturnType<typeof setTimeout> | undefined;
+  #keepingSoon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly root: HTMLElement,
@@ -106,7 +109,8 @@ export class PanelPage {
     }
     // Not for what was applied before this page was there: a reload must not move anything.
     this.#answers ||= before !== null && isAnswer(before, state);
-    this.change(fitting(this.#ui, state));
+    this.remember(fitting(this.#ui, state));
+    this.draw();
   }
 
   /** Checks before sending: the host would refuse a malformed message without the person seeing why. */
@@ -114,16 +118,20 @@ export class PanelPage {
     this.host.post(fromPanel.parse(message));
   }
 
+  /** Of what the person sets. */
   change(change: Partial<UiState>): void {
     this.remember(change);
+    this.#keepingSoon ??= setTimeout(() => {
+      this.#keep();
+    }, soonMs);
     this.draw();
   }
 
   /** Keeps without drawing: scroll positions. */
   remember(change: Partial<UiState>): void {
     this.#ui = { ...this.#ui, ...change };
-    clearTimeout(this.#keeping);
-    this.#keeping = setTimeout(() => {
+    clearTimeout(this.#keepingAtRest);
+    this.#keepingAtRest = setTimeout(() => {
       this.#keep();
     }, restMs);
   }
@@ -174,8 +182,9 @@ export class PanelPage {
   }
 
   #keep(): void {
-    clearTimeout(this.#keeping);
-    this.#keeping = undefined;
+    clearTimeout(this.#keepingAtRest);
+    clearTimeout(this.#keepingSoon);
+    this.#keepingSoon = undefined;
     this.host.keep({ state: this.#state, ui: this.#ui });
   }
 }
