@@ -1,6 +1,7 @@
 /** Values and attributes in a few characters. */
 import type { AttributeProto } from 'onnx-buf';
 import type { Graph, GraphNode } from '../onnx/graph';
+import { typeName } from '../onnx/tensors';
 import { readerOf } from '../probe/floats';
 import type { PreviewValue } from './types';
 
@@ -35,7 +36,7 @@ function constantText(graph: Graph, name: string): string | null {
 /** Numbers and short lists; bodies and tensors are too long to tell. */
 export function attributesOf(node: GraphNode): string[] {
   return node.proto.attribute.flatMap((entry) => {
-    const text = attributeText(entry);
+    const text = node.op === 'Cast' && entry.name === 'to' ? typeName(Number(entry.i)) : attributeText(entry);
     return text === null ? [] : [`${entry.name}=${text}`];
   });
 }
