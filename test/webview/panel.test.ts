@@ -27,7 +27,7 @@ describe('the table', () => {
       .toEqual([
         ['embed_tokens', '0/35', '0/35', ''],
         ['layer 0 input_layernorm', '0/35', '0/35', ''],
-        ['layer 0 attention', '30/35 pad only', '0/35', '← NaN born here: Softmax, 30 fully masked rows'],
+        ['layer 0 attention', '30/35 pad only', '0/35', '← NaN born here: Softmax, 30 fully masked rows Fix…'],
         ['layer 0 post_attention_layernorm', '30/35 pad only', '0/35', ''],
         ['layer 0 mlp', '30/35 pad only', '0/35', ''],
         ['layer 0 output', '30/35 pad only', '0/35', ''],
@@ -109,7 +109,7 @@ describe('the table', () => {
   it('gives notes lines of their own where there is no room for a column', async () => {
     const page = await show(done(), { width: 400 });
     const lines = (await tableText(page)).map((cells) => cells[0]);
-    expect(lines.slice(2, 4)).toEqual(['layer 0 attention', '← NaN born here: Softmax, 30 fully masked rows']);
+    expect(lines.slice(2, 4)).toEqual(['layer 0 attention', '← NaN born here: Softmax, 30 fully masked rows Fix…']);
   });
 
   it('says "whole tensor" where positions are unknown', async () => {

@@ -136,10 +136,15 @@ export class DiagnosisSession {
     if (!this.mayFix()) {
       return;
     }
-    await this.attempt('Working out what the fix changes', async (events, signal) => {
-      const preview = await this.parts.work.previewFix(this.fixRequest(fixId), onlyProgress(events), signal);
-      return (now) => state.previewed(now, preview);
-    });
+    const before = this.shown;
+    await this.attempt(
+      'Working out what the fix changes',
+      async (events, signal) => {
+        const preview = await this.parts.work.previewFix(this.fixRequest(fixId), onlyProgress(events), signal);
+        return (now) => ({ ...state.restored(now, before), preview });
+      },
+      before,
+    );
   }
 
   closePreview(): void {
@@ -154,11 +159,15 @@ export class DiagnosisSession {
       return undefined;
     }
     let code: string | undefined;
-    const { preview } = this.shown;
-    const ended = await this.attempt('Writing the lines of PyTorch', async (events, signal) => {
-      ({ code } = await this.parts.work.fixSnippet(this.fixRequest(fixId), onlyProgress(events), signal));
-      return (now) => state.previewed(now, preview);
-    });
+    const before = this.shown;
+    const ended = await this.attempt(
+      'Writing the lines of PyTorch',
+      async (events, signal) => {
+        ({ code } = await this.parts.work.fixSnippet(this.fixRequest(fixId), onlyProgress(events), signal));
+        return (now) => state.restored(now, before);
+      },
+      before,
+    );
     return ended ? code : undefined;
   }
 
@@ -259,10 +268,15 @@ export class DiagnosisSession {
     return ended ? result : undefined;
   }
 
-  /** One run from start to rest. @returns whether it came to its end */
+  /**
+   * One run from start to rest.
+   * @param before what a cancelled one goes back to, where it was about nothing that is shown
+   * @returns whether it came to its end
+   */
   private async attempt(
     first: string,
     action: (events: DiagnoseEvents, signal: AbortSignal) => Promise<(now: PanelState) => PanelState>,
+    before: PanelState | null = null,
   ): Promise<boolean> {
     this.active?.abort();
     const controller = new AbortController();
@@ -290,7 +304,11 @@ export class DiagnosisSession {
         ? new NanoscopeError('cancelled', 'The diagnosis was cancelled.', 'Run it again when you want to.')
         : error;
       this.parts.log(first, cancelled);
-      ifMine((now) => state.failed(now, toPayload(cancelled)));
+      ifMine((now) =>
+        controller.signal.aborted && before !== null
+          ? state.restored(now, before)
+          : state.failed(now, toPayload(cancelled)),
+      );
       return false;
     } finally {
       if (this.active === controller) {

@@ -3,7 +3,6 @@
  * *when*, these decide *what the person then sees*.
  */
 import type { ErrorPayload } from '../../core/errors';
-import type { FixPreview } from '../../core/preview/types';
 import type { Report } from '../../core/report';
 import type { BatchChoice, FirstLook, PanelState } from '../../protocol/panel';
 
@@ -64,9 +63,9 @@ export function looked(state: PanelState, look: FirstLook | null, maskInputs: re
   return { ...state, phase: 'empty', progress: null, look, maskInputs };
 }
 
-/** Nothing else changed. */
-export function previewed(state: PanelState, preview: FixPreview | null): PanelState {
-  return { ...state, phase: 'done', progress: null, preview };
+/** As it was before something that measures nothing anew: a preview, lines of PyTorch. */
+export function restored(now: PanelState, { phase, error, preview, stale }: PanelState): PanelState {
+  return { ...now, phase, progress: null, error, preview, stale };
 }
 
 /** Another batch makes an earlier report incomparable. */

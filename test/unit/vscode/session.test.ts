@@ -491,6 +491,26 @@ describe('a fix', () => {
     expect(applied).toHaveLength(1);
   });
 
+  it('whose preview is cancelled, or ends, leaves what is known of the model as it was', async () => {
+    let asked = 0;
+    const { session } = setUp({
+      stamps: { '/w/sick.onnx': '1' },
+      previewFix: () =>
+        asked++ === 0
+          ? new Promise((_resolve, reject) => setTimeout(() => reject(new Error('killed')), 5))
+          : Promise.resolve({ fixId: 'eps', steps: [], notes: [] }),
+    });
+    await session.run();
+    const known = session.current;
+    const previewing = session.preview('eps');
+    expect(session.current.phase).toBe('running');
+    session.cancel();
+    await previewing;
+    expect(session.current).toEqual(known);
+    await session.preview('eps');
+    expect(session.current).toEqual({ ...known, preview: { fixId: 'eps', steps: [], notes: [] } });
+  });
+
   it('whose preview fails leaves the report as it was', async () => {
     const { session } = setUp({
       previewFix: () => Promise.reject(new NanoscopeError('fix-declined', 'Not here.', 'Choose another.')),
