@@ -19,8 +19,8 @@ const preview: FixPreview = fixPreviewSchema.parse(
 const lastPost = async (): Promise<unknown> => (await panel.posted()).at(-1);
 const focused = (page: Page): Promise<string> =>
   page.evaluate(() => {
-    const { id = '', ariaLabel = '', textContent = '' } = document.activeElement ?? {};
-    return id || ariaLabel || (textContent ?? '').trim();
+    const { activeElement } = document;
+    return [activeElement?.id, activeElement?.ariaLabel].find((name) => (name ?? '') !== '') ?? '';
   });
 const boxes = (page: Page, side: number, kind: string): Promise<string[]> =>
   texts(page, `.preview .side:nth-child(${String(side)}) ${kind} > .op`);

@@ -62,7 +62,8 @@ export function draw(graph: PreviewGraph, shorten: (name: string) => string): Dr
   const lines = laid.edges().map(({ v, w }): Line => {
     const states = [boxes[Number(v)], boxes[Number(w)]].map((box) => box?.state ?? 'kept');
     const state = states.find((one) => one === 'added' || one === 'removed') ?? 'kept';
-    return { points: laid.edge(v, w).points ?? [], state };
+    const { points = [] } = laid.edge(v, w) as { points?: Line['points'] };
+    return { points, state };
   });
   const { width = 0, height = 0 } = laid.graph() as { width?: number; height?: number };
   return { width, height, boxes, lines };

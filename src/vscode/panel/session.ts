@@ -11,6 +11,7 @@ import { NanoscopeError, toPayload } from '../../core/errors';
 import type { Report } from '../../core/report';
 import type { BatchChoice, PanelState } from '../../protocol/panel';
 import { FileStamps } from './fileStamps';
+import { requestOf } from './request';
 import type { FixRequest, MaskAnswer, SessionParts, SessionRecord } from './sessionParts';
 import * as state from './state';
 import { subjectName, type Subject } from './subject';
@@ -377,19 +378,8 @@ export class DiagnosisSession {
   }
 
   private request(fixes: boolean): DiagnoseRequest {
-    const { kind, lengths, pad, seed, mask, level, padId, cast, expandAttention } = this.shown.batch;
-    return {
-      model: this.model(),
-      ...(kind === 'file' && this.inputsPath !== null ? { inputsFile: this.inputsPath } : {}),
-      ...(kind === 'lengths' && this.batchChosen
-        ? { lengths: { lengths, pad, seed, ...(padId === undefined ? {} : { padId }) } }
-        : {}),
-      ...(mask === null ? {} : { mask }),
-      ...(cast === undefined ? {} : { cast }),
-      ...(expandAttention === undefined ? {} : { expandAttention }),
-      userLevel: level,
-      fixes,
-    };
+    const { inputsPath, batchChosen } = this;
+    return requestOf(this.shown.batch, { model: this.model(), inputsPath, batchChosen, fixes });
   }
 
   /** What is diagnosed now: the last fixed copy, else the model itself. */
