@@ -238,6 +238,41 @@ describe('unread NaN weight', () => {
     ]);
   });
 
+  const whole = (name: string, number: number) => ({
+    name,
+    dims: [1n],
+    dataType: DataType.INT64,
+    int64Data: [BigInt(number)],
+  });
+
+  it('a position that no sample is long enough for has a damaged row', async () => {
+    const positions = Float32Array.from({ length: 8 * 4 }, (_, i) => (i >= 5 * 4 ? NaN : i));
+    const learned = (length: number) =>
+      diagnosedModel(
+        model({
+          name: 'made',
+          input: [value('x', dims)],
+          output: [value('y', dims)],
+          node: [
+            node('Shape', ['x'], ['shape']),
+            node('Gather', ['shape', 'one'], ['length']),
+            node('Slice', ['positions', 'zero', 'length', 'zero'], ['read'], { name: '/wpe/Slice' }),
+            node('Add', ['x', 'read'], ['y'], { name: '/wpe/Add' }),
+          ],
+          initializer: [floats('positions', positions, [8, 4]), whole('zero', 0), whole('one', 1)],
+        }),
+        { x: f32([1, length, 4], new Array<number>(length * 4).fill(1)) },
+      );
+    const short = await learned(3);
+    expect(short.origins).toEqual([]);
+    expect(short.silent).toMatchObject([
+      { mechanism: 'unread-nan-weight', tensor: 'positions', evidence: { nanElements: 12, nanRows: '5-7' } },
+    ]);
+    const long = await learned(6);
+    expect(long.origins).toMatchObject([{ mechanism: 'nan-in-weights', positions: ['5'] }]);
+    expect(long.silent).toEqual([]);
+  });
+
   it('one that does occur is an origin, and not said twice', async () => {
     const report = await diagnosedModel(embedding(), { input_ids: ints([1, 3], [1, 7, 3]) });
     expect(report.origins).toMatchObject([{ mechanism: 'nan-in-weights', positions: ['1'] }]);
