@@ -124,7 +124,7 @@ class Shown {
       .flatMap(({ after }) => after?.inputs ?? [])
       .find((name) => this.before.inputs.includes(name));
     return {
-      label: node ? labelOf(this.before, node) : (read ?? this.core[0]?.id ?? ''),
+      label: node ? labelOf(this.before, node) : (read ?? 'added once'),
       layer: this.layer,
       same,
       before: this.graph('before'),
