@@ -1,6 +1,6 @@
 /** `nanoscope shrink`: the smallest model and batch that still show the same birth, as a folder for a bug report. */
 import { visible } from '../app/render/text';
-import { shrunkFigures } from '../app/shrink/writeShrunk';
+import { requireEmpty, shrunkFigures } from '../app/shrink/writeShrunk';
 import { isBuiltin, parseBuiltin } from '../core/models';
 import type { Context, ExitCode } from './context';
 import { jsonText } from './output';
@@ -21,6 +21,7 @@ export async function shrinkCommand(context: Context, model: string, options: Sh
       : isBuiltin(model)
         ? context.resolvePath(`${parseBuiltin(model).id}.shrunk`)
         : files.join(files.dirname(request.model), `${files.basename(request.model).replace(/\.onnx$/i, '')}.shrunk`);
+  await requireEmpty(files, folder);
   const shrunk = await work
     .shrink(
       context.createDeps(limitsOf(options)),

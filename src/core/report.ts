@@ -329,8 +329,10 @@ export interface FixResult {
   readonly title: string;
   /** What it changes for pad and for real tokens. */
   readonly effect?: string;
-  /** Ids of the graph fixes of a combination, in the order in which they are applied. */
+  /** Ids of the fixes of a combination, in the order in which they are applied. */
   readonly parts?: readonly string[];
+  /** Those of its parts that change what the model is fed: nothing of them can be written into it. */
+  readonly fed?: readonly string[];
   readonly verdict: Verdict;
   readonly reason: string;
   readonly reference: Reference;

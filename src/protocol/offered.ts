@@ -5,9 +5,12 @@ import type { PanelState } from './panel';
 /** Only these: `hides` gives wrong numbers, `fails` gives NaN. */
 const applicable: ReadonlySet<Verdict> = new Set<Verdict>(['heals', 'partial', 'unproven']);
 
-/** A fix of the batch changes what the model is fed; a trap that does no harm in one batch does in the next. */
-export const mayBeApplied = ({ verdict, kind }: FixResult): boolean =>
-  applicable.has(verdict) && kind !== 'batch' && kind !== 'trap';
+/** What changes what the model is fed cannot be written into it; a trap that does no harm in one batch does in the next. */
+export const mayBeApplied = ({ verdict, kind, fed }: FixResult): boolean =>
+  applicable.has(verdict) && kind !== 'batch' && kind !== 'trap' && fed === undefined;
+
+/** There are lines of PyTorch for what the model is fed, too; none for what only hides NaN. */
+export const hasSnippet = ({ verdict, kind }: FixResult): boolean => applicable.has(verdict) && kind !== 'trap';
 
 /** Best first; none while one is applied: that one is undone first. */
 export function offeredFixes({ report, applied, readOnly }: PanelState): readonly FixResult[] {

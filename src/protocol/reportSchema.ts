@@ -73,6 +73,7 @@ const fix = z.object({
   title: z.string(),
   effect: z.string().exactOptional(),
   parts: z.array(z.string()).exactOptional(),
+  fed: z.array(z.string()).exactOptional(),
   verdict: z.enum(['heals', 'partial', 'hides', 'fails', 'unproven', 'declines']),
   reason: z.string(),
   reference: z.enum(['unpadded', 'in-batch', 'high-precision', 'none']),

@@ -1,11 +1,12 @@
 /** Binds the use cases to an engine with today's settings, to files, and to the one engine that may run. */
 import * as vscode from 'vscode';
 import type { Engine, EngineOptions } from '../app/ports';
+import { appliedInPlace } from '../app/apply/inPlaceOf';
 import { weightsOffer } from '../app/apply/weights';
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { shrink } from '../app/shrink/shrink';
-import type { ShrunkFiles, writeShrunk } from '../app/shrink/writeShrunk';
+import { freeFolder, type ShrunkFiles, type writeShrunk } from '../app/shrink/writeShrunk';
 import { openSubject } from '../app/subject';
 import type {
   ApplyFix,
@@ -58,6 +59,7 @@ export class Workshop {
       fixSnippet: (request, events, signal) =>
         this.atWork(request.model, events, signal, (deps) => useCases.fixSnippet(deps, request, events, signal)),
       undoFix: (file) => useCases.undoFix({ files: useCases.files }, file),
+      appliedInPlace: (subject) => appliedInPlace(useCases.files, subject),
       inputsOf: async (subject) => (await openSubject(useCases.files, subject)).graph.inputs,
       weightsOf: async (subject) =>
         weightsOffer((await openSubject(useCases.files, subject)).loaded, useCases.files.basename),
@@ -71,7 +73,7 @@ export class Workshop {
     return this.atWork(request.model, events, signal, (deps) => this.useCases.diagnose(deps, request, events, signal));
   }
 
-  /** Into a folder that is new or empty. @throws NanoscopeError with a text for a person */
+  /** Into the folder, or one beside it where that is taken. @throws NanoscopeError with a text for a person */
   async shrink(
     request: DiagnoseRequest,
     folder: string,
@@ -81,7 +83,8 @@ export class Workshop {
     const shrunk = await this.atWork(request.model, events, signal, (deps) =>
       this.useCases.shrink(deps, request, events, signal),
     );
-    return this.useCases.writeShrunk(this.useCases.files, shrunk, folder);
+    const { files, writeShrunk } = this.useCases;
+    return writeShrunk(files, shrunk, await freeFolder(files, folder));
   }
 
   private atWork<T>(

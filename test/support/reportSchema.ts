@@ -128,6 +128,7 @@ const fix = z
     title: z.string().min(1),
     effect: z.string().min(1).optional(),
     parts: z.array(z.string()).min(2).optional(),
+    fed: z.array(z.string()).min(1).optional(),
     verdict: z.enum(['heals', 'partial', 'hides', 'fails', 'unproven', 'declines']),
     reason: z.string(),
     reference: z.enum(['unpadded', 'in-batch', 'high-precision', 'none']),

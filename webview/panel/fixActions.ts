@@ -66,7 +66,7 @@ export function fixesHere(page: PanelPage, state: PanelState): TemplateResult | 
   if (fixes.length === 0) {
     return nothing;
   }
-  return html`<div class="fixeshere" role="group" aria-label="Fixes of this birth">
+  return html`<div class="fixeshere" role="group" aria-label="The best fixes of this model">
     <h3>Fix it here</h3>
     <ul>
       ${fixes.slice(0, mostHere).map(

@@ -1,7 +1,7 @@
 /** The fixes in the order in which the tournament ranked them, each with its proof. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { FixResult, Reference, Report, Verdict } from '../../src/core/report';
-import { mayBeApplied } from '../../src/protocol/offered';
+import { hasSnippet, mayBeApplied } from '../../src/protocol/offered';
 import type { PanelState } from '../../src/protocol/panel';
 import { fixGroups } from '../../src/app/render/fixes';
 import { fileSize } from '../../src/app/render/numbers';
@@ -200,7 +200,7 @@ function buttons(
   isBest: boolean,
   applied: boolean,
 ): TemplateResult | typeof nothing {
-  if (state.readOnly || !mayBeApplied(fix)) {
+  if (state.readOnly || !hasSnippet(fix)) {
     return nothing;
   }
   if (applied) {
@@ -217,7 +217,12 @@ function buttons(
     return nothing;
   }
   return html`<span class="buttons">
-    ${applyButton(page, state, fix.id, fix.title, isBest && fix.verdict === 'heals')} ${previewButton(page, state, fix)}
+    ${
+      mayBeApplied(fix)
+        ? html`${applyButton(page, state, fix.id, fix.title, isBest && fix.verdict === 'heals')}
+          ${previewButton(page, state, fix)}`
+        : nothing
+    }
     ${snippetButton(page, state, fix)}
   </span>`;
 }

@@ -45,7 +45,14 @@ function stepView(step: PreviewStep, number: number | null): TemplateResult {
   return html`
     ${number === null ? nothing : html`<h3>${number}. ${visible(step.title)}</h3>`}
     <p class="explanation">${visible(step.note)} ${visible(step.effect)}</p>
-    ${step.places.map((place) => placeView(step, place))}
+    ${step.places.slice(0, mostPlaces).map((place) => placeView(step, place))}
+    ${
+      step.places.length > mostPlaces
+        ? html`<p class="quiet">
+            ${step.places.length - mostPlaces} more places that are not alike: the terminal lists them with --preview.
+          </p>`
+        : nothing
+    }
   `;
 }
 
@@ -85,6 +92,7 @@ function side(when: 'before' | 'after', graph: PreviewGraph, shorten: (name: str
   </div>`;
 }
 
+const mostPlaces = 12;
 /** More than that is no picture, and takes long to lay out. */
 const mostDrawn = 80;
 

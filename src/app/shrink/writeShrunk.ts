@@ -24,13 +24,7 @@ export const shrunkNames = { model: 'model.onnx', inputs: 'inputs.npz', report: 
 
 /** @throws NanoscopeError `would-overwrite` unless the folder is new or empty */
 export async function writeShrunk(files: FileAccess, shrunk: Shrunk, folder: string): Promise<ShrunkFiles> {
-  if ((await files.exists(folder)) && ((await files.list(folder))?.length ?? 1) > 0) {
-    throw new NanoscopeError(
-      'would-overwrite',
-      `${show(folder)} exists and is not an empty folder.`,
-      'Choose another folder with --out, or move that one away.',
-    );
-  }
+  await requireEmpty(files, folder);
   await files.makeFolder(folder);
   const path = (name: string): string => files.join(folder, name);
   const { loaded } = shrunk.subject;
@@ -44,6 +38,27 @@ export async function writeShrunk(files: FileAccess, shrunk: Shrunk, folder: str
   );
   return { folder, model, inputs: path(shrunkNames.inputs), report: path(shrunkNames.report) };
 }
+
+/** @throws NanoscopeError `would-overwrite` unless the folder is new or empty; asked before the work too */
+export async function requireEmpty(files: FileAccess, folder: string): Promise<void> {
+  if (await isFree(files, folder)) return;
+  throw new NanoscopeError(
+    'would-overwrite',
+    `${show(folder)} exists and is not an empty folder.`,
+    'Choose another folder (in a terminal with --out), or move that one away.',
+  );
+}
+
+/** The folder itself, or the first of `…-2`, `…-3` that is new or empty. */
+export async function freeFolder(files: FileAccess, folder: string): Promise<string> {
+  for (let n = 1; ; n += 1) {
+    const path = n === 1 ? folder : `${folder}-${String(n)}`;
+    if (await isFree(files, path)) return path;
+  }
+}
+
+const isFree = async (files: FileAccess, folder: string): Promise<boolean> =>
+  !(await files.exists(folder)) || (await files.list(folder))?.length === 0;
 
 /** Rows of before and after: what was taken away. */
 export function shrunkFigures({ before, report, subject, nodesBefore }: Shrunk): [string, string, string][] {

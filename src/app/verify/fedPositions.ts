@@ -32,6 +32,7 @@ export async function withFedPositions(
     title: `${fix.title}, and feed position ids that are counted over real tokens`,
     effect: `${fix.effect} ${effect}`,
     parts: [fix.id, positionIdsFromMask.id],
+    fed: [positionIdsFromMask.id],
   };
   arena.onProgress({ text: `Trying together: ${fix.title}; ${title}`, fraction: null });
   const model = edited(trial.model, plan.edits);

@@ -14,7 +14,7 @@ import type { Measurement } from '../measure/measure';
 import { withSession } from '../measure/sessions';
 import type { Compared, ReferenceRun } from './reference';
 
-export type About = Pick<FixResult, 'id' | 'kind' | 'title' | 'effect' | 'parts' | 'batches'>;
+export type About = Pick<FixResult, 'id' | 'kind' | 'title' | 'effect' | 'parts' | 'fed' | 'batches'>;
 
 export interface TrialRun {
   readonly feeds: Readonly<Record<string, TensorData>>;

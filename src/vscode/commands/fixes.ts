@@ -3,14 +3,15 @@ import * as vscode from 'vscode';
 import { whyText } from '../../app/render/fixes';
 import { NanoscopeError } from '../../core/errors';
 import type { FixResult } from '../../core/report';
-import { offeredFixes } from '../../protocol/offered';
+import { hasSnippet, offeredFixes } from '../../protocol/offered';
 import type { Panels } from '../panel/panels';
 import type { DiagnosisSession } from '../panel/session';
+import { copySnippetOf } from '../panel/copySnippet';
 import { plainText } from '../plainText';
 
 export async function applyFix(panels: Panels): Promise<void> {
   const session = inFront(panels);
-  const fix = await chooseFix(session);
+  const fix = await chooseFix(session, offeredFixes(session.current), vscode.l10n.t('Apply Fix'));
   if (!fix) {
     return;
   }
@@ -25,7 +26,7 @@ export async function applyFix(panels: Panels): Promise<void> {
       await session.apply(fix.id, { inPlace: true });
       return;
     case 'snippet':
-      return copyFixSnippet(panels, fix.id);
+      return copySnippetOf(session, fix.id);
     case undefined:
   }
 }
@@ -37,11 +38,11 @@ export async function undoFix(panels: Panels): Promise<void> {
 /** @param fixId asks when absent */
 export async function copyFixSnippet(panels: Panels, fixId?: unknown): Promise<void> {
   const session = inFront(panels);
-  const id = typeof fixId === 'string' ? fixId : (await chooseFix(session))?.id;
-  const code = id === undefined ? undefined : await session.fixSnippet(id);
-  if (code !== undefined) {
-    await vscode.env.clipboard.writeText(code);
-    vscode.window.setStatusBarMessage(vscode.l10n.t('Fix copied as PyTorch'), 3000);
+  const offered = (session.current.report?.fixes ?? []).filter(hasSnippet);
+  const id =
+    typeof fixId === 'string' ? fixId : (await chooseFix(session, offered, vscode.l10n.t('Copy Fix as PyTorch')))?.id;
+  if (id !== undefined) {
+    await copySnippetOf(session, id);
   }
 }
 
@@ -58,12 +59,15 @@ function inFront(panels: Panels): DiagnosisSession {
   return session;
 }
 
-async function chooseFix(session: DiagnosisSession): Promise<FixResult | undefined> {
-  const fixes = offeredFixes(session.current);
+async function chooseFix(
+  session: DiagnosisSession,
+  fixes: readonly FixResult[],
+  title: string,
+): Promise<FixResult | undefined> {
   if (fixes.length === 0) {
     throw new NanoscopeError(
       'usage',
-      vscode.l10n.t('There is no fix to apply.'),
+      vscode.l10n.t('There is no fix to choose.'),
       session.current.applied === null
         ? vscode.l10n.t('Try the fixes first; the panel says why where none applies.')
         : vscode.l10n.t('Undo the fix that is applied first.'),
@@ -77,7 +81,7 @@ async function chooseFix(session: DiagnosisSession): Promise<FixResult | undefin
       fix,
     })),
     {
-      title: vscode.l10n.t('Apply Fix'),
+      title,
       placeHolder: vscode.l10n.t('Which fix? The recommended one is first.'),
       matchOnDescription: true,
     },

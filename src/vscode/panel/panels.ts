@@ -9,6 +9,7 @@ import type { BatchChoice, FromPanel, PanelState } from '../../protocol/panel';
 import { commandIds, contextKeys, viewTypes, type CommandName, type ContextKey } from '../contributions';
 import type { Log } from '../log';
 import { readSetting } from '../settings';
+import { copySnippetOf } from './copySnippet';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
 import { PanelPage, pageRoots } from './page';
@@ -261,7 +262,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         session.closePreview();
         return;
       case 'copyFixSnippet':
-        return execute('copyFixSnippet', message.fixId);
+        return copySnippetOf(session, message.fixId);
       case 'undo':
         await session.undo();
         return;
@@ -349,8 +350,8 @@ function setContext(key: ContextKey, value: boolean): void {
   }
 }
 
-async function execute(command: CommandName, ...args: readonly string[]): Promise<void> {
-  await vscode.commands.executeCommand(commandIds[command], ...args);
+async function execute(command: CommandName): Promise<void> {
+  await vscode.commands.executeCommand(commandIds[command]);
 }
 
 /** Two samples of 5 and 35 tokens, left padded: the batch that shows the commonest illness. */

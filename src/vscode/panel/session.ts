@@ -8,11 +8,12 @@
 import type { WeightsOffer } from '../../app/apply/weights';
 import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../app/useCases';
 import { NanoscopeError, toPayload } from '../../core/errors';
-import type { Report } from '../../core/report';
+import type { FixResult, Report } from '../../core/report';
+import { mayBeApplied } from '../../protocol/offered';
 import type { BatchChoice, PanelState } from '../../protocol/panel';
 import { FileStamps } from './fileStamps';
 import { requestOf } from './request';
-import type { FixRequest, MaskAnswer, SessionParts, SessionRecord } from './sessionParts';
+import type { FixRequest, MaskAnswer, SessionParts, SessionRecord, Written } from './sessionParts';
 import * as state from './state';
 import { subjectName, type Subject } from './subject';
 import { WrittenFixes } from './written';
@@ -28,6 +29,12 @@ const maskCodes: ReadonlySet<string> = new Set(['mask-missing', 'mask-ambiguous'
 export class DiagnosisSession {
   private shown: PanelState;
   private active: AbortController | null = null;
+  /** While a fix is written or taken back. */
+  private writing: Promise<unknown> = Promise.resolve();
+  /** A question about a fix stands: one is enough. */
+  private asking = false;
+  /** The fix whose model is diagnosed now. */
+  private measuring: Written | null = null;
   private disposed = false;
   private inputsPath: string | null;
   private batchChosen: boolean;
@@ -97,6 +104,7 @@ export class DiagnosisSession {
     if (!this.mayRun()) {
       return undefined;
     }
+    await this.writing; // what is diagnosed is on its way to another file
     if (batch) {
       // Paths come from the host's own dialog only, whatever a message says.
       const chosen = { ...batch, file: this.shown.batch.file };
@@ -134,7 +142,7 @@ export class DiagnosisSession {
 
   /** Shows what a fix would change; nothing is written. */
   async preview(fixId: string): Promise<void> {
-    if (!this.mayFix()) {
+    if (!this.mayFix() || this.resultOf(fixId) === undefined) {
       return;
     }
     const before = this.shown;
@@ -175,16 +183,17 @@ export class DiagnosisSession {
   /** @param how taken only where the state offers the choice */
   async apply(fixId: string, how: ApplyHow = {}): Promise<Report | undefined> {
     const before = this.shown.report;
-    if (!this.mayFix() || before === null) {
+    const fix = this.resultOf(fixId);
+    if (!this.mayFix() || before === null || fix === undefined || !mayBeApplied(fix)) {
       return undefined;
     }
     const inPlace = how.inPlace === true && this.canChangeInPlace();
-    if (inPlace && !(await this.parts.person.confirmInPlace(this.model()))) {
-      return undefined;
-    }
-    const out = inPlace ? null : await this.target(fixId);
+    this.asking = true;
+    const out = await this.askWhere(fixId, inPlace).finally(() => {
+      this.asking = false;
+    });
     // The question may have stood for long.
-    if (out === 'dismissed' || !this.mayFix()) {
+    if (out === 'dismissed' || !this.mayFix() || this.shown.report !== before) {
       return undefined;
     }
     const { weights } = how;
@@ -196,9 +205,11 @@ export class DiagnosisSession {
     };
     return this.report(inPlace ? 'Changing the model' : 'Writing the fixed copy', async (events, signal) => {
       // The reports of this step are about the unfixed model.
-      const result = await this.parts.work.applyFix(request, onlyProgress(events), signal);
-      this.written.push(result, before);
+      const writing = this.parts.work.applyFix(request, onlyProgress(events), signal);
+      this.writing = writing.catch(() => undefined);
+      this.written.push(await writing, before);
       this.set(this.withTop(this.shown));
+      this.rest(); // the way back is kept even if what follows never ends
       return this.diagnose(this.parts.work.triesFixes(), events, signal);
     });
   }
@@ -211,10 +222,13 @@ export class DiagnosisSession {
     }
     const first = top.backup === null ? 'Removing the fixed copy' : 'Putting the original back';
     return this.report(first, async (events, signal) => {
-      await this.parts.work.undoFix(top.file).catch(unlessGone);
+      const undoing = this.parts.work.undoFix(top.file).catch(unlessGone);
+      this.writing = undoing.catch(() => undefined);
+      await undoing;
       this.written.pop();
       // The fix is gone: should the run that follows not end, what is shown is the model without it.
       this.set(this.withTop(top.before ? this.reported(this.shown, top.before) : this.shown));
+      this.rest();
       return this.diagnose(this.parts.work.triesFixes(), events, signal);
     });
   }
@@ -260,7 +274,7 @@ export class DiagnosisSession {
     const ended = await this.attempt(first, async (events, signal) => {
       const report = await action(events, signal);
       result = report;
-      this.written.measured();
+      this.written.measured(this.measuring);
       return (now) => ({
         ...this.withApplied(state.finished(this.reported(now, report), report)),
         weights: this.weights,
@@ -292,7 +306,7 @@ export class DiagnosisSession {
       onProgress: ({ text, fraction }) => ifMine((now) => state.progressed(now, text, fraction)),
       onReport: (report) => {
         ifMine((now) => {
-          this.written.measured();
+          this.written.measured(this.measuring);
           return this.withApplied(this.reported(now, report));
         });
       },
@@ -323,6 +337,8 @@ export class DiagnosisSession {
   }
 
   private async diagnose(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
+    await this.takeWhatIsApplied(signal);
+    this.measuring = this.written.top;
     await this.stamps.take(this.files);
     const report = await this.askingForMask(fixes, events, signal);
     const weights = await this.parts.work.weightsOf(this.model()).catch((error: unknown) => {
@@ -333,6 +349,21 @@ export class DiagnosisSession {
       this.weights = weights;
     }
     return report;
+  }
+
+  /** A model that was changed in place before this panel was there can be put back from it. */
+  private async takeWhatIsApplied(signal: AbortSignal): Promise<void> {
+    if (this.subject.kind !== 'file' || this.written.top !== null) {
+      return;
+    }
+    const found = await this.parts.work.appliedInPlace(this.subject.model).catch((error: unknown) => {
+      this.parts.log('Looking for an applied fix', error); // then it is undone in the terminal, which says why not
+      return null;
+    });
+    if (found !== null && !signal.aborted) {
+      this.written.push(found, null);
+      this.set(this.withApplied(this.shown));
+    }
   }
 
   private async askingForMask(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
@@ -394,6 +425,17 @@ export class DiagnosisSession {
     return this.subject.model;
   }
 
+  private resultOf(fixId: string): FixResult | undefined {
+    return this.shown.report?.fixes?.find(({ id }) => id === fixId);
+  }
+
+  private async askWhere(fixId: string, inPlace: boolean): Promise<string | null | 'dismissed'> {
+    if (!inPlace) {
+      return this.target(fixId);
+    }
+    return (await this.parts.person.confirmInPlace(this.model())) ? null : 'dismissed';
+  }
+
   /** `null`: beside the model, under its usual name. */
   private async target(fixId: string): Promise<string | null | 'dismissed'> {
     if (this.subject.kind !== 'built-in' || this.written.top !== null) {
@@ -414,7 +456,7 @@ export class DiagnosisSession {
   }
 
   private mayFix(): boolean {
-    return this.mayRun() && this.shown.report !== null && !this.running;
+    return this.mayRun() && this.shown.report !== null && !this.running && !this.asking;
   }
 
   private mayRun(): boolean {

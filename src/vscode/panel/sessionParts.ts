@@ -19,6 +19,8 @@ export interface Work {
   previewFix(request: FixRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<FixPreview>;
   fixSnippet(request: FixRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<SnippetResult>;
   undoFix(file: string): Promise<unknown>;
+  /** The last fix that a model was changed in place by, as far as it is as it was written; `null` where none is. */
+  appliedInPlace(model: string): Promise<Omit<ApplyResult, 'edits'> | null>;
   /** Names of the model's graph inputs. */
   inputsOf(model: string): Promise<readonly string[]>;
   /** What a fixed copy can do with the model's weights; `null` where there is nothing to choose. */

@@ -70,7 +70,7 @@ export function restored(now: PanelState, { phase, error, preview, stale }: Pane
 
 /** Another batch makes an earlier report incomparable. */
 export function withBatch(state: PanelState, batch: BatchChoice): PanelState {
-  return { ...state, batch, before: sameData(state.batch, batch) ? state.before : null };
+  return { ...state, batch, preview: null, before: sameData(state.batch, batch) ? state.before : null };
 }
 
 export function changedOnDisk(state: PanelState): PanelState {

@@ -37,8 +37,8 @@ export class WrittenFixes {
     };
   }
 
-  /** @param before the report that the fix was chosen from */
-  push({ fixId, file, weights, backup }: ApplyResult, before: Report): void {
+  /** @param before the report that the fix was chosen from; `null` where it was applied elsewhere */
+  push({ fixId, file, weights, backup }: Omit<ApplyResult, 'edits'>, before: Report | null): void {
     this.stack = [...this.stack, { fixId, file, weights, backup: backup ?? null, before, measured: false }];
   }
 
@@ -46,9 +46,9 @@ export class WrittenFixes {
     this.stack = this.stack.slice(0, -1);
   }
 
-  /** What was written last has been diagnosed. */
-  measured(): void {
+  /** It has been diagnosed; of no interest once something else was written. */
+  measured(what: Written | null): void {
     const { top } = this;
-    if (top !== null && !top.measured) this.stack = [...this.stack.slice(0, -1), { ...top, measured: true }];
+    if (top !== null && top === what) this.stack = [...this.stack.slice(0, -1), { ...top, measured: true }];
   }
 }

@@ -14,6 +14,7 @@ import { buildModel } from '../../../src/core/models';
 import { attentionKinds } from '../../../src/core/models/masks';
 import { fixKey } from '../../../src/core/onnx/edit';
 import { engineLevels } from '../../../src/core/report';
+import { addedNodeFaults } from '../../support/addedNodes';
 import { bytesOf, patched, patientOf, run } from '../../support/fixing';
 import { pythonCode } from '../../support/python';
 
@@ -87,6 +88,10 @@ describe.each(models)('%s', (id) => {
       const names = model.graph?.node.flatMap(({ output }) => output) ?? [];
       for (const name of proto.graph?.node.flatMap(({ output }) => output) ?? []) expect(names).toContain(name);
       expect(model.graph?.node.some((node) => toBinary(NodeProtoSchema, node).length === 0)).toBe(false);
+      expect(
+        addedNodeFaults(model, (value) => who.context.dtype(value)),
+        fix.id,
+      ).toEqual([]);
       const bytes = bytesOf(model);
       for (const level of engineLevels) {
         const outputs = await run(bytes, who.inputs, level);

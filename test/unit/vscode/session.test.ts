@@ -21,6 +21,7 @@ interface Script {
   previewFix?: (request: FixRequest) => Promise<FixPreview>;
   fixSnippet?: (request: FixRequest) => Promise<{ fixId: string; code: string }>;
   undoFix?: (file: string) => Promise<unknown>;
+  inPlace?: Omit<ApplyResult, 'edits'>;
   answers?: { mask?: string; maskFile?: string; target?: string; inputs?: string; inPlace?: boolean };
   stamps?: Record<string, string | null>;
   weights?: () => Promise<WeightsOffer | null>;
@@ -73,6 +74,7 @@ function setUp(script: Script = {}, record = fresh()) {
         undone.push(file);
         return script.undoFix?.(file) ?? Promise.resolve();
       },
+      appliedInPlace: () => Promise.resolve(script.inPlace ?? null),
       inputsOf: () => Promise.resolve(['ids', 'keep']),
       weightsOf: () => (script.weights ?? (() => Promise.resolve(null)))(),
       stamp: (path) => Promise.resolve((script.stamps ?? {})[path] ?? null),
@@ -450,6 +452,75 @@ describe('a fix', () => {
     expect(session.current).toMatchObject({ applied: null, phase: 'done' });
   });
 
+  it('that is written is kept before it is diagnosed, so that a reload can undo it', async () => {
+    let runs = 0;
+    const { session, kept } = setUp({
+      answers: { inPlace: true },
+      diagnose: () => (++runs > 1 ? new Promise(() => undefined) : Promise.resolve(sampleReport())),
+    });
+    await session.run();
+    void session.apply('unmask-rows', { inPlace: true });
+    await expect.poll(() => kept.at(-1)?.stack.length).toBe(1);
+    expect(kept.at(-1)).toMatchObject({
+      phase: 'running',
+      stack: [{ file: '/w/sick.onnx', backup: '/w/sick.onnx.nanoscope-backup', measured: false }],
+    });
+  });
+
+  it('that was applied in place before the panel was there can be undone from it', async () => {
+    const backup = '/w/sick.onnx.nanoscope-backup';
+    const { session, undone } = setUp({
+      inPlace: { file: '/w/sick.onnx', fixId: 'unmask-rows', weights: 'inside', backup },
+    });
+    await session.run();
+    expect(session.current).toMatchObject({
+      applied: { fixId: 'unmask-rows', backup: 'sick.onnx.nanoscope-backup', measured: true },
+      before: null,
+    });
+    await session.undo();
+    expect(undone).toEqual(['/w/sick.onnx']);
+  });
+
+  it('is refused when it hides, and when it is none of the report', async () => {
+    const report = sampleReport();
+    const [first] = report.fixes ?? [];
+    const hides = first && { ...first, id: 'nan-to-num-logits', verdict: 'hides' as const };
+    const fed = first && { ...first, id: 'a+b', fed: ['b'] };
+    const { session, applied, questions } = setUp({
+      diagnose: () => Promise.resolve({ ...report, fixes: [first, hides, fed].flatMap((fix) => fix ?? []) }),
+      answers: { inPlace: true },
+    });
+    await session.run();
+    for (const id of ['nan-to-num-logits', 'a+b', 'nope']) await session.apply(id, { inPlace: true });
+    expect(applied).toEqual([]);
+    expect(questions).toEqual([]);
+    await session.preview('nope');
+    expect(session.current.phase).toBe('done');
+  });
+
+  it('asks one question at a time, and a run that starts while it is undone waits for it', async () => {
+    let finish: () => void = () => undefined;
+    const { session, applied, requests, questions } = setUp({
+      answers: { inPlace: true },
+      undoFix: () => new Promise<void>((resolve) => (finish = resolve)),
+    });
+    await session.run();
+    const twice = [session.apply('unmask-rows', { inPlace: true }), session.apply('unmask-rows', { inPlace: true })];
+    await Promise.all(twice);
+    expect(questions).toHaveLength(1);
+    expect(applied).toHaveLength(1);
+    const before = requests.length;
+    const undoing = session.undo();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const running = session.run();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(requests).toHaveLength(before);
+    finish();
+    await Promise.all([undoing, running]);
+    expect(session.current).toMatchObject({ phase: 'done', applied: null });
+    expect(requests.length).toBeGreaterThan(before);
+  });
+
   it('of a built-in model cannot change it in place', async () => {
     const subject: Subject = { kind: 'built-in', model: 'builtin:mini?layers=2' };
     const { session, applied, questions } = setUp(
@@ -498,17 +569,17 @@ describe('a fix', () => {
       previewFix: () =>
         asked++ === 0
           ? new Promise((_resolve, reject) => setTimeout(() => reject(new Error('killed')), 5))
-          : Promise.resolve({ fixId: 'eps', steps: [], notes: [] }),
+          : Promise.resolve({ fixId: 'unmask-rows', steps: [], notes: [] }),
     });
     await session.run();
     const known = session.current;
-    const previewing = session.preview('eps');
+    const previewing = session.preview('unmask-rows');
     expect(session.current.phase).toBe('running');
     session.cancel();
     await previewing;
     expect(session.current).toEqual(known);
-    await session.preview('eps');
-    expect(session.current).toEqual({ ...known, preview: { fixId: 'eps', steps: [], notes: [] } });
+    await session.preview('unmask-rows');
+    expect(session.current).toEqual({ ...known, preview: { fixId: 'unmask-rows', steps: [], notes: [] } });
   });
 
   it('whose preview fails leaves the report as it was', async () => {
@@ -517,7 +588,7 @@ describe('a fix', () => {
     });
     await session.run();
     const { report } = session.current;
-    await session.preview('eps');
+    await session.preview('unmask-rows');
     expect(session.current).toMatchObject({ phase: 'error', error: { code: 'fix-declined' }, preview: null });
     expect(session.current.report).toBe(report);
   });
@@ -538,7 +609,7 @@ describe('a fix', () => {
     const { session, undone } = setUp();
     await session.run();
     await session.apply('unmask-rows');
-    await session.apply('nan-to-num-softmax');
+    await session.apply('unmask-rows');
     expect(session.current.applied?.file).toBe('sick.fixed.fixed.onnx');
     await session.undo();
     expect(session.current.applied).toMatchObject({ fixId: 'unmask-rows' });
