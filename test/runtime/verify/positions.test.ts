@@ -6,6 +6,7 @@ import type { ModelProto } from 'onnx-buf';
 import { buildModel } from '../../../src/core/models/index';
 import type { FixResult, Report } from '../../../src/core/report';
 import type { TensorData } from '../../../src/core/tensor';
+import { mayBeApplied } from '../../../src/protocol/offered';
 import { diagnosed, diagnosedModel } from '../../support/diagnosing';
 import { bytesOf, run } from '../../support/fixing';
 import { i64 } from '../../support/tinyAttention';
@@ -99,6 +100,9 @@ describe.each([
     expect(both).toMatchObject({ verdict: 'heals', reference: 'unpadded', nanAfter: 0, topTokenSame: true });
     expect(both?.parts).toHaveLength(2);
     expect(both?.parts).toContain('position-ids-from-mask');
+    // What is fed cannot be written into the model.
+    expect(both?.fed).toEqual(how === 'fed' ? ['position-ids-from-mask'] : undefined);
+    expect(both && mayBeApplied(both)).toBe(how !== 'fed');
     expect(both?.realMaxAbsDiff).toBeLessThan(1e-4);
     expect(report.recommendation?.fix).toBe(both?.id);
     expect(report.recommendation?.sentence).toMatch(/position/i);
