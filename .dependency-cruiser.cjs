@@ -85,7 +85,15 @@ module.exports = {
     }),
     folder('webview-imports-protocol', '^webview/', {
       own: ['^webview/', '^src/protocol/', '^src/core/', ...sharedWording],
-      also: ['lit', 'lit-html', '@lit', '@vscode/webview-ui-toolkit', '@microsoft/fast-[a-z]+', 'zod', '@dagrejs/dagre'],
+      also: [
+        'lit',
+        'lit-html',
+        '@lit',
+        '@vscode/webview-ui-toolkit',
+        '@microsoft/fast-[a-z]+',
+        'zod',
+        '@dagrejs/dagre',
+      ],
       why: 'Pages know the messages and nothing else of the host.',
     }),
     {

@@ -90,6 +90,21 @@ const births: Record<string, readonly Case[]> = {
       evidence: { weights: ['s'] },
     },
     {
+      title: 'chosen by a Where: only positions that take it from the weight',
+      nodes: [named('Less', 'Less', ['x', 'zero'], 'low'), named('Where', 'Where', ['low', 'b', 'x'], 'y')],
+      weights: [scalar('zero', 0), vector('b', 0, NaN, 0, 0)],
+      x: negative,
+      told: [['Where', 'nan-in-weights', '1']],
+      evidence: { weights: ['b'] },
+    },
+    {
+      title: 'looks alike: a Where that takes none of it',
+      nodes: [named('Less', 'Less', ['x', 'zero'], 'low'), named('Where', 'Where', ['low', 'b', 'x'], 'y')],
+      weights: [scalar('zero', 0), vector('b', 0, NaN, 0, 0)],
+      x: [plain, plain, plain],
+      told: [],
+    },
+    {
       title: 'looks alike: a weight of +inf meets a 0',
       nodes: [named('Mul', 'Mul', ['x', 's'], 'y')],
       weights: [vector('s', 1, Infinity, 1, 1)],
