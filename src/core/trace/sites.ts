@@ -154,6 +154,7 @@ const notable = new Set([
   'RMSNormalization',
   'SimplifiedLayerNormalization',
   'SkipLayerNormalization',
+  'SkipSimplifiedLayerNormalization',
   'Attention',
   'MultiHeadAttention',
   'GroupQueryAttention',

@@ -115,6 +115,16 @@ describe('rows', () => {
     expect(rowsOf(sites)).toEqual(['- - embed out e: e', '- - other out h: h', '- - logits out y: y']);
   });
 
+  it('nodes without names: norms that add the residual themselves', () => {
+    const { sites } = made([
+      named('', 'Gather', ['weight', 'ids'], ['e']),
+      named('', 'SkipLayerNormalization', ['e', 'x', 'weight'], ['l']),
+      named('', 'SkipSimplifiedLayerNormalization', ['l', 'e', 'weight'], ['s']),
+      named('', 'Relu', ['s'], ['y']),
+    ]);
+    expect(sites.map(({ tensor }) => tensor)).toEqual(['e', 'l', 's', 'y']);
+  });
+
   it('values that cannot hold NaN have no row', () => {
     const { sites } = made([
       named('/layers.0/mlp/Cast', 'Cast', ['x'], ['ids2']),
