@@ -256,13 +256,22 @@ export class Workbench {
   /** Switches the colour theme of the running window, as a person does, and waits until it is on. */
   async setTheme(theme: Theme): Promise<void> {
     const { label, cssClass } = themes[theme];
-    await this.runCommand('Preferences: Color Theme');
     const input = this.quickInput.locator('input').first();
     const row = this.quickInput
       .locator('.monaco-list-row')
       .filter({ has: this.page.locator('.label-name', { hasText: new RegExp(`^${label}$`) }) })
       .first();
-    await input.fill(label);
+    // A list that opens while parts of the editor still load may stay without themes, or take the text for the palette's.
+    const deadline = Date.now() + patience;
+    for (let there = false; !there && Date.now() < deadline; ) {
+      await this.runCommand('Preferences: Color Theme');
+      await input.fill(label);
+      there = await row.waitFor({ timeout: 8_000 }).then(
+        () => true,
+        () => false,
+      );
+      if (!there) await this.closeQuickInput();
+    }
     await row.click();
     await this.page.locator(`.monaco-workbench.${cssClass}`).waitFor();
     await this.quickInput.waitFor({ state: 'hidden' });
