@@ -263,7 +263,7 @@ export class Workbench {
       .first();
     // A list that opens while parts of the editor still load may stay without themes, or take the text for the palette's.
     const deadline = Date.now() + patience;
-    for (let there = false; !there && Date.now() < deadline; ) {
+    for (let there = false; !there && Date.now() < deadline;) {
       await this.runCommand('Preferences: Color Theme');
       await input.fill(label);
       there = await row.waitFor({ timeout: 8_000 }).then(
