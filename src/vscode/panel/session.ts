@@ -1,9 +1,6 @@
 /**
  * One panel's work: runs, applies, undoes, and keeps the state that the page shows. It knows the use cases and a
  * person to ask, and neither the editor nor the page: both come in as interfaces.
- *
- * Invariants: at most one run is active; a new one aborts the old one, and nothing that an aborted run still
- * says reaches the state.
  */
 import type { WeightsOffer } from '../../app/apply/weights';
 import type { ApplyRequest, DiagnoseEvents, DiagnoseRequest } from '../../app/useCases';
@@ -11,7 +8,9 @@ import { NanoscopeError, toPayload } from '../../core/errors';
 import type { FixResult, Report } from '../../core/report';
 import { mayBeApplied } from '../../protocol/offered';
 import type { BatchChoice, PanelState } from '../../protocol/panel';
+import { ActiveRun } from './activeRun';
 import { FileStamps } from './fileStamps';
+import { asksForMask, unlessMaskUnclear } from './maskQuestion';
 import { requestOf } from './request';
 import type { FixRequest, MaskAnswer, SessionParts, SessionRecord, Written } from './sessionParts';
 import * as state from './state';
@@ -24,11 +23,9 @@ export interface ApplyHow {
   readonly inPlace?: true;
 }
 
-const maskCodes: ReadonlySet<string> = new Set(['mask-missing', 'mask-ambiguous']);
-
 export class DiagnosisSession {
   private shown: PanelState;
-  private active: AbortController | null = null;
+  private readonly active: ActiveRun;
   /** While a fix is written or taken back. */
   private writing: Promise<unknown> = Promise.resolve();
   /** A question about a fix stands: one is enough. */
@@ -56,6 +53,17 @@ export class DiagnosisSession {
     this.written = new WrittenFixes(record.stack, (path) => this.parts.person.shownPath(path));
     this.weights = record.weights;
     this.stamps = new FileStamps(record.stamps, (path) => this.parts.work.stamp(path));
+    this.active = new ActiveRun({
+      change: (change) => this.set(change(this.shown)),
+      reported: (now, report) => this.diagnosed(this.reported(now, report)),
+      ended: () => {
+        this.set(this.shown); // `running` changed
+        this.rest();
+        // A change during the run was not looked at.
+        void this.fileTouched();
+      },
+      log: (what, error) => this.parts.log(what, error),
+    });
     const base = state.empty({
       key: record.key,
       modelName: subjectName(record.subject),
@@ -75,7 +83,7 @@ export class DiagnosisSession {
   }
 
   get running(): boolean {
-    return this.active !== null;
+    return this.active.running;
   }
 
   /** Absolute paths whose change makes the report stale. */
@@ -120,7 +128,7 @@ export class DiagnosisSession {
     if (!this.mayRun() || this.running || this.shown.report !== null || this.shown.look) {
       return;
     }
-    await this.attempt('Looking at the masks', async (_events, signal) => {
+    await this.active.start('Looking at the masks', async (_events, signal) => {
       const found = await this.parts.work.look(this.request(false), signal).catch(unlessMaskUnclear);
       const inputs = await this.parts.work.inputsOf(this.model());
       return (now) => state.looked(now, found, inputs);
@@ -128,7 +136,7 @@ export class DiagnosisSession {
   }
 
   cancel(): void {
-    this.active?.abort();
+    this.active.cancel();
   }
 
   async chooseInputs(): Promise<void> {
@@ -146,7 +154,7 @@ export class DiagnosisSession {
       return;
     }
     const before = this.shown;
-    await this.attempt(
+    await this.active.start(
       'Working out what the fix changes',
       async (events, signal) => {
         const preview = await this.parts.work.previewFix(this.fixRequest(fixId), onlyProgress(events), signal);
@@ -169,7 +177,7 @@ export class DiagnosisSession {
     }
     let code: string | undefined;
     const before = this.shown;
-    const ended = await this.attempt(
+    const ended = await this.active.start(
       'Writing the lines of PyTorch',
       async (events, signal) => {
         ({ code } = await this.parts.work.fixSnippet(this.fixRequest(fixId), onlyProgress(events), signal));
@@ -245,8 +253,8 @@ export class DiagnosisSession {
     }
     const changed = await this.stamps.changed(this.files);
     // Meanwhile a run may have begun, which reads the file anew.
-    if (changed && this.active === null) {
-      this.set(state.changedOnDisk(this.shown));
+    if (changed) {
+      this.active.whereNoneRuns(state.changedOnDisk);
     }
   }
 
@@ -261,8 +269,7 @@ export class DiagnosisSession {
   /** From here on nobody is shown, asked or told anything: a dialog may still answer, and its page is gone. */
   dispose(): void {
     this.disposed = true;
-    this.cancel();
-    this.active = null;
+    this.active.drop();
   }
 
   /** A run whose result is a report. */
@@ -271,69 +278,15 @@ export class DiagnosisSession {
     action: (events: DiagnoseEvents, signal: AbortSignal) => Promise<Report>,
   ): Promise<Report | undefined> {
     let result: Report | undefined;
-    const ended = await this.attempt(first, async (events, signal) => {
+    const ended = await this.active.start(first, async (events, signal) => {
       const report = await action(events, signal);
       result = report;
-      this.written.measured(this.measuring);
       return (now) => ({
-        ...this.withApplied(state.finished(this.reported(now, report), report)),
+        ...this.diagnosed(state.finished(this.reported(now, report), report)),
         weights: this.weights,
       });
     });
     return ended ? result : undefined;
-  }
-
-  /**
-   * One run from start to rest.
-   * @param before what a cancelled one goes back to, where it was about nothing that is shown
-   * @returns whether it came to its end
-   */
-  private async attempt(
-    first: string,
-    action: (events: DiagnoseEvents, signal: AbortSignal) => Promise<(now: PanelState) => PanelState>,
-    before: PanelState | null = null,
-  ): Promise<boolean> {
-    this.active?.abort();
-    const controller = new AbortController();
-    this.active = controller;
-    const ifMine = (change: (now: PanelState) => PanelState): void => {
-      if (this.active === controller) {
-        this.set(change(this.shown));
-      }
-    };
-    ifMine((now) => state.started(now, first));
-    const events: DiagnoseEvents = {
-      onProgress: ({ text, fraction }) => ifMine((now) => state.progressed(now, text, fraction)),
-      onReport: (report) => {
-        ifMine((now) => {
-          this.written.measured(this.measuring);
-          return this.withApplied(this.reported(now, report));
-        });
-      },
-    };
-    try {
-      ifMine(await action(events, controller.signal));
-      return true;
-    } catch (error) {
-      const cancelled = controller.signal.aborted
-        ? new NanoscopeError('cancelled', 'The diagnosis was cancelled.', 'Run it again when you want to.')
-        : error;
-      this.parts.log(first, cancelled);
-      ifMine((now) =>
-        controller.signal.aborted && before !== null
-          ? state.restored(now, before)
-          : state.failed(now, toPayload(cancelled)),
-      );
-      return false;
-    } finally {
-      if (this.active === controller) {
-        this.active = null;
-        this.set(this.shown); // `running` changed
-        this.rest();
-        // A change during the run was not looked at.
-        void this.fileTouched();
-      }
-    }
   }
 
   private async diagnose(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {
@@ -382,7 +335,7 @@ export class DiagnosisSession {
   }
 
   private async askMask(error: unknown): Promise<MaskAnswer | undefined> {
-    if (!(error instanceof NanoscopeError) || !maskCodes.has(error.code)) {
+    if (!asksForMask(error)) {
       return undefined;
     }
     const inputs = await this.parts.work.inputsOf(this.model());
@@ -477,6 +430,12 @@ export class DiagnosisSession {
     return { ...this.withApplied(now), before: this.written.top?.before ?? null };
   }
 
+  /** A report came of the model that is shown. */
+  private diagnosed(now: PanelState): PanelState {
+    this.written.measured(this.measuring);
+    return this.withApplied(now);
+  }
+
   private withApplied(now: PanelState): PanelState {
     return { ...now, applied: this.written.applied, canChangeInPlace: this.canChangeInPlace() };
   }
@@ -498,14 +457,6 @@ export class DiagnosisSession {
 /** Reports of a step that is about something else than what is shown. */
 function onlyProgress({ onProgress }: DiagnoseEvents): DiagnoseEvents {
   return onProgress ? { onProgress } : {};
-}
-
-/** Which input masks is asked when a run needs it; a first look goes without. */
-function unlessMaskUnclear(error: unknown): null {
-  if (error instanceof NanoscopeError && maskCodes.has(error.code)) {
-    return null;
-  }
-  throw error;
 }
 
 /** Somebody else removed the copy already: what undo wants is done. */

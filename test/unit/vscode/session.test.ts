@@ -467,6 +467,25 @@ describe('a fix', () => {
     });
   });
 
+  it('counts as diagnosed only by the run that is shown, not by one that was given up', async () => {
+    const finish: ((report: Report) => void)[] = [];
+    const { session } = setUp({ diagnose: () => new Promise((resolve) => finish.push(resolve)) });
+    const first = session.run();
+    await expect.poll(() => finish.length).toBe(1);
+    finish[0]?.(sampleReport());
+    await first;
+    const applying = session.apply('unmask-rows');
+    await expect.poll(() => finish.length).toBe(2);
+    const again = session.run();
+    await expect.poll(() => finish.length).toBe(3);
+    finish[1]?.(sampleReport('sick.fixed.onnx'));
+    await applying;
+    expect(session.record().stack.at(-1)?.measured).toBe(false);
+    finish[2]?.(sampleReport('sick.fixed.onnx'));
+    await again;
+    expect(session.record().stack.at(-1)?.measured).toBe(true);
+  });
+
   it('that was applied in place before the panel was there can be undone from it', async () => {
     const backup = '/w/sick.onnx.nanoscope-backup';
     const { session, undone } = setUp({
