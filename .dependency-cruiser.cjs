@@ -12,8 +12,8 @@ const roots = '^src/(extension|cli/main)\\.ts$';
 /** Files of core that hold nothing but words, types and small tables of them. */
 const words = '^src/core/(errors|report|tensor)\\.ts$';
 
-/** Pure functions from a report to words and rows: terminal, markdown and page must say the same. */
-const sharedWording = ['^src/app/render/', '^src/core/trace/(ranges|verdict)\\.ts$'];
+/** Pure functions from a report or a tensor to words and rows: terminal, markdown, hover and page must say the same. */
+const sharedWording = ['^src/app/render/', '^src/core/trace/(ranges|verdict)\\.ts$', '^src/core/live/tensor\\.ts$'];
 
 /** What a folder may import of our own; `also` are packages or built-in modules. */
 const folder = (name, from, { own, also = [], why }) => ({

@@ -1,7 +1,15 @@
-import { defineConfig } from 'vitest/config';
+import { readFileSync } from 'node:fs';
+import { defineConfig, type Plugin } from 'vitest/config';
+
+/** As the bundler does: a Python file is its text. */
+const pythonAsText: Plugin = {
+  name: 'python-as-text',
+  load: (id) => (id.endsWith('.py') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))};` : null),
+};
 
 /** One project per suite; `npm test -- --only unit,cli` and `npx vitest run --project unit` choose among them. */
 const suite = (name: string, settings: { timeout?: number; serial?: boolean; retry?: number } = {}) => ({
+  plugins: [pythonAsText],
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
@@ -22,7 +30,8 @@ export default defineConfig({
       suite('unit'),
       suite('runtime'),
       suite('cli', { timeout: 120_000 }),
-      suite('webview', { timeout: 90_000, serial: true, retry: 1 }),
+      suite('dap', { timeout: 120_000 }),
+      suite('webview', { timeout: 90_000, retry: 1 }),
       suite('editor', { timeout: 240_000, serial: true, retry: 1 }),
       suite('package', { timeout: 240_000, serial: true }),
     ],

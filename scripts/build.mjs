@@ -36,6 +36,8 @@ const node = {
   target: 'node20',
   // The engine's native library stays a package of its own; `vscode` exists only inside the editor.
   external: ['vscode', 'onnxruntime-node'],
+  // What runs in a debugged program travels as text.
+  loader: { '.py': 'text' },
   // Sources may say `import.meta.url`; a CommonJS bundle has none.
   define: { 'import.meta.url': 'bundleUrl' },
   banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
@@ -63,6 +65,7 @@ const targets = [
   { entry: 'src/runtime/worker/main.ts', out: 'worker.js', options: node },
   // Emits panel.css too: the page's style sheet is imported by its script.
   { entry: 'webview/panel/main.ts', out: 'webview/panel.js', options: browser },
+  { entry: 'webview/debugView/main.ts', out: 'webview/tensors.js', options: browser },
 ];
 
 const missing = targets.filter(({ entry }) => !existsSync(path.join(root, entry)));

@@ -50,6 +50,7 @@ const suites = [
   { name: 'unit', needs: ['python'] },
   { name: 'runtime', needs: ['dist', 'python'], minutes: 20 },
   { name: 'cli', needs: ['dist', 'python'], minutes: 20 },
+  { name: 'dap', needs: ['python'], minutes: 10 },
   { name: 'webview', needs: ['dist', 'chromium'], minutes: 15 },
   { name: 'editor', needs: ['dist', 'chromium', 'python', 'editor'], minutes: 25 },
   { name: 'package', needs: ['dist', 'chromium', 'editor'], minutes: 15 },
@@ -76,7 +77,7 @@ try {
   const unmet = await setUp();
   // Two cores: the checks beside the tests that leave room for them; editors and browsers alone.
   const checks = chosen.filter((suite) => suite.command && suite.name !== 'build');
-  const light = chosen.filter(({ name }) => ['unit', 'runtime', 'cli'].includes(name));
+  const light = chosen.filter(({ name }) => ['unit', 'runtime', 'cli', 'dap'].includes(name));
   const heavy = chosen.filter((suite) => !suite.command && !light.includes(suite));
   await Promise.all([inTurn(checks, unmet), inTurn(light, unmet)]);
   await inTurn(heavy, unmet);

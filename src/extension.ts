@@ -7,10 +7,12 @@ import { staticLook } from './app/look/staticLook';
 import { previewFix } from './app/preview';
 import { shrink } from './app/shrink/shrink';
 import { writeShrunk } from './app/shrink/writeShrunk';
+import { readerFor } from './debug/readers';
 import { createEngine } from './runtime/client/engine';
 import { nodeFiles } from './runtime/files/nodeFiles';
 import { createApi, type NanoscopeApi } from './vscode/api';
 import { registerCommands } from './vscode/commands';
+import { registerDebugging } from './vscode/debug';
 import { Log } from './vscode/log';
 import { registerModelEditor } from './vscode/panel/modelEditor';
 import { Panels } from './vscode/panel/panels';
@@ -60,7 +62,8 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   });
   const modelEditor = registerModelEditor(panels);
   const commands = registerCommands({ panels, workshop, log, extensionId: context.extension.id });
-  context.subscriptions.push(log, panels, modelEditor, commands);
+  const debugging = registerDebugging({ extension: context.extensionUri, log, readerFor });
+  context.subscriptions.push(log, panels, modelEditor, commands, debugging);
   return createApi(workshop);
 }
 

@@ -31,6 +31,7 @@ export const errorCodes = [
   'engine-failed', // the engine said no, in words of its own
   'engine-missing', // onnxruntime-node cannot be loaded on this platform
   'untrusted-workspace',
+  'debugger', // a debugged program, or its adapter, did not answer as it should
   'internal',
 ] as const;
 

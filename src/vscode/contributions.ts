@@ -49,6 +49,11 @@ export const viewTypes = {
   model: 'nanoscope.model',
 } as const;
 
+export const viewIds = {
+  /** In the side bar of Run and Debug. */
+  tensors: 'nanoscope.tensors',
+} as const;
+
 export const walkthroughId = 'start';
 
 export const settingsSection = 'nanoscope';
@@ -62,6 +67,8 @@ export interface Settings {
   /** 0: no limit. */
   readonly 'engine.memoryLimitMB': number;
   readonly 'fixes.runAutomatically': boolean;
+  /** What reading a stopped program's tensors may take inside the program. */
+  readonly 'debug.timeBudgetMs': number;
 }
 
 interface SettingFacts<Value> {
@@ -81,4 +88,5 @@ export const settings: { readonly [Key in keyof Settings]: SettingFacts<Settings
   'engine.timeoutSeconds': { default: 600, scope: 'resource', restricted: false, minimum: 1, maximum: 86_400 },
   'engine.memoryLimitMB': { default: 0, scope: 'resource', restricted: false, minimum: 0, maximum: 1_048_576 },
   'fixes.runAutomatically': { default: true, scope: 'resource', restricted: false },
+  'debug.timeBudgetMs': { default: 1000, scope: 'resource', restricted: false, minimum: 50, maximum: 60_000 },
 };

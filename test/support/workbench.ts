@@ -257,10 +257,7 @@ export class Workbench {
   async setTheme(theme: Theme): Promise<void> {
     const { label, cssClass } = themes[theme];
     const input = this.quickInput.locator('input').first();
-    const row = this.quickInput
-      .locator('.monaco-list-row')
-      .filter({ has: this.page.locator('.label-name', { hasText: new RegExp(`^${label}$`) }) })
-      .first();
+    const row = this.exactRow(label);
     // A list that opens while parts of the editor still load may stay without themes, or take the text for the palette's.
     const deadline = Date.now() + patience;
     for (let there = false; !there && Date.now() < deadline;) {
@@ -332,6 +329,13 @@ export class Workbench {
   private async closeQuickInput(): Promise<void> {
     await this.page.keyboard.press('Escape');
     await this.quickInput.waitFor({ state: 'hidden', timeout: 2000 }).catch(() => undefined);
+  }
+
+  private exactRow(label: string): Locator {
+    return this.quickInput
+      .locator('.monaco-list-row')
+      .filter({ has: this.page.locator('.label-name', { hasText: new RegExp(`^${escapeRegExp(label)}$`) }) })
+      .first();
   }
 
   private row(text: string): Locator {

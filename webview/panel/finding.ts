@@ -143,7 +143,7 @@ function evidence(value: EvidenceValue): TemplateResult {
   }
   if (typeof value === 'string') {
     return /^-?(Infinity|NaN)$/.test(value)
-      ? nameOf(figure(value as 'NaN'))
+      ? nameOf(figure(value))
       : rangesOnly.test(value)
         ? html`${positionsText(value)}`
         : nameOf(value);

@@ -4,7 +4,6 @@
  */
 import { html, type TemplateResult } from 'lit';
 import { visible } from '../../src/app/render/text';
-import type { JsonNumber } from '../../src/core/report';
 
 export { visible };
 
@@ -12,7 +11,7 @@ export { visible };
 export const nameOf = (text: string): TemplateResult => html`<bdi class="name">${visible(text)}</bdi>`;
 
 /** `–` for what was not measured; the three non-finite words as they are; else up to `digits` significant digits. */
-export function figure(value: JsonNumber | null | undefined, digits = 3): string {
+export function figure(value: number | string | null | undefined, digits = 3): string {
   if (value === null || value === undefined) {
     return '–';
   }

@@ -2,7 +2,14 @@
 import { readFileSync, readdirSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { commandIds, contextKeys, settings, viewTypes, walkthroughId } from '../../../src/vscode/contributions';
+import {
+  commandIds,
+  contextKeys,
+  settings,
+  viewIds,
+  viewTypes,
+  walkthroughId,
+} from '../../../src/vscode/contributions';
 
 interface Manifest {
   readonly main: string;
@@ -20,6 +27,7 @@ interface Manifest {
       readonly properties: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
     };
     readonly customEditors: unknown;
+    readonly views: unknown;
     readonly walkthroughs: readonly {
       readonly id: string;
       readonly steps: readonly { readonly description: string; readonly media: { readonly markdown: string } }[];
@@ -62,6 +70,20 @@ describe('the manifest', () => {
         priority: 'option',
       },
     ]);
+  });
+
+  it('has the view of tensors in Run and Debug, while something is debugged', () => {
+    expect(contributes.views).toEqual({
+      debug: [
+        {
+          type: 'webview',
+          id: viewIds.tensors,
+          name: '%view.tensors%',
+          icon: 'media/panel-dark.svg',
+          when: 'inDebugMode',
+        },
+      ],
+    });
   });
 
   it('uses only context keys that code sets, and all of them', () => {
@@ -110,7 +132,7 @@ describe('the manifest', () => {
   });
 
   it('never activates at start-up', () => {
-    expect(manifest.activationEvents).toEqual([`onWebviewPanel:${viewTypes.diagnosis}`]);
+    expect(manifest.activationEvents).toEqual([`onWebviewPanel:${viewTypes.diagnosis}`, 'onDebug']);
   });
 
   it('has every text that it refers to, and no other', () => {

@@ -1,0 +1,60 @@
+/**
+ * The Python helper on its way into a debugged program: one expression that installs it, then short ones that call it.
+ * Expressions only, since a statement or a `:=` would write into the person's frame.
+ */
+import { createHash } from 'node:crypto';
+import { deflateSync } from 'node:zlib';
+import detail from './python/detail.py';
+import entry from './python/entry.py';
+import health from './python/health.py';
+import install from './python/install.py';
+import reach from './python/reach.py';
+
+/** In the order in which they import one another. */
+const sources: readonly (readonly [name: string, text: string])[] = [
+  ['health', health],
+  ['reach', reach],
+  ['detail', detail],
+  ['entry', entry],
+];
+
+const version = createHash('sha256')
+  .update(JSON.stringify([install, sources]))
+  .digest('hex')
+  .slice(0, 16);
+
+/**
+ * The frame's own variables. In an `evaluate` of debugpy `locals()` is globals and locals merged, but its `globals` is
+ * a closure over the frame; other adapters leave the built-in one, and then what is not a global is local.
+ */
+const frameLocals =
+  "(lambda g,l:(g.__closure__[0].cell_contents.f_locals if getattr(g,'__closure__',None) else " +
+  '{k:v for k,v in l.items() if g() is l or k not in g() or g()[k] is not v}))(globals,locals())';
+
+const modules = "__import__('sys').modules";
+
+/** What the first small request tells: `none` no library with tensors, `ready` helper is there, `absent` it is not. */
+export const lookExpression =
+  `(lambda m:'none' if not any(n in m for n in ('torch','numpy')) else ` +
+  `'ready' if getattr(m.get('_nanoscope'),'version',None)=='${version}' else 'absent')(${modules})`;
+
+export function installExpression(): string {
+  const packed = deflateSync(JSON.stringify([install, sources]), { level: 9 }).toString('base64');
+  return (
+    `(lambda d,p:(exec(compile(p[0],'<nanoscope install>','exec'),d),d['install'](p[1],'${version}'),'ready')[-1])` +
+    `({},__import__('json').loads(__import__('zlib').decompress(__import__('base64').b64decode('${packed}'))))`
+  );
+}
+
+export type Options = Readonly<Record<string, number | readonly number[]>>;
+
+export const scopeExpression = (options: Options): string =>
+  `${modules}['_nanoscope.entry'].scope(${frameLocals},${JSON.stringify(options)})`;
+
+/** @param expression Python that gives the tensor; it is evaluated in the frame */
+export const detailExpression = (expression: string, options: Options): string =>
+  `${modules}['_nanoscope.entry'].detail((${expression}),${pythonString(expression)},${frameLocals},${JSON.stringify(options)})`;
+
+/** JSON's escapes are Python's as well, once everything beyond ASCII is written as an escape. */
+const pythonString = (text: string): string =>
+  JSON.stringify(text).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);

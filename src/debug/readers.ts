@@ -1,0 +1,10 @@
+/** Which kind of debug session is read how. */
+import type { Evaluate, TensorReader } from '../app/live/ports';
+import { PythonReader } from './pythonReader';
+
+/** Names that adapters of Python programs go by. */
+const python = new Set(['python', 'debugpy']);
+
+/** Null: tensors of this type of session cannot be read. */
+export const readerFor = (sessionType: string, evaluate: Evaluate): TensorReader | null =>
+  python.has(sessionType) ? new PythonReader(evaluate) : null;

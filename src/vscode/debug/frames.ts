@@ -1,0 +1,150 @@
+/**
+ * Which frame of which debugged program a person looks at. VS Code tells the frame; the adapter's own traffic tells,
+ * at once, that a program goes on, so that nothing is asked of one that runs.
+ */
+import * as vscode from 'vscode';
+import * as z from 'zod';
+import type { Evaluate, TensorReader } from '../../app/live/ports';
+import type { StoppedFrame } from '../../app/live/tensorWatch';
+import { NanoscopeError } from '../../core/errors';
+
+export interface FrameParts {
+  /** A reader for this kind of session; null where tensors of its language cannot be read. */
+  readonly readerFor: (sessionType: string, evaluate: Evaluate) => TensorReader | null;
+  readonly stoppedAt: (frame: StoppedFrame | null) => void;
+  /** Said a moment later than `stoppedAt`: the adapter has to be asked. */
+  readonly stands: (frame: StoppedFrame, place: string | null) => void;
+}
+
+/** Requests that let a program go on. */
+const goesOn = new Set([
+  'continue',
+  'reverseContinue',
+  'next',
+  'stepIn',
+  'stepOut',
+  'stepBack',
+  'goto',
+  'restart',
+  'restartFrame',
+  'disconnect',
+  'terminate',
+]);
+const ends = new Set(['continued', 'terminated', 'exited']);
+
+const evaluated = z.object({ result: z.string(), type: z.string().nullish() });
+const stack = z.object({
+  stackFrames: z.array(
+    z.object({
+      id: z.number(),
+      line: z.number(),
+      source: z.object({ name: z.string().nullish(), path: z.string().nullish() }).nullish(),
+    }),
+  ),
+});
+const traffic = z.object({ type: z.string(), command: z.string().optional(), event: z.string().optional() });
+
+/** Beyond what a reading may take inside the program: an evaluate that waits for a lock never answers. */
+const patienceMs = 10_000;
+
+export class Frames implements vscode.Disposable {
+  private readonly subscriptions: vscode.Disposable[];
+  private session: vscode.DebugSession | null = null;
+
+  constructor(private readonly parts: FrameParts) {
+    this.subscriptions = [
+      vscode.debug.onDidChangeActiveStackItem((item) => {
+        void this.look(item);
+      }),
+      vscode.debug.onDidTerminateDebugSession((session) => {
+        this.leave(session);
+      }),
+      vscode.debug.registerDebugAdapterTrackerFactory('*', {
+        createDebugAdapterTracker: (session) => ({
+          onWillReceiveMessage: (message: unknown) => {
+            const { data } = traffic.safeParse(message);
+            if (data?.type === 'request' && goesOn.has(data.command ?? '')) this.leave(session);
+          },
+          onDidSendMessage: (message: unknown) => {
+            const { data } = traffic.safeParse(message);
+            if (data?.type === 'event' && ends.has(data.event ?? '')) this.leave(session);
+          },
+        }),
+      }),
+    ];
+    void this.look(vscode.debug.activeStackItem);
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  private leave(session: vscode.DebugSession): void {
+    if (this.session?.id !== session.id) return;
+    this.session = null;
+    this.parts.stoppedAt(null);
+  }
+
+  private async look(item: vscode.DebugThread | vscode.DebugStackFrame | undefined): Promise<void> {
+    if (!(item instanceof vscode.DebugStackFrame)) {
+      if (this.session) this.parts.stoppedAt(null);
+      this.session = null;
+      return;
+    }
+    const { session, frameId, threadId } = item;
+    this.session = session;
+    const reader = this.parts.readerFor(session.type, async (request) => evaluate(session, request));
+    const frame = { frameId, session: session.name, reader };
+    this.parts.stoppedAt(frame);
+    this.parts.stands(frame, await placeOf(session, threadId, frameId));
+  }
+}
+
+/** `model.py:42`; null where the adapter does not tell. */
+async function placeOf(session: vscode.DebugSession, threadId: number, frameId: number): Promise<string | null> {
+  try {
+    const answer: unknown = await session.customRequest('stackTrace', { threadId, startFrame: 0, levels: 200 });
+    const frame = stack.parse(answer).stackFrames.find(({ id }) => id === frameId);
+    const name = frame?.source?.name ?? frame?.source?.path?.split(/[\\/]/).at(-1);
+    return frame && name ? `${name}:${String(frame.line)}` : null;
+  } catch {
+    // A label only: what cannot be read will say so itself.
+    return null;
+  }
+}
+
+async function evaluate(
+  session: vscode.DebugSession,
+  request: Parameters<Evaluate>[0],
+): Promise<{ result: string; type: string | null }> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new NanoscopeError(
+          'debugger',
+          `The debugger did not answer within ${String(patienceMs / 1000)} s.`,
+          'A variable may need a lock that another stopped thread holds. Step on, or choose another frame.',
+        ),
+      );
+    }, patienceMs);
+  });
+  try {
+    const answer: unknown = await Promise.race([
+      session.customRequest('evaluate', { ...request, format: { rawString: true } }),
+      late,
+    ]);
+    const { result, type } = evaluated.parse(answer);
+    return { result, type: type ?? null };
+  } catch (error) {
+    if (error instanceof NanoscopeError) throw error;
+    throw new NanoscopeError(
+      'debugger',
+      `The debugger refused: ${error instanceof Error ? error.message : String(error)}`.slice(0, 400),
+      'Step to another line or choose another frame; the program itself was not changed.',
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,31 @@
+/** Entry of the page that lists a stopped program's tensors. */
+import '../shared/strictZod';
+import './debugView.css';
+import { render } from 'lit';
+import { toTensors, type FromTensors, type ShownWatch } from '../../src/protocol/tensors';
+import { connectHost } from '../shared/host';
+import { tensorsView } from './view';
+
+const host = connectHost<FromTensors>();
+const root = document.createElement('main');
+document.body.append(root);
+
+const draw = (state: ShownWatch | null, unreadable: string | null): void => {
+  render(
+    tensorsView({
+      state,
+      unreadable,
+      post: (message) => {
+        host.post(message);
+      },
+    }),
+    root,
+  );
+};
+
+window.addEventListener('message', (event: MessageEvent<unknown>) => {
+  const parsed = toTensors.safeParse(event.data);
+  draw(parsed.data?.state ?? null, parsed.success ? null : (parsed.error.issues[0]?.message ?? 'not an object'));
+});
+draw(null, null);
+host.post({ type: 'ready' });
