@@ -12,6 +12,7 @@ import { placesNote } from '../core/trace/places';
 import type { Site } from '../core/trace/sites';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
+import { EmptyBatch, emptyReport } from './emptyBatch';
 import { expandAttention } from './expandAttention';
 import { confirmed } from './look/confirm';
 import { lookAtMasks, lookOf } from './look/lookAtMasks';
@@ -41,11 +42,15 @@ import { comparableOutputs, comparableRows } from './verify/comparable';
 import type { Outcome } from './verify/tournament';
 import { tournament } from './verify/tournament';
 
+/** A batch that holds nothing is no error here: nothing can be NaN. */
 export const diagnose: Diagnose = async (deps, request, events, signal) => {
   const job = deps.engine.start(signal);
   try {
     const run = await runDiagnosis(job, deps, request, events);
     return run.report;
+  } catch (error) {
+    if (!(error instanceof EmptyBatch)) throw error;
+    return await emptyReport(job, error, askedFor(deps, request, error.batch));
   } finally {
     await job.close();
   }

@@ -2,12 +2,9 @@
 import { kindOf, marksPadding } from '../core/batch/layout';
 import type { MaskMeaning } from '../core/batch/values';
 import { comparedWith, padIdInMetadata } from '../core/batch/padId';
-import { shapeText } from '../core/batch/limits';
 import type { Batch } from '../core/batch/types';
-import { NanoscopeError } from '../core/errors';
-import type { TensorAxes } from '../core/onnx/axes/types';
-import { axisSize, batchPlace, positionPlace } from '../core/onnx/axes/types';
 import type { PadId } from '../core/report';
+import { refuseEmpty } from './emptyBatch';
 import type { Prepared } from './measure/measure';
 import { prepare } from './measure/measure';
 import type { MaskReading } from '../core/batch/maskReading';
@@ -60,7 +57,7 @@ export async function prepareBatch(
       externalDataFolder: subject.loaded.externalDataFolder,
     };
     const inputAxes = axesOfInputs(subject, batch);
-    for (const [name, axes] of inputAxes) refuseEmpty(name, axes);
+    await refuseEmpty(job, subject, batch, inputAxes);
     const prepared = await withTablesTold(subject, batch, () => prepare(job, target, inputAxes));
     progress('Finding out what the mask means', 0.2);
     const masks = await withTablesTold(subject, batch, () => readMasks(job, prepared, subject.inputs, maskOf(subject)));
@@ -75,18 +72,6 @@ export async function prepareBatch(
   if (!isMade) return made;
   const { told, differs } = corrected(first, made.masks);
   return differs ? attempt(told) : { ...made, padIds: usedIds(told.padIds, made.batch) };
-}
-
-/** An empty past is legal and an empty sample too; a batch without samples or positions has nothing to diagnose. */
-function refuseEmpty(name: string, axes: TensorAxes): void {
-  const none =
-    batchPlace(axes)?.factor.size === 0 ? 'samples' : positionPlace(axes)?.factor.size === 0 ? 'positions' : null;
-  if (none === null) return;
-  throw new NanoscopeError(
-    'bad-input',
-    `The batch is empty: "${name}" has the shape ${shapeText(axes.map(axisSize))}, without ${none}.`,
-    'Give at least one sample with at least one position.',
-  );
 }
 
 function firstPadIds(subject: Subject, asked: number | undefined): Record<string, PadId> {

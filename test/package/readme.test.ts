@@ -10,8 +10,12 @@ const documents = ['README.md', 'CONTRIBUTING.md', 'ARCHITECTURE.md', 'CHANGELOG
 const read = (name: string): string => readFileSync(path.join(repositoryRoot, name), 'utf8');
 const manifest = JSON.parse(read('package.json')) as {
   scripts: Record<string, string>;
-  contributes: { commands: { command: string; title: string; category?: string }[] };
+  contributes: {
+    commands: { command: string; title: string; category?: string }[];
+    views: Record<string, { name: string }[]>;
+  };
 };
+const views = Object.values(manifest.contributes.views).flat();
 const titles = JSON.parse(read('package.nls.json')) as Record<string, string>;
 
 /** Lines of the blocks that are marked as shell. */
@@ -69,8 +73,9 @@ describe.each(documents)('%s', (name) => {
     ).toEqual([]);
   });
 
-  it('names palette commands by their titles', () => {
-    const known = manifest.contributes.commands.map(({ title }) => titles[title.replaceAll('%', '')] ?? title);
+  it('names palette commands and views by their titles', () => {
+    const own = [...manifest.contributes.commands.map(({ title }) => title), ...views.map(({ name }) => name)];
+    const known = own.map((title) => (titles[title.replaceAll('%', '')] ?? title).replace(/^NaNoscope: /, ''));
     const named = [...text.matchAll(/\*NaNoscope: ([^*]+)\*/g)].map(([, title = '']) => title);
     expect(named.filter((title) => !known.includes(title))).toEqual([]);
   });

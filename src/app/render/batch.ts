@@ -20,7 +20,7 @@ export function paddingText(roles: readonly string[]): string {
 /** `2 × 35, padding left, none`; of an encoder-decoder model `; memory 2 × 12, padding right, none` too. */
 export function batchText({ samples, positions, roles, memory }: BatchInfo): string {
   const one = (length: number, own: readonly string[]): string =>
-    `${String(samples)} × ${String(length)}, padding ${paddingText(own)}`;
+    `${String(samples)} × ${String(length)}${own.join('') === '' ? '' : `, padding ${paddingText(own)}`}`;
   return `${one(positions, roles)}${memory === undefined ? '' : `; memory ${one(memory.positions, memory.roles)}`}`;
 }
 

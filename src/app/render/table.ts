@@ -24,6 +24,7 @@ const longestStage = 44;
 /** Lines without a newline at the end; every name in it is safe to print. */
 export function renderTable(report: Report, options: TableOptions): string {
   const lines = tableLines(report, options);
+  if (lines.length === 0) return '';
   const layerWidth = Math.max(0, ...lines.map((line) => displayWidth(layerOf(line))));
   const stages = lines.map((line) => stageText(line, layerWidth));
   const stageWidth = Math.max(5, ...lines.map((line, i) => (line.kind === 'row' ? displayWidth(stages[i] ?? '') : 0)));

@@ -72,6 +72,9 @@ const name = (value: string): VerdictPart => ({ kind: 'name', text: value });
 const formula = (value: string): VerdictPart => ({ kind: 'formula', text: value });
 
 function cleanSentence(report: Report): VerdictPart[] {
+  const none = report.batch.samples === 0 ? 'samples' : report.batch.positions === 0 ? 'positions' : null;
+  if (none !== null && report.outputs.every(({ of }) => of === 0))
+    return [text(`The batch has no ${none}, so there is no element that could be NaN.`)];
   const positions = report.batch.roles.reduce((sum, roles) => sum + roles.length, 0);
   const pads = report.batch.roles.reduce((sum, roles) => sum + countPads(roles), 0);
   const guarded = report.silent.filter((finding) => finding.mechanism === 'guarded').length;

@@ -8,6 +8,7 @@ import { writeNpz } from '../../../src/core/batch/npz';
 import type { Report } from '../../../src/core/report';
 import type { TensorData } from '../../../src/core/tensor';
 import { python } from '../../support/python';
+import { verdictSentence } from '../../../src/core/trace/verdict';
 import { diagnoseFile } from './diagnose';
 
 const cases = ['plain', 'bool_mask', 'float_mask_where', 'additive_input', 'mask_4d'];
@@ -108,16 +109,25 @@ describe('what is diagnosed', () => {
   });
 });
 
+describe('a batch that holds nothing is no error', () => {
+  it.each([
+    ['no samples', 0, 5],
+    ['no positions', 2, 0],
+  ] as const)('%s', async (none, samples, positions) => {
+    const nothing = int64([samples, positions], []);
+    const report = await fed('plain', { input_ids: nothing, attention_mask: nothing });
+    expect(report).toMatchObject({ origins: [], spread: [], silent: [], batch: { samples, positions } });
+    expect(report.outputs.map(({ of, nanPositions }) => [of, nanPositions])).toEqual(
+      report.outputs.map(() => [0, Array<number>(samples).fill(0)]),
+    );
+    expect(report.model.attention).toHaveLength(2);
+    expect(verdictSentence(report)).toBe(`The batch has ${none}, so there is no element that could be NaN.`);
+    expect(report.notes.join(' ')).toContain('The model was not run');
+  });
+});
+
 describe('what is refused, in one sentence', () => {
   it.each([
-    [
-      'no samples',
-      'plain',
-      int64([0, 5], []),
-      int64([0, 5], []),
-      /empty: "input_ids" has the shape \[0, 5\], without samples/,
-    ],
-    ['no positions', 'plain', int64([2, 0], []), int64([2, 0], []), /empty: "input_ids" .* without positions/],
     [
       'int8',
       'bool_mask',

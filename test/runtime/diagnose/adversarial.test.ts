@@ -1,4 +1,5 @@
 /** Small models made to mislead: what must not be called NaN, and what must be found although it hides. */
+import { verdictSentence } from '../../../src/core/trace/verdict';
 import { TensorProto_DataType as DataType } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { toFloat16Bits } from '../../../src/core/batch/half';
@@ -273,9 +274,24 @@ describe('unusual shapes', () => {
   it('no elements at all', async () => {
     const report = await diagnosedModel(made(['batch', 'seq', 4], [node('Log', ['x'], ['y'])], ['batch', 'seq', 4]), {
       x: f32([2, 0, 4], []),
-    }).catch((error: unknown) => error as Error);
-    if (report instanceof Error) expect(report).toMatchObject({ name: 'NanoscopeError' });
-    else expect(report.origins).toEqual([]);
+    });
+    expect(report).toMatchObject({
+      origins: [],
+      outputs: [{ name: 'y', nanPositions: [0, 0], of: 0, nanAt: ['', ''] }],
+    });
+  });
+
+  it('a mean over no positions is run: its output has elements', async () => {
+    const axes = [
+      { name: 'axes', type: AttributeType.INTS, ints: [1n] },
+      { name: 'keepdims', type: AttributeType.INT, i: 0n },
+    ];
+    const pooled = made(['batch', 'seq', 4], [node('ReduceMean', ['x'], ['y'], { attribute: axes })], ['batch', 4]);
+    const report = await diagnosedModel(pooled, { x: f32([2, 0, 4], []) });
+    // PyTorch has NaN here; this engine gives 0 for a mean of nothing, and it is the engine's run that is told.
+    expect(report.origins).toEqual([]);
+    expect(report.outputs).toEqual([{ name: 'y', nanPositions: [0, 0], of: 1, nanAt: ['', ''] }]);
+    expect(verdictSentence(report)).toBe('No NaN anywhere: 2 samples, 0 positions, none of them padding.');
   });
 
   it('a mean over positions: NaN of one reaches the pooled output', async () => {
