@@ -8,6 +8,8 @@ import type { Graph, GraphNode } from '../core/onnx/graph';
 import { float8Values } from '../core/probe/float8';
 import { isFloat } from '../core/probe/instrument';
 import type { BatchInfo, Observer, Report } from '../core/report';
+import { withFindings } from '../core/trace/findingSites';
+import { hasNaN } from '../core/trace/health';
 import { placesNote } from '../core/trace/places';
 import type { Site } from '../core/trace/sites';
 import { placesInTable, tableSites } from '../core/trace/sites';
@@ -29,7 +31,7 @@ import type { RolesFound } from './measure/roles';
 import { rolesOf } from './measure/roles';
 import { screen } from './measure/screen';
 import { silentTrouble } from './measure/silent';
-import { nanWeights } from './measure/weights';
+import { sickWeights } from './measure/weights';
 import { modelInfo } from './modelInfo';
 import { withTablesTold } from './outOfRange';
 import type { EngineJob } from './ports';
@@ -99,6 +101,10 @@ export async function runDiagnosis(
   const atBoundaries = await findings(job, measured, roles.roles, placeOf);
   const { opened: bodies, ...found } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
   const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
+  const tabled = withFindings(sites, shownGraph, found.origins, (value) => {
+    const flags = isFloatValue(shown, value) ? shown.flagsOf(value) : null;
+    return flags !== null && hasNaN(flags);
+  });
   const looked = confirmed(await lookAtMasks(job, made, layerOf), measured, found, roles.roles);
   const version = await job.version();
   const said = { ...askedFor(deps, request, batch), ...(Object.keys(padIds).length > 0 && { padIds }) };
@@ -106,7 +112,7 @@ export async function runDiagnosis(
     schemaVersion: 1,
     ...header(subject, measured, batch, roles, version, said, layerOf),
     table: buildTable({
-      sites,
+      sites: tabled,
       axes: shown.axes,
       flagsOf: shown.flagsOf,
       facts: shown.facts.values,
@@ -129,12 +135,15 @@ export async function runDiagnosis(
   // The table as soon as it is known; the figures in its cells, the observer and the fixes follow.
   events.onReport?.(assemble(new Map(), {}));
   progress('Counting and ranging', 0.55);
-  const figures = await siteFigures(job, shown, sites);
-  const weights = await nanWeights(job, shown);
+  const figures = await siteFigures(job, shown, tabled);
+  const weights = await sickWeights(job, shown);
   const measuredReport = assemble(figures, {});
   let report: Report = {
     ...measuredReport,
-    silent: [...found.silent, ...silentTrouble(shown, sites, figures, roles.roles, found.origins, weights, placeOf)],
+    silent: [
+      ...found.silent,
+      ...silentTrouble(shown, sites, figures, roles.roles, found.origins, weights.nan, placeOf),
+    ],
     ruledOut: ruledOutBy(measured, measuredReport.model.attention, found.origins, weights, roles.roles),
   };
   events.onReport?.(report);

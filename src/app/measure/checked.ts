@@ -1,12 +1,12 @@
 /** What a run knows of the causes that people suspect first; `core/diagnose/ruledOut` says which it refutes. */
 import { ruledOut } from '../../core/diagnose/ruledOut';
-import type { NaNWeight } from '../../core/diagnose/silent/unreadNanWeight';
 import { positionPlace } from '../../core/onnx/axes/types';
 import { floatsOf } from '../../core/probe/floats';
 import { isFloat } from '../../core/probe/instrument';
 import type { AttentionInfo, Origin, RuledOut } from '../../core/report';
 import type { TensorData } from '../../core/tensor';
 import type { Measurement } from './measure';
+import type { SickWeights } from './weights';
 import { storedFloats } from './weights';
 
 /** @param roles by sequence; position ids count on the first. */
@@ -14,7 +14,7 @@ export function ruledOutBy(
   measured: Measurement,
   attention: readonly AttentionInfo[],
   origins: readonly Origin[],
-  weights: readonly NaNWeight[],
+  weights: SickWeights,
   roles: readonly (readonly string[])[],
 ): RuledOut[] {
   const { target } = measured;
@@ -23,7 +23,8 @@ export function ruledOutBy(
     attention,
     origins,
     weights: storedFloats(target.graph).length,
-    nanWeights: weights.map((weight) => weight.name),
+    nanWeights: weights.nan.map((weight) => weight.name),
+    infiniteWeights: weights.infinite,
     floatInputs: floats.map(([name]) => name),
     nanInputs: floats.filter(([, tensor]) => Array.from(floatsOf(tensor)).some(Number.isNaN)).map(([name]) => name),
     collectives: target.graph.nodes.filter((node) => /^(All(Reduce|Gather|ToAll)|Distributed)/.test(node.op)).length,

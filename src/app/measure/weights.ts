@@ -4,7 +4,8 @@ import type { NodeProto } from 'onnx-buf';
 import type { NaNWeight } from '../../core/diagnose/silent/unreadNanWeight';
 import type { Graph } from '../../core/onnx/graph';
 import { graphOf } from '../../core/onnx/graph';
-import { int64Tensor } from '../../core/onnx/tensors';
+import { largest } from '../../core/diagnose/births/family';
+import { float32Tensor, int64Tensor } from '../../core/onnx/tensors';
 import { floatsOf } from '../../core/probe/floats';
 import { freshPrefix, node, untyped } from '../../core/probe/instrument';
 import type { EngineJob } from '../ports';
@@ -25,15 +26,32 @@ export const storedFloats = (graph: Graph): string[] =>
     .filter(([name, tensor]) => summed.has(tensor.dataType) && !tensor.dims.includes(0n) && graph.consumers.has(name))
     .map(([name]) => name);
 
-/** Initializers that some node reads and that hold NaN, with the number of NaN per row. */
-export async function nanWeights(job: EngineJob, measured: Measurement): Promise<NaNWeight[]> {
+export interface SickWeights {
+  /** Initializers that some node reads and that hold NaN, with the number of NaN per row. */
+  readonly nan: readonly NaNWeight[];
+  /** Those that hold +Inf; −Inf is what stored masks are made of. */
+  readonly infinite: readonly string[];
+}
+
+export async function sickWeights(job: EngineJob, measured: Measurement): Promise<SickWeights> {
   const { graph } = measured.target;
   const names = storedFloats(graph);
-  // One number for all of them: nearly every model ends here. +Inf beside −Inf sums to NaN too, so rows are counted.
-  if (names.length === 0 || !(await sums(job, measured, names, 'together')).some(Number.isNaN)) return [];
+  // One number for all of them: nearly every model ends here.
+  if (names.length === 0 || (await sums(job, measured, names, 'together')).every(Number.isFinite))
+    return { nan: [], infinite: [] };
   const each = await sums(job, measured, names, 'apart');
-  const suspects = names.filter((_, i) => Number.isNaN(each[i]));
-  return (await nanRows(job, measured, suspects)).filter((weight) => weight.perRow.some((count) => count > 0));
+  const holding = async (what: 'NaN' | 'Inf', suspects: readonly string[]): Promise<NaNWeight[]> =>
+    (await perRow(job, measured, suspects, what)).filter((weight) => weight.perRow.some((count) => count > 0));
+  // +Inf beside −Inf sums to NaN too, and finite numbers may sum to +Inf: so both are counted.
+  const nan = await holding(
+    'NaN',
+    names.filter((_, i) => Number.isNaN(each[i])),
+  );
+  const infinite = await holding(
+    'Inf',
+    names.filter((_, i) => !Number.isFinite(each[i])),
+  );
+  return { nan, infinite: infinite.map(({ name }) => name) };
 }
 
 async function sums(
@@ -60,11 +78,17 @@ async function sums(
   );
 }
 
-async function nanRows(job: EngineJob, measured: Measurement, names: readonly string[]): Promise<NaNWeight[]> {
+async function perRow(
+  job: EngineJob,
+  measured: Measurement,
+  names: readonly string[],
+  what: 'NaN' | 'Inf',
+): Promise<NaNWeight[]> {
   const { graph } = measured.target;
   const prefix = freshPrefix(graph);
   const nodes: NodeProto[] = [];
-  const initializers = [];
+  const most = `${prefix}most`;
+  const initializers = what === 'Inf' ? [float32Tensor(most, [largest('float32')], [])] : [];
   const outputs: string[] = [];
   const shapes = names.map((name) => (graph.initializers.get(name)?.dims ?? []).map(Number));
   for (const [i, name] of names.entries()) {
@@ -72,7 +96,10 @@ async function nanRows(job: EngineJob, measured: Measurement, names: readonly st
     const rank = shapes[i]?.length ?? 0;
     nodes.push(
       node('Cast', [name], [value('single')], { to: TensorProto_DataType.FLOAT }),
-      node('IsNaN', [value('single')], [value('test')]),
+      ...(what === 'NaN'
+        ? [node('IsNaN', [value('single')], [value('test')])]
+        : // `IsInf` came later than this.
+          [node('Greater', [value('single'), most], [value('test')])]),
       node('Cast', [value('test')], [value('ones')], { to: TensorProto_DataType.FLOAT }),
     );
     if (rank > 1) {

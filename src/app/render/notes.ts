@@ -94,7 +94,13 @@ export function rowOf(table: readonly TableRow[], finding: Finding): TableRow | 
   const sameBlock = sameStage.filter((row) => row.block === finding.block);
   const candidates = sameBlock.length > 0 ? sameBlock : sameStage;
   const path = dotted(finding.node ?? finding.tensor);
-  return best(candidates, (row) => (path.includes(dotted(row.label)) ? 2 : 0) + (row.port === 'out' ? 1 : 0));
+  return best(
+    candidates,
+    (row) =>
+      (row.tensor === finding.tensor ? 4 : 0) +
+      (path.includes(dotted(row.label)) ? 2 : 0) +
+      (row.port === 'out' ? 1 : 0),
+  );
 }
 
 const dotted = (name: string): string => `.${name.replace(/[./]+/g, '.').replace(/^\.|\.$/g, '')}.`;

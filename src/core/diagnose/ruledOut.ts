@@ -7,6 +7,8 @@ export interface Checked {
   /** Stored float tensors, and the names of those that hold NaN. */
   readonly weights: number;
   readonly nanWeights: readonly string[];
+  /** Those that hold +Inf; −Inf is what stored masks are made of. */
+  readonly infiniteWeights: readonly string[];
   /** Float inputs of the batch, and those among them that hold NaN. */
   readonly floatInputs: readonly string[];
   readonly nanInputs: readonly string[];
@@ -24,8 +26,8 @@ export function ruledOut(checked: Checked): RuledOut[] {
   const { attention, origins } = checked;
   if (origins.length === 0) return found;
 
-  if (checked.nanWeights.length === 0 && checked.weights > 0)
-    say('weights', 'Damaged weights', `none of ${count(checked.weights, 'stored float tensor')} holds NaN`);
+  if (checked.nanWeights.length === 0 && checked.infiniteWeights.length === 0 && checked.weights > 0)
+    say('weights', 'Damaged weights', `none of ${count(checked.weights, 'stored float tensor')} holds NaN or +inf`);
   if (checked.floatInputs.length > 0 && checked.nanInputs.length === 0)
     say('inputs', 'NaN in the batch', `${checked.floatInputs.join(', ')}: no NaN was fed`);
   const groups = attention.map((site) => site.kvGroups);

@@ -39,16 +39,20 @@ export function buildTable(input: TableInput): TableRow[] {
       dtype: facts.dtype,
       shape: facts.shape,
     };
-    const whole = !flags.perSample && !flags.perPosition;
-    if (whole) {
-      const bits = flags.bits[0] ?? 0;
-      const exact = input.figures.get(site.tensor)?.[0];
+    // One number per sample (a pooled embedding) has no position that could be padding or real.
+    if (!flags.perPosition) {
+      const bits = flags.bits.reduce((all, own) => all | own, 0);
+      const exact = input.figures.get(site.tensor) ?? [];
       return [
         {
           ...common,
           axes: 'whole',
           samples: null,
-          whole: { nan: (bits & NAN) !== 0, posInf: (exact?.posInf ?? 0) > 0, negInf: (exact?.negInf ?? 0) > 0 },
+          whole: {
+            nan: (bits & NAN) !== 0,
+            posInf: exact.some(({ posInf }) => posInf > 0),
+            negInf: exact.some(({ negInf }) => negInf > 0),
+          },
         },
       ];
     }
@@ -73,7 +77,6 @@ export function buildTable(input: TableInput): TableRow[] {
 }
 
 function siteAxes(axes: NonNullable<ReturnType<AxesOfGraph['of']>>, flags: Flags): SiteAxes {
-  if (!flags.perPosition) return 'whole';
   if (flags.key) return 'key';
   const place = positionPlace(axes);
   const positions = axes.flat().filter((factor) => factor.kind === 'position').length;

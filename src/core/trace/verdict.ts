@@ -5,6 +5,7 @@
  * The text is made of parts because names come from the user's file: a face may isolate, escape or emphasise them.
  */
 import type { BirthMechanism, Crossing, CrossingMechanism, Finding, Origin, Report, Stage } from '../report';
+import { namesIn } from './evidence';
 import { countRanges, countRole } from './ranges';
 
 export interface VerdictPart {
@@ -116,7 +117,18 @@ function birthClause(report: Report, origin: Origin): VerdictPart[] {
     place === 'node '
       ? [name(origin.node ?? origin.tensor), text(origin.op === null ? '' : ` (${origin.op})`)]
       : [text(`${origin.op ?? 'graph input'})`)];
-  return [text(`NaN is born in ${place}`), ...node, text(`${more}: `), text(cause(origin))];
+  return [text(`NaN is born in ${place}`), ...node, text(`${more}: `), ...causeParts(origin)];
+}
+
+/** A damaged weight is told by its name: the node's output is not what is damaged. */
+function causeParts(origin: Origin): VerdictPart[] {
+  const [weight] = namesIn(origin.evidence.weights);
+  if (origin.mechanism !== 'nan-in-weights' || weight === undefined) return [text(cause(origin))];
+  return [
+    text('the stored tensor '),
+    name(weight),
+    text(` that it reads holds NaN, which reaches ${countOf(origin, 'position')}`),
+  ];
 }
 
 /** Why, as a clause with the number of positions in it. */

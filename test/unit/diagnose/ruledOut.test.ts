@@ -28,6 +28,7 @@ const base: Checked = {
   origins: [origin],
   weights: 40,
   nanWeights: [],
+  infiniteWeights: [],
   floatInputs: [],
   nanInputs: [],
   collectives: 0,
@@ -40,7 +41,7 @@ const claims = (change: Partial<Checked>): Record<string, string> =>
 describe('checked and ruled out', () => {
   it('says with a figure what this run refutes', () => {
     expect(claims({})).toEqual({
-      weights: 'none of 40 stored float tensors holds NaN',
+      weights: 'none of 40 stored float tensors holds NaN or +inf',
       'kv-groups': '1 group: every query head has keys of its own, so the repeat does nothing',
       'attention-mix': '2 written out, 0 fused',
       sharding: 'this graph has no collective operator: all heads were computed in one place, and NaN is there',
@@ -51,6 +52,7 @@ describe('checked and ruled out', () => {
   it('keeps quiet about what it cannot refute', () => {
     expect(claims({ nanWeights: ['w'] })).not.toHaveProperty('weights');
     expect(claims({ weights: 0 })).not.toHaveProperty('weights');
+    expect(claims({ infiniteWeights: ['w'] })).not.toHaveProperty('weights');
     expect(claims({ attention: [site(0, { kvGroups: 4 })] })).not.toHaveProperty('kv-groups');
     expect(claims({ attention: [site(0, { kvGroups: null })] })).not.toHaveProperty('kv-groups');
     expect(claims({ attention: [site(0), site(1, { kind: 'fused' })] })).not.toHaveProperty('attention-mix');

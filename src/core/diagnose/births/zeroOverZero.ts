@@ -17,7 +17,8 @@ export const zeroOverZero: OperationRule = {
     if (formula === null) return null;
     return {
       formula,
-      meaning: 'Usually a norm of a vector that is all zero (a pad embedding) without an epsilon under the root.',
+      meaning:
+        'Nothing (no epsilon) keeps the divisor above zero: it is the norm of a vector of zeros, or the count of a mean over nothing.',
     };
   },
   under({ op, values }) {
