@@ -224,6 +224,16 @@ describe('the card', () => {
     await page.locator('h2').first().hover();
     await expect.poll(() => page.locator('#card').isVisible()).toBe(false);
   });
+  it('tells on a row of birth what the field guide says of its mechanism, and nothing on others', async () => {
+    const page = await show(done());
+    const birth = done().report?.table.findIndex(
+      (row) => row.layer === 0 && row.stage === 'attention' && row.port === 'out',
+    );
+    await page.locator(`[data-cell="${String(birth)}:0"]`).hover();
+    await expect.poll(() => page.locator('#card').innerText()).toContain('A row with nothing to attend to. ');
+    await page.locator('[data-cell="0:0"]').hover();
+    await expect.poll(() => page.locator('#card').innerText()).not.toContain('nothing to attend to');
+  });
   it('shows the same on keyboard focus, stays inside the window and is described by', async () => {
     const page = await show(done(), { width: 400, height: 500 });
     await page.locator('[data-cell="18:0"]').focus();

@@ -1,8 +1,11 @@
 /** The card beside the cell under the pointer or the focus. It repeats what the details show, so it is not focusable. */
 import { html, nothing, type TemplateResult } from 'lit';
-import type { Report } from '../../src/core/report';
+import { guideWords } from '../../src/app/render/guide';
+import { rowOf } from '../../src/app/render/notes';
+import type { Report, TableRow } from '../../src/core/report';
 import { healthFigures, tensorFigures, wholeFigures } from './figures';
 import { rowTitle } from './describe';
+import type { AnyMechanism } from './guide';
 import type { PanelPage } from './page';
 import { portRows } from './rows';
 
@@ -21,8 +24,26 @@ export function cardView(page: PanelPage, report: Report | null): TemplateResult
       ${tensorFigures(row)} ${health === undefined ? nothing : healthFigures(health)}
       ${row.samples === null && row.whole !== undefined ? wholeFigures(row.whole) : nothing}
     </dl>
+    ${findingsOf(report, row).map((mechanism) => guideLine(mechanism))}
   </div>`;
 }
+
+/** What a row is marked with, births first. */
+const findingsOf = (report: Report, row: TableRow): readonly AnyMechanism[] => {
+  const found = [...report.origins, ...report.spread, ...report.silent].filter(
+    (finding) => rowOf(report.table, finding) === row,
+  );
+  return [...new Set(found.map(({ mechanism }) => mechanism))].slice(0, mostLines);
+};
+
+/** The field guide's entry in two lines; the details have all of it. */
+function guideLine(mechanism: AnyMechanism): TemplateResult {
+  const { title, what } = guideWords(mechanism);
+  return html`<p class="guide-line"><strong>${title}.</strong> ${what}</p>`;
+}
+
+/** A card is read in passing. */
+const mostLines = 2;
 
 export function titleOf(report: Report, index: number): string {
   const row = portRows(report, 'all').find((candidate) => candidate.index === index);

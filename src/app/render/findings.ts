@@ -78,14 +78,26 @@ const longestEvidence = 400;
 
 /** Keys and values as text; nested values as JSON. */
 export const evidencePairs = (evidence: Evidence): readonly (readonly [string, string])[] =>
-  Object.entries(evidence).map(([key, value]) => [key, clip(evidenceText(value), longestEvidence)] as const);
+  Object.entries(evidence)
+    .filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0))
+    .map(([key, value]) => [key, clip(evidenceText(value), longestEvidence)] as const);
 
+/** `sample 0, position 2, values [−1, +inf]; sample 1, …`: no JSON for a person to read. */
 function evidenceText(value: EvidenceValue): string {
-  if (typeof value === 'number') {
-    return Number.isInteger(value) ? String(value) : shortNumber(value);
+  if (value === null) return '–';
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : shortNumber(value);
+  if (typeof value === 'string') return value === 'Infinity' ? '+inf' : value === '-Infinity' ? '−inf' : value;
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  if (isList(value)) {
+    const lists = value.some((entry) => typeof entry === 'object' && entry !== null);
+    return lists ? value.map(evidenceText).join('; ') : `[${value.map(evidenceText).join(', ')}]`;
   }
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return Object.entries(value)
+    .map(([key, own]) => `${key} ${evidenceText(own)}`)
+    .join(', ');
 }
+
+const isList = (value: EvidenceValue): value is readonly EvidenceValue[] => Array.isArray(value);
 
 /** What a verdict of a fix means, for a person who has not read the documentation. */
 export const verdictMeaning: Readonly<Record<FixResult['verdict'], string>> = {

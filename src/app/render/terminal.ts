@@ -90,7 +90,10 @@ function verdict(report: Report, options: TableOptions): string {
 }
 
 function bornLines(report: Report, options: TableOptions): string[] {
-  return limited(groupFindings(report.origins), (group) => bornGroup(group, options));
+  const born = limited(groupFindings(report.origins), (group) => bornGroup(group, options));
+  const kinds = [...new Set(report.origins.map(({ mechanism }) => mechanism))];
+  const more = kinds.slice(0, 3).map((mechanism) => `nanoscope explain ${mechanism}`);
+  return more.length === 0 ? born : [...born, options.style.quiet(fit(`More: ${more.join(', ')}`, options, 2))];
 }
 
 function bornGroup(group: FindingGroup<Origin>, options: TableOptions): string[] {

@@ -173,7 +173,7 @@ Causal mask and padding mask together leave nothing for query positions 0-29 of 
 | --- | --- |
 | rows | 30 |
 | heads | 4 |
-| allMinusInf | true |
+| allMinusInf | yes |
 
 ## Fixes
 

@@ -39,6 +39,7 @@ describe('below the table', () => {
         '    /layers.0/self_attn/Softmax  [fully-masked-row]  sample 0: 0-29',
         '    Causal mask and padding mask together leave nothing for query positions 0-29 of sample 0: every score is −inf, and Softmax of',
         '    such a row is NaN.',
+        '  More: nanoscope explain fully-masked-row',
       ].join('\n'),
     );
     expect(section(text, 'Chain')).toBe(
@@ -124,7 +125,7 @@ describe('below the table', () => {
       seed.origins.map((origin) => ({ ...origin, layer, node: `/layers.${String(layer)}/self_attn/Softmax` })),
     ).flat();
     const born = section(render({ ...seed, origins: repeated }), 'Born');
-    expect(born.split('\n')).toHaveLength(6);
+    expect(born.split('\n')).toHaveLength(7);
     expect(born).toContain('the same in layers 1–60');
   });
 
@@ -138,7 +139,7 @@ describe('below the table', () => {
     }));
     const born = section(render({ ...seed, origins: unknown }), 'Born');
     expect(born).toContain('Mystery, cause unknown');
-    expect(born).toContain('operands: [{"name":"x","min":-1,"max":"Infinity"}]');
+    expect(born).toContain('operands: name x, min -1, max +inf');
   });
 
   it('limits what a broken model can print', () => {
