@@ -135,7 +135,10 @@ function axesOf(one: Fed, samples: number | null, sequence: number, several: boo
     if (size(axis) !== 1 || samples === 1 || samples === null) place(axis, [batchFactor(size(axis))]);
   };
   const named = batchSymbol(one);
-  if (kindOf(spec) === 'cache' || rank === 0) {
+  if (rank === 0) return plain;
+  if (kindOf(spec) === 'cache') {
+    // Where its positions stand is for the graph to tell, as caches come in several layouts.
+    for (let axis = 0; axis < rank; axis += 1) place(axis, [unknown(size(axis))]);
     if (rank > 1) placeBatch(Math.max(named, 0));
     return plain;
   }

@@ -9,7 +9,7 @@ import type { Flags } from '../trace/health';
 import { isNaNAt, isNaNInSample, NAN, nanPositions } from '../trace/health';
 import type { AttentionSite } from './attentionSites';
 import type { Crossed, CrossingDetail } from './crossed';
-import { ranges } from './crossed';
+import { ranges } from '../trace/ranges';
 import { crossingAt, crossingInAttention } from './crossings/index';
 import { fusedCrossings } from './fusedSpread';
 import type { MaskPlane } from './maskPlane';

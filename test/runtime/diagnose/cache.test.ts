@@ -1,0 +1,159 @@
+/**
+ * Models with a cache of keys and values whose past is not empty: new tokens stand behind the past, and roles, NaN and
+ * the reference are counted over both.
+ */
+import { describe, expect, it } from 'vitest';
+import type { Report } from '../../../src/core/report';
+import type { TensorData } from '../../../src/core/tensor';
+import type { CacheLayout } from '../../support/cachedDecoder';
+import { cachedDecoder, pastName, stepInputs, withNaNAt } from '../../support/cachedDecoder';
+import { diagnosedModel } from '../../support/diagnosing';
+import { bytesOf, run } from '../../support/fixing';
+import { f32 } from '../../support/tinyAttention';
+import { verdictsOf } from '../../support/verdicts';
+
+const told = ({ outputs }: Report) => outputs.map(({ name, nanAt, of }) => [name, nanAt, of]);
+const born = ({ origins }: Report) => origins.map(({ tensor, mechanism, positions }) => [tensor, mechanism, positions]);
+const crossed = ({ spread }: Report) => spread.map(({ node, mechanism, positions }) => [node, mechanism, positions]);
+const rows = ({ table }: Report, sample: number) =>
+  table.map(({ stage, port, samples }) => {
+    const own = samples?.[sample];
+    return [stage, port, own?.nanAt, own?.nan, own?.of, own?.padNan, own?.pad, own?.realNan, own?.real];
+  });
+
+const attention = '/model/layers.0/self_attn';
+const value = `${pastName(0)}.value`;
+
+describe.each<CacheLayout>(['heads-first', 'positions-first'])('a past of 3 and 2 new tokens, %s', (layout) => {
+  const roles = ['pprrr', 'rrrrr'];
+  const clean = stepInputs({ roles, tokens: 2, layout });
+
+  it('follows NaN of a masked slot to the new tokens', async () => {
+    const inputs = { ...clean, [value]: withNaNAt(clean[value], layout, 0, 0) };
+    const report = await diagnosedModel(cachedDecoder({ layout }), inputs);
+    expect(report.batch).toMatchObject({ samples: 2, positions: 5, roles, padding: ['left', 'none'] });
+    expect(told(report)).toEqual([
+      ['present.0.key', ['', ''], 5],
+      ['present.0.value', ['0', ''], 5],
+      ['logits', ['3-4', ''], 2],
+    ]);
+    expect(born(report)).toEqual([[value, 'nan-in-input', ['0', '']]]);
+    expect(crossed(report)).toEqual([[`${attention}/MatMul_1`, 'zero-times-nan', ['3-4', '']]]);
+    expect(report.spread[0]?.evidence).toMatchObject({
+      nanPositionsRead: '0',
+      ofThoseAllowedByTheMask: '',
+      example: { sample: 0, position: 3 },
+    });
+    expect(rows(report, 0)).toEqual([
+      ['embed', 'out', '', 0, 2, 0, 0, 0, 2],
+      ['attention', 'in', '', 0, 2, 0, 0, 0, 2],
+      ['attention', 'out', '3-4', 2, 2, 0, 0, 2, 2],
+      ['layer', 'in', '', 0, 2, 0, 0, 0, 2],
+      ['layer', 'out', '3-4', 2, 2, 0, 0, 2, 2],
+      ['logits', 'in', '3-4', 2, 2, 0, 0, 2, 2],
+      ['logits', 'out', '3-4', 2, 2, 0, 0, 2, 2],
+    ]);
+    const verdicts = verdictsOf(report);
+    expect(verdicts.heals).toContain('no-padding');
+    expect([verdicts.heals, verdicts.partial].flat()).toContain('mask-with-where');
+    expect(
+      report.fixes?.filter(({ verdict }) => verdict !== 'declines').map(({ reference }) => reference),
+    ).not.toContain('none');
+  });
+
+  it('finds nothing in the same batch without NaN', async () => {
+    const report = await diagnosedModel(cachedDecoder({ layout }), clean);
+    expect(report.batch).toMatchObject({ positions: 5, roles });
+    expect([born(report), crossed(report), report.silent]).toEqual([[], [], []]);
+    expect(told(report)).toEqual([
+      ['present.0.key', ['', ''], 5],
+      ['present.0.value', ['', ''], 5],
+      ['logits', ['', ''], 2],
+    ]);
+  });
+});
+
+describe('a row that may attend to what is NaN', () => {
+  it('has read it: a real slot of the past', async () => {
+    const clean = stepInputs({ roles: ['pprrr', 'rrrrr'], tokens: 2 });
+    const report = await diagnosedModel(
+      cachedDecoder(),
+      { ...clean, [value]: withNaNAt(clean[value], 'heads-first', 0, 2) },
+      { fixes: false },
+    );
+    expect(crossed(report)).toEqual([[`${attention}/MatMul_1`, 'contraction', ['3-4', '']]]);
+  });
+
+  it('meets the NaN of a masked key where −∞ is added', async () => {
+    const clean = stepInputs({ roles: ['pprrr', 'rrrrr'], tokens: 2 });
+    const key = `${pastName(0)}.key`;
+    const report = await diagnosedModel(
+      cachedDecoder({ mask: 'add' }),
+      { ...clean, [key]: withNaNAt(clean[key], 'heads-first', 0, 1) },
+      { fixes: false },
+    );
+    expect(crossed(report)).toEqual([[`${attention}/Add`, 'nan-plus-minus-inf', ['3-4', '']]]);
+  });
+});
+
+/** What a step hands on is the past of the next. */
+function next(present: Readonly<Record<string, { dims: readonly number[]; data: Float64Array }>>, layers: number) {
+  return Object.fromEntries(
+    Array.from({ length: layers }, (_, layer) => layer).flatMap((layer) =>
+      ['key', 'value'].map((what): [string, TensorData] => {
+        const own = present[`present.${String(layer)}.${what}`];
+        if (!own) throw new Error('no present');
+        return [`${pastName(layer)}.${what}`, f32(own.dims, Array.from(own.data))];
+      }),
+    ),
+  );
+}
+
+describe('a step after a left-padded prompt', () => {
+  const model = cachedDecoder({ layers: 2 });
+  const prompt = stepInputs({ roles: ['pprr', 'rrrr'], tokens: 4, layers: 2 });
+
+  it('is as before where the past is empty', async () => {
+    const report = await diagnosedModel(model, prompt, { fixes: false });
+    expect(report.batch).toMatchObject({ positions: 4, roles: ['pprr', 'rrrr'] });
+    expect(told(report)).toEqual([
+      ['present.0.key', ['', ''], 4],
+      ['present.0.value', ['', ''], 4],
+      ['present.1.key', ['0-1', ''], 4],
+      ['present.1.value', ['0-1', ''], 4],
+      ['logits', ['0-3', ''], 4],
+    ]);
+    expect(born(report)).toEqual(
+      [0, 1].map((layer) => [
+        `/model/layers.${String(layer)}/self_attn/Softmax_output_0`,
+        'fully-masked-row',
+        ['0-1', ''],
+      ]),
+    );
+    expect(crossed(report)).toEqual([['/model/layers.1/self_attn/MatMul_1', 'zero-times-nan', ['2-3', '']]]);
+  });
+
+  it('finds the NaN that the prompt left in the cache', async () => {
+    const first = await run(bytesOf(model), prompt);
+    const second = { ...stepInputs({ roles: ['pprrr', 'rrrrr'], tokens: 1, layers: 2 }), ...next(first, 2) };
+    const report = await diagnosedModel(model, second);
+    expect(report.batch).toMatchObject({ positions: 5, roles: ['pprrr', 'rrrrr'] });
+    expect(told(report)).toEqual([
+      ['present.0.key', ['', ''], 5],
+      ['present.0.value', ['', ''], 5],
+      ['present.1.key', ['0-1', ''], 5],
+      ['present.1.value', ['0-1', ''], 5],
+      ['logits', ['4', ''], 1],
+    ]);
+    expect(born(report)).toEqual([
+      // The leading one is what reaches the logits.
+      [`${pastName(1)}.value`, 'nan-in-input', ['0-1', '']],
+      [`${pastName(1)}.key`, 'nan-in-input', ['0-1', '']],
+    ]);
+    expect(crossed(report)).toEqual([['/model/layers.1/self_attn/MatMul_1', 'zero-times-nan', ['4', '']]]);
+    const verdicts = verdictsOf(report);
+    expect(verdicts.heals).toContain('no-padding');
+    const healing = report.fixes?.find(({ id }) => id === 'no-padding');
+    expect(healing).toMatchObject({ reference: 'unpadded', nanAfter: 0, realNanAfter: 0 });
+  });
+});
