@@ -98,7 +98,8 @@ export function padHidden(
 }
 
 /** Inputs with cached keys and values: what padding left there reaches attention past the hidden states. */
-function pastsOf({ graph, axes, dtype }: FixContext): string[] {
+function pastsOf(context: FixContext): string[] {
+  const { graph, axes } = context;
   const placed = graph.inputs.flatMap((input) => {
     const own = axes.of(input);
     const factor = own && positionPlace(own)?.factor;
@@ -106,6 +107,6 @@ function pastsOf({ graph, axes, dtype }: FixContext): string[] {
   });
   return placed.flatMap(({ input, factor, last }) => {
     const isBefore = placed.some((two) => two.factor.sequence === factor.sequence && two.last > last);
-    return factor.positions !== null && isBefore && isFloat(dtype(input) ?? '') ? [input] : [];
+    return factor.positions !== null && isBefore && isFloat(context.dtype(input) ?? '') ? [input] : [];
   });
 }
