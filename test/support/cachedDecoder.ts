@@ -8,6 +8,7 @@ import type { Value } from '../../src/core/models/graphBuilder';
 import {
   add,
   cast,
+  concat,
   embedding,
   linear,
   matmul,
@@ -27,6 +28,10 @@ export interface CachedDecoder {
   readonly layout?: CacheLayout;
   /** `add`: −∞ is added to masked scores. */
   readonly mask?: 'where' | 'add';
+  /** What the mask input tells of: all positions, or the new tokens alone, all of the past being real. */
+  readonly maskOf?: 'all' | 'new';
+  /** Sizes that are fixed in the graph; open ones where there are none. */
+  readonly fixed?: { readonly past: number; readonly tokens: number };
   /** Names of the inputs that hold the past, without `.key` and `.value`. */
   readonly past?: (layer: number) => string;
 }
@@ -40,18 +45,30 @@ const std = 0.3;
 export const pastName = (layer: number): string => `past_key_values.${String(layer)}`;
 
 export function cachedDecoder(options: CachedDecoder = {}): ModelProto {
-  const { layers = 1, layout = 'heads-first', mask = 'where', past = pastName } = options;
+  const { layers = 1, layout = 'heads-first', mask = 'where', maskOf = 'all', past = pastName, fixed } = options;
   const g = new GraphBuilder(1);
-  const ids = g.input('input_ids', 'int64', ['batch', 'sequence']);
-  const attention = g.input('attention_mask', 'int64', ['batch', 'total']);
-  const cacheDims = layout === 'heads-first' ? ['batch', heads, 'past', width] : ['batch', 'past', heads, width];
-  const presentDims = cacheDims.map((dim) => (dim === 'past' ? 'total' : dim));
+  const sequence = fixed?.tokens ?? 'sequence';
+  const before = fixed?.past ?? 'past';
+  const total = fixed ? fixed.past + fixed.tokens : 'total';
+  const ids = g.input('input_ids', 'int64', ['batch', sequence]);
+  const attention = g.input('attention_mask', 'int64', ['batch', maskOf === 'all' ? total : sequence]);
+  const dims = (positions: number | string): (number | string)[] =>
+    layout === 'heads-first' ? ['batch', heads, positions, width] : ['batch', positions, heads, width];
+  const cacheDims = dims(before);
+  const presentDims = dims(total);
   const caches = Array.from({ length: layers }, (_, layer) => ({
     key: g.input(`${past(layer)}.key`, 'float32', cacheDims),
     value: g.input(`${past(layer)}.value`, 'float32', cacheDims),
   }));
   const logits = g.inModule('model', () => {
-    const allowed = g.inModule('mask', () => allowedKeys(g, ids, attention));
+    const allowed = g.inModule('mask', () =>
+      allowedKeys(
+        g,
+        ids,
+        attention,
+        maskOf === 'all' ? null : { cache: caches[0]?.key ?? ids, axis: layout === 'heads-first' ? 2 : 1 },
+      ),
+    );
     let states = embedding(g, 'embed_tokens', ids, { vocabulary, width: hidden, std: 1 });
     for (const [layer, cache] of caches.entries()) {
       const attended = g.inModule(`layers.${String(layer)}`, () =>
@@ -61,23 +78,33 @@ export function cachedDecoder(options: CachedDecoder = {}): ModelProto {
     }
     return linear(g, 'lm_head', states, { inputs: hidden, outputs: vocabulary, std }, 'logits');
   });
-  g.output(logits, ['batch', 'sequence', vocabulary]);
+  g.output(logits, ['batch', sequence, vocabulary]);
   return g.build({ name: 'cached-decoder', doc: '', metadata: {} });
 }
 
 /** bool [batch, 1, queries, keys]: new token i is position past + i, and sees what is real up to itself. */
-function allowedKeys(g: GraphBuilder, ids: Value, attention: Value): Value {
-  const size = (value: Value): Value =>
-    g.node('Gather', [g.node('Shape', [value], { dtype: 'int64' }), g.constant('int64', [], [1])], {
+function allowedKeys(
+  g: GraphBuilder,
+  ids: Value,
+  attention: Value,
+  behind: { readonly cache: Value; readonly axis: number } | null,
+): Value {
+  const size = (value: Value, axis = 1): Value =>
+    g.node('Gather', [g.node('Shape', [value], { dtype: 'int64' }), g.constant('int64', [], [axis])], {
       attributes: { axis: 0 },
     });
-  const total = size(attention);
+  let flags = cast(g, attention, 'float32');
+  if (behind) {
+    const before = unsqueeze(g, size(behind.cache, behind.axis), 0);
+    flags = g.node('Pad', [flags, concat(g, [g.ints(0), before, g.ints(0, 0)], 0), g.scalar(1)]);
+  }
+  const total = size(flags);
   const past = g.node('Sub', [total, size(ids)]);
   const one = g.constant('int64', [], [1]);
   const keys = g.node('Range', [g.constant('int64', [], [0]), total, one]);
   const queries = g.node('Range', [past, total, one]);
   const causal = g.node('LessOrEqual', [unsqueeze(g, keys, 0), unsqueeze(g, queries, 1)]);
-  const real = unsqueeze(g, cast(g, attention, 'bool'), 1, 2);
+  const real = unsqueeze(g, cast(g, flags, 'bool'), 1, 2);
   return g.node('And', [causal, real]);
 }
 

@@ -8,8 +8,8 @@ import type { TensorData } from '../../../src/core/tensor';
 import type { CacheLayout } from '../../support/cachedDecoder';
 import { cachedDecoder, pastName, stepInputs, withNaNAt } from '../../support/cachedDecoder';
 import { diagnosedModel } from '../../support/diagnosing';
-import { bytesOf, run } from '../../support/fixing';
-import { f32 } from '../../support/tinyAttention';
+import { bytesOf, fixNamed, patched, patientOf, run } from '../../support/fixing';
+import { f32, i64 } from '../../support/tinyAttention';
 import { verdictsOf } from '../../support/verdicts';
 
 const told = ({ outputs }: Report) => outputs.map(({ name, nanAt, of }) => [name, nanAt, of]);
@@ -112,6 +112,25 @@ function next(present: Readonly<Record<string, { dims: readonly number[]; data: 
   );
 }
 
+const tokensOf = ({ input_ids: ids }: Readonly<Record<string, TensorData>>, sample: number): number[] => {
+  const [, width = 0] = ids?.dims ?? [];
+  return Array.from(ids?.data ?? [], Number).slice(sample * width, (sample + 1) * width);
+};
+const alone = (ids: readonly number[], total: number, past: Readonly<Record<string, TensorData>>) => ({
+  input_ids: i64([1, ids.length], ids),
+  attention_mask: i64(
+    [1, total],
+    Array.from({ length: total }, () => 1),
+  ),
+  ...past,
+});
+const empty = (layers: number): Record<string, TensorData> =>
+  Object.fromEntries(
+    Array.from({ length: layers }, (_, layer) => layer).flatMap((layer) =>
+      ['key', 'value'].map((what) => [`${pastName(layer)}.${what}`, f32([1, 2, 0, 4], [])] as const),
+    ),
+  );
+
 describe('a step after a left-padded prompt', () => {
   const model = cachedDecoder({ layers: 2 });
   const prompt = stepInputs({ roles: ['pprr', 'rrrr'], tokens: 4, layers: 2 });
@@ -158,5 +177,87 @@ describe('a step after a left-padded prompt', () => {
     expect(verdicts).toMatchObject({ heals: ['no-padding', 'zero-pad-hidden'], partial: ['mask-with-where'] });
     const healing = report.fixes?.find(({ id }) => id === 'zero-pad-hidden');
     expect(healing).toMatchObject({ reference: 'unpadded', nanAfter: 0, realNanAfter: 0, topTokenSame: true });
+    // The same without any padding from the first step on.
+    const { context } = await patientOf(model, second);
+    const healed = await run(bytesOf(patched(model, fixNamed('zero-pad-hidden').plan(context))), second);
+    const [two, one] = [tokensOf(prompt, 0).slice(2), tokensOf(second, 0)];
+    const before = await run(bytesOf(model), alone(two, 2, empty(2)));
+    const after = await run(bytesOf(model), alone(one, 3, next(before, 2)));
+    const difference = Array.from(after.logits?.data ?? [NaN], (number, i) =>
+      Math.abs(number - (healed.logits?.data[i] ?? NaN)),
+    );
+    expect(Math.max(...difference)).toBeLessThan(1e-5);
+  });
+});
+
+describe('other batches', () => {
+  const nan = (inputs: Record<string, TensorData>, sample: number, position: number, name = value) => ({
+    ...inputs,
+    [name]: withNaNAt(inputs[name], 'heads-first', sample, position),
+  });
+
+  it('as many new tokens as there are in the past', async () => {
+    const inputs = nan(stepInputs({ roles: ['prrr', 'rrrr'], tokens: 2 }), 0, 0);
+    const report = await diagnosedModel(cachedDecoder(), inputs);
+    expect(told(report).at(-1)).toEqual(['logits', ['2-3', ''], 2]);
+    expect(crossed(report)).toEqual([[`${attention}/MatMul_1`, 'zero-times-nan', ['2-3', '']]]);
+    expect(verdictsOf(report).heals).toEqual(['no-padding', 'zero-pad-hidden']);
+  });
+
+  it('one sample, one token, one position in the past', async () => {
+    const report = await diagnosedModel(cachedDecoder(), nan(stepInputs({ roles: ['pr'], tokens: 1 }), 0, 0));
+    expect(report.batch).toMatchObject({ positions: 2, roles: ['pr'] });
+    expect(told(report)).toEqual([
+      ['present.0.key', [''], 2],
+      ['present.0.value', ['0'], 2],
+      ['logits', ['1'], 1],
+    ]);
+    expect(crossed(report)).toEqual([[`${attention}/MatMul_1`, 'zero-times-nan', ['1']]]);
+    expect(verdictsOf(report).heals).toEqual(['no-padding', 'zero-pad-hidden']);
+  });
+
+  it('padding among the new tokens is a row without any key', async () => {
+    const inputs = stepInputs({ roles: ['pppr', 'rrrr'], tokens: 2 });
+    const report = await diagnosedModel(cachedDecoder(), inputs);
+    expect(born(report)).toEqual([[`${attention}/Softmax_output_0`, 'fully-masked-row', ['2', '']]]);
+    expect(report.origins[0]?.evidence).toMatchObject({ row: { sample: 0, position: 2, keys: 4, negInf: 4 } });
+    expect(told(report).at(-1)).toEqual(['logits', ['2', ''], 2]);
+    const verdicts = verdictsOf(report);
+    expect(verdicts.heals).toEqual(expect.arrayContaining(['no-padding', 'unmask-rows', 'zero-masked-rows']));
+    expect(verdicts.heals).toContain('zero-pad-attention-output');
+  });
+
+  it('inputs whose names say nothing of a cache', async () => {
+    const past = (layer: number): string => `state_${String(layer)}`;
+    const { [`${pastName(0)}.key`]: key, [value]: own, ...rest } = stepInputs({ roles: ['pprrr', 'rrrrr'], tokens: 2 });
+    if (!key || !own) throw new Error('no past');
+    const inputs = nan({ ...rest, 'state_0.key': key, 'state_0.value': own }, 0, 0, 'state_0.value');
+    const report = await diagnosedModel(cachedDecoder({ past }), inputs, { fixes: false });
+    expect(born(report)).toEqual([['state_0.value', 'nan-in-input', ['0', '']]]);
+    expect(crossed(report)).toEqual([[`${attention}/MatMul_1`, 'zero-times-nan', ['3-4', '']]]);
+  });
+
+  it('a mask of the new tokens alone: the past is real', async () => {
+    const all = nan(stepInputs({ roles: ['rrrpr', 'rrrrr'], tokens: 2 }), 0, 2);
+    const inputs = { ...all, attention_mask: i64([2, 2], [0, 1, 1, 1]) };
+    const report = await diagnosedModel(cachedDecoder({ maskOf: 'new' }), inputs);
+    expect(report.batch).toMatchObject({ positions: 5, roles: ['rrrpr', 'rrrrr'] });
+    expect(told(report).at(-1)).toEqual(['logits', ['3-4', ''], 2]);
+    expect(crossed(report)).toEqual([[`${attention}/MatMul_1`, 'contraction', ['3-4', '']]]);
+  });
+
+  it('lengths that the graph fixes: the reference is the batch without its masked slots', async () => {
+    const inputs = nan(stepInputs({ roles: ['pprrr', 'rrrrr'], tokens: 2 }), 0, 0);
+    const report = await diagnosedModel(cachedDecoder({ fixed: { past: 3, tokens: 2 } }), inputs);
+    const own = report.fixes?.find(({ id }) => id === 'zero-pad-hidden');
+    expect(own).toMatchObject({ verdict: 'heals', reference: 'in-batch' });
+    const declined = report.fixes?.find(({ id }) => id === 'no-padding');
+    expect(declined).toMatchObject({ verdict: 'declines' });
+    expect(declined?.reason).toContain('positions, so a sample without its padding does not fit');
+  });
+
+  it('says why padding cannot go to the right', async () => {
+    const report = await diagnosedModel(cachedDecoder(), nan(stepInputs({ roles: ['prr', 'rrr'], tokens: 1 }), 0, 0));
+    expect(report.fixes?.find(({ id }) => id === 'right-padding')?.reason).toContain('cache');
   });
 });
