@@ -270,9 +270,15 @@ function header(
       ...asked,
     },
     outputs: graph.outputs.map((name) => {
-      const found = outputPositions(measured.flagsOf(name), grid.samples);
+      const found = outputPositions(measured.flagsOf(name), measured.axes.of(name), grid.samples);
       return found
-        ? { name, nanPositions: found.counts, of: found.of, nanAt: found.at }
+        ? {
+            name,
+            nanPositions: found.counts,
+            of: found.of,
+            nanAt: found.at,
+            ...(found.held !== null && { held: found.held }),
+          }
         : { name, nanPositions: null, of: 1, nanAt: null };
     }),
   };

@@ -164,6 +164,8 @@ export interface OutputInfo {
   readonly of: number;
   /** The same as ranges per sample. */
   readonly nanAt: readonly string[] | null;
+  /** The positions that it has, `of` in number, as ranges: new tokens behind a past, the last token. Absent for all. */
+  readonly held?: string;
 }
 
 export interface TableRow {
@@ -178,6 +180,8 @@ export interface TableRow {
   readonly axes: SiteAxes;
   /** Positions are counted on the encoder's sequence, `batch.memory`, and not on the batch's own. */
   readonly sequence?: 'memory';
+  /** As in `OutputInfo`. */
+  readonly held?: string;
   readonly dtype: string;
   readonly shape: readonly number[];
   /** `null` where axes are `whole`; then `whole` has the tensor's own figures. */

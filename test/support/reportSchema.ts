@@ -50,12 +50,17 @@ const row = z
     op: z.string().nullable(),
     axes: z.enum(['tokens', 'query', 'key', 'whole']),
     sequence: z.literal('memory').optional(),
+    held: ranges.optional(),
     dtype: z.string(),
     shape: z.array(count),
     samples: z.array(health).nullable(),
     whole: z.strictObject({ nan: z.boolean(), posInf: z.boolean(), negInf: z.boolean() }).optional(),
   })
-  .refine((r) => (r.axes === 'whole') === (r.samples === null), 'samples is null exactly where axes is whole');
+  .refine((r) => (r.axes === 'whole') === (r.samples === null), 'samples is null exactly where axes is whole')
+  .refine(
+    ({ held, samples }) => held === undefined || samples?.every(({ of }) => of === sizeOf(held)),
+    'held has `of` positions',
+  );
 
 /** The way to a node in a body or function; a node that is in none has no such list. */
 const insideFrame = z.strictObject({
@@ -250,7 +255,9 @@ const fields = {
           nanPositions: z.array(count).nullable(),
           of: count,
           nanAt: z.array(ranges).nullable(),
+          held: ranges.optional(),
         })
+        .refine((o) => o.held === undefined || o.of === sizeOf(o.held), 'held has `of` positions')
         .refine(
           (o) =>
             o.nanPositions === null ||

@@ -181,7 +181,9 @@ function outputReach({ batch, table }: Report, output: Report['outputs'][number]
       batch.roles[sample],
       batch.memory?.roles[sample],
     ];
-    const roles = known.find((own) => own?.length === output.of);
+    const roles = known.find(
+      (own) => own?.length === output.of || (output.held !== undefined && own?.length === batch.positions),
+    );
     return ranges === '' || roles === undefined || output.of === 1
       ? []
       : [{ sample, roles, before: ranges, fresh: '', clean: output.of - countRanges(ranges) }];

@@ -9,6 +9,7 @@ import { positionsText, rowTitle } from './describe';
 import { foldable } from './foldable';
 import { mapLabels, plotHeight } from './mapLayout';
 import { cellAt, moveCursor } from './mapCanvas';
+import { lengthAt } from './mapScene';
 import type { PanelPage } from './page';
 import { hasNan, portRows, type PanelRow } from './rows';
 import { showFinding } from './story';
@@ -150,7 +151,7 @@ function onKey(page: PanelPage, report: Report, event: KeyboardEvent, sample: nu
   if (step !== undefined) {
     event.preventDefault();
     const line = clamp(cursor.line + (step[0] ?? 0), rows.length);
-    cursor = { line, position: clamp(cursor.position + (step[1] ?? 0), rows[line]?.row.samples?.[sample]?.of ?? 1) };
+    cursor = { line, position: clamp(cursor.position + (step[1] ?? 0), lengthAt(report, rows[line], sample)) };
     moveCursor(page, report, cursor);
   } else if (event.key === 'Enter') {
     const row = rows[cursor.line];

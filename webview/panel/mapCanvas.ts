@@ -4,7 +4,7 @@ import { parseRanges } from '../../src/core/trace/ranges';
 import { rowTitle } from './describe';
 import { bottom, columnsOf, left, plotHeight } from './mapLayout';
 import { paintCursor, paintScene, readColours } from './mapPaint';
-import { mapRoles, sceneOf, type Scene } from './mapScene';
+import { lengthAt, mapRoles, sceneOf, type Scene } from './mapScene';
 import type { PanelPage } from './page';
 import { portRows } from './rows';
 
@@ -38,10 +38,7 @@ export function drawMap(page: PanelPage, root: ParentNode): void {
   const fresh = key !== painted?.key || report !== painted.scene.report;
   if (fresh && cursor !== null) {
     // The pointer rests, but what is under it is of another run.
-    cursor =
-      cursor.position < (rows[cursor.line]?.row.samples?.[sample]?.of ?? 1) && cursor.line < rows.length
-        ? cursor
-        : null;
+    cursor = cursor.position < lengthAt(report, rows[cursor.line], sample) && cursor.line < rows.length ? cursor : null;
     tell(page, report);
   }
   const cursorKey = JSON.stringify(cursor);

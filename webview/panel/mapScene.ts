@@ -60,5 +60,9 @@ export function sceneOf(report: Report, rows: readonly PanelRow[], sample: numbe
 export const mapRoles = (report: Report, row: PanelRow, sample: number): string =>
   rolesOfRow(report.batch, row.row, sample) || 'r'.repeat(row.row.samples?.[sample]?.of ?? 0);
 
+/** How many positions a row is drawn with. */
+export const lengthAt = (report: Report, row: PanelRow | undefined, sample: number): number =>
+  row?.row.samples ? mapRoles(report, row, sample).length : 1;
+
 export const roleRuns = (roles: string, from: number, to: number): RoleRun[] =>
   runsIn(roles, from, to).map((run) => ({ ...run, role: roles[run.from] ?? '' }));

@@ -88,7 +88,8 @@ function readBefore({ evidence }: Finding): { readonly sample: number; readonly 
 /** Tells the sequences apart that findings count on; the batch's own where no row of the table tells. */
 function sequenceOf({ table, batch }: Report, finding: Finding): string {
   const row = rowOf(table, finding);
-  return `${row?.sequence ?? ''} ${String(row?.samples?.[0]?.of ?? batch.positions)}`;
+  const length = row?.held === undefined ? row?.samples?.[0]?.of : undefined;
+  return `${row?.sequence ?? ''} ${String(length ?? batch.positions)}`;
 }
 
 function mark(flags: Uint8Array, ranges: string): void {

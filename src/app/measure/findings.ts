@@ -13,11 +13,13 @@ import { findNewNaN } from '../../core/diagnose/newNaN';
 import { crossings } from '../../core/diagnose/spread';
 import { nanConstants, unexplained } from '../../core/diagnose/unexplained';
 import { positionsOf, whereText } from '../../core/diagnose/wording';
+import type { TensorAxes } from '../../core/onnx/axes/types';
+import { heldPositions } from '../../core/onnx/axes/types';
 import type { GraphNode } from '../../core/onnx/graph';
 import type { Crossing, Finding, Origin, SilentFinding } from '../../core/report';
 import type { Flags } from '../../core/trace/health';
 import { hasNaN, NAN } from '../../core/trace/health';
-import { formatRanges } from '../../core/trace/ranges';
+import { formatRanges, ranges } from '../../core/trace/ranges';
 import type { Place } from '../../core/trace/sites';
 import { isFloat } from '../../core/probe/instrument';
 import { withLists } from '../../core/diagnose/lists';
@@ -216,10 +218,12 @@ export const isTensor = ({ facts, target }: Pick<Measurement, 'facts' | 'target'
 /** NaN cells of a value per sample, for the outputs of the report. */
 export function outputPositions(
   flags: Flags | null,
+  axes: TensorAxes | null,
   samples: number,
-): { counts: number[]; at: string[]; of: number } | null {
+): { counts: number[]; at: string[]; of: number; held: string | null } | null {
   if (!flags || (!flags.perPosition && !flags.perSample)) return null;
   const of = flags.perPosition ? flags.positions : 1;
+  const held = axes && flags.perPosition ? heldPositions(axes) : null;
   const at = Array.from({ length: samples }, (_, sample) => {
     const row = flags.perSample ? sample : 0;
     return formatRanges(of, (position) => ((flags.bits[row * flags.positions + position] ?? 0) & NAN) !== 0);
@@ -230,5 +234,5 @@ export function outputPositions(
     for (let p = 0; p < of; p += 1) count += ((flags.bits[row * flags.positions + p] ?? 0) & NAN) !== 0 ? 1 : 0;
     return count;
   });
-  return { counts, at, of };
+  return { counts, at, of: held?.length ?? of, held: held && ranges(held) };
 }

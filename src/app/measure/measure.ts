@@ -8,8 +8,9 @@ import { maskSites } from '../../core/diagnose/maskSites';
 import type { FlagsOf } from '../../core/diagnose/newNaN';
 import type { AxesOfGraph } from '../../core/onnx/axes/infer';
 import { inferAxes } from '../../core/onnx/axes/infer';
+import { withPast } from '../../core/onnx/axes/past';
 import type { TensorAxes } from '../../core/onnx/axes/types';
-import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
+import { batchPlace, lastPosition, positionPlace } from '../../core/onnx/axes/types';
 import { Graph } from '../../core/onnx/graph';
 import type { Cells, Grid } from '../../core/probe/fold';
 import { cellsKey, cellsOf, keptAxes } from '../../core/probe/fold';
@@ -55,10 +56,11 @@ export const lookedAt = (measured: Measurement): Measurement => measured.opened?
 export async function prepare(
   job: EngineJob,
   given: Omit<Target, 'fences'>,
-  inputAxes: ReadonlyMap<string, TensorAxes>,
+  told: ReadonlyMap<string, TensorAxes>,
 ): Promise<Prepared> {
   const facts = await gatherFacts(job, given);
   const graph = new Graph(facts.model);
+  const inputAxes = withPast(graph, told, facts);
   const inputs = byName(Object.entries(given.inputs));
   const target = { ...given, inputs, graph, fences: facts.fences };
   const axes = inferAxes(graph, inputAxes, facts);
@@ -88,7 +90,9 @@ function gridOf(inputAxes: ReadonlyMap<string, TensorAxes>): Grid {
   for (const axes of inputAxes.values()) {
     samples = Math.max(samples, batchPlace(axes)?.factor.size ?? 1);
     const place = positionPlace(axes);
-    if (place) positions[place.factor.sequence] = Math.max(positions[place.factor.sequence] ?? 0, place.factor.size);
+    if (!place) continue;
+    const { sequence } = place.factor;
+    positions[sequence] = Math.max(positions[sequence] ?? 0, lastPosition(place.factor) + 1);
   }
   return { samples, positions: Array.from(positions, (size) => size) };
 }

@@ -152,7 +152,7 @@ const waysIn = ({ sites, maskSites }: Prepared): MaskWay[] => [
     .flatMap((site) => site.masks.map(({ value }): MaskWay => ({ mask: value, step: null, site }))),
 ];
 
-type Candidate = Pick<MaskReading, 'input' | 'sequence' | 'axes' | 'perQuery'>;
+type Candidate = Pick<MaskReading, 'input' | 'sequence' | 'axes' | 'perQuery' | 'held'>;
 
 /** An input that says something about every key of every sample: as its names say, or as the graph reads it. */
 function candidateOf({ inputAxes, axes, grid }: Prepared, input: string): Candidate | null {
@@ -168,6 +168,7 @@ function candidateOf({ inputAxes, axes, grid }: Prepared, input: string): Candid
     sequence: position.factor.sequence,
     axes: { batch: batch?.axis ?? -1, position: position.axis },
     perQuery: labelled > 1,
+    ...(position.factor.positions && { held: Array.from(position.factor.positions) }),
   };
 }
 
@@ -301,8 +302,10 @@ function agreed(
 ): Told | null {
   const told = readings.flatMap((reading): Told[] => {
     const mask = batch.inputs[reading.input];
-    if (reading.sequence !== sequence || mask?.dims[reading.axes.position] !== size) return [];
-    return [{ reading, roles: rolesFromMask(mask, realIn(reading), reading.axes, samples) }];
+    const { held } = reading;
+    if (reading.sequence !== sequence || mask?.dims[reading.axes.position] !== (held?.length ?? size)) return [];
+    const own = rolesFromMask(mask, realIn(reading), reading.axes, samples);
+    return [{ reading, roles: held ? own.map((roles) => spreadOut(roles, held, size)) : own }];
   });
   const strongest = (['asked', 'path', 'name'] as const).find((by) => told.some(({ reading }) => reading.by === by));
   const counting = told.filter(({ reading }) => reading.by === strongest);
@@ -314,6 +317,11 @@ function agreed(
   const other = witnesses.find(({ roles }) => roles.join() !== first?.roles.join());
   if (first && other) throw disagreement(first, other);
   return first ?? null;
+}
+
+/** Roles of some positions among all; nothing says that the others are padding. */
+function spreadOut(roles: string, held: readonly number[], size: number): string {
+  return Array.from({ length: size }, (_, position) => roles[held.indexOf(position)] ?? 'r').join('');
 }
 
 function disagreement(one: Told, other: Told): NanoscopeError {

@@ -42,7 +42,7 @@ function unmasked(
   const shown = [
     ...measured.sites.map((site) => ({
       node: site.softmax,
-      flags: unmaskedRows(site, measured.planesOf(site), measured.flagsOf),
+      flags: unmaskedRows(site, measured.planesOf(site), measured.flagsOf, measured.axes),
     })),
     ...measured.fused.map((masks) => ({ node: masks.site.node, flags: unmaskedInFused(masks, measured.flagsOf) })),
   ].sort((a, b) => a.node.index - b.node.index);

@@ -14,7 +14,7 @@ import type { Diagnosis } from '../diagnose';
 import { runDiagnosis } from '../diagnose';
 import type { EngineJob } from '../ports';
 import type { Subject } from '../subject';
-import { axesOfInputs, inputSpecs } from '../subject';
+import { inputSpecs } from '../subject';
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest, FileAccess } from '../useCases';
 import { smallerOptions } from './builtin';
 
@@ -166,7 +166,7 @@ class Shrinking {
     keptOf: (left: readonly number[]) => Kept,
   ): Promise<Diagnosis> {
     const { inputs } = from.measured.target;
-    const axes = axesOfInputs(from.subject, { inputs });
+    const axes = from.measured.inputAxes;
     let best = from;
     const holds = async (left: readonly number[]): Promise<boolean> => {
       const tried = await this.tried(from.subject, sliceInputs(inputs, axes, keptOf(left)), origin);

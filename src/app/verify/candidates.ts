@@ -5,6 +5,7 @@ import type { Fix } from '../../core/fix/types';
 import type { GraphEdit } from '../../core/onnx/edit';
 import type { FixResult } from '../../core/report';
 import { realPositions } from '../../core/verify/alone';
+import { rowsWithin, widthOf } from './comparable';
 import { edited } from './edited';
 import type { Compared, ReferenceRun } from './reference';
 import type { Arena } from './arena';
@@ -80,14 +81,14 @@ function trialRun({ measured, reference, roles }: Arena, run: BatchRun): TrialRu
   return { feeds: run.feeds, roles: rolesHere, compared };
 
   /** Rows of this run that hold the real tokens of a sample, in their order. */
-  function rowsOf({ leading, sequence, sample, pairs }: Compared, at: number): number[] {
-    if (leading === 1) return [at];
+  function rowsOf(own: Compared, at: number): number[] {
+    if (own.leading === 1) return [at];
     if (rolesHere === null) {
-      const length = realPositions(roles, sample)[sequence]?.length ?? 0;
-      return pairs.map((_, i) => at * length + i);
+      const { length } = rowsWithin(own, realPositions(roles, own.sample));
+      return own.pairs.map((_, i) => at * length + i);
     }
-    const width = grid.positions[sequence] ?? 1;
-    return (realPositions(rolesHere, sample)[sequence] ?? []).map((position) => at * width + position);
+    const width = widthOf(own, grid);
+    return rowsWithin(own, realPositions(rolesHere, own.sample)).map((row) => at * width + row);
   }
 }
 

@@ -1,7 +1,9 @@
 /** Which tensors can be compared token by token with another run of the model: outputs, and rows of the table. */
+import type { Factor } from '../../core/onnx/axes/types';
 import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
 import type { FixRow } from '../../core/report';
 import type { Site } from '../../core/trace/sites';
+import type { RealPositions } from '../../core/verify/alone';
 import type { Measurement } from '../measure/measure';
 
 export type RowPlace = Omit<FixRow, 'maxAbsDiff'>;
@@ -11,6 +13,8 @@ export interface Comparable {
   readonly tensor: string;
   readonly leading: 1 | 2;
   readonly sequence: number;
+  /** Position of each of its rows; null where all positions of the sequence stand in their order. */
+  readonly positions: readonly number[] | null;
   /** Row of the table; null for an output of the model. */
   readonly row: RowPlace | null;
 }
@@ -45,7 +49,38 @@ function comparable(measured: Measurement, tensor: string, row: RowPlace | null)
   const batch = batchPlace(axes);
   const position = positionPlace(axes);
   if (batch?.axis !== 0 || batch.factor.kind !== 'batch' || axes[0]?.length !== 1) return null;
-  if (!position) return { tensor, leading: 1, sequence: 0, row };
-  if (position.axis !== 1 || axes[1]?.length !== 1 || position.factor.positions) return null;
-  return { tensor, leading: 2, sequence: position.factor.sequence, row };
+  if (!position) return { tensor, leading: 1, sequence: 0, positions: null, row };
+  if (position.axis !== 1 || axes[1]?.length !== 1 || position.factor.kind !== 'position') return null;
+  const { sequence, positions, size } = position.factor;
+  if (positions === null && size !== measured.grid.positions[sequence]) return null;
+  // Rows that a run without padding holds as well: the new tokens behind a past. The last row is another one there.
+  if (positions !== null && !isFed(measured, position.factor)) return null;
+  return { tensor, leading: 2, sequence, positions: positions && Array.from(positions), row };
+}
+
+/** Some input has the very same positions. */
+const isFed = ({ inputAxes }: Measurement, { sequence, positions: own }: Factor): boolean =>
+  [...inputAxes.values()].some((axes) =>
+    axes
+      .flat()
+      .some(
+        (factor) =>
+          factor.kind === 'position' &&
+          factor.sequence === sequence &&
+          factor.positions?.length === own?.length &&
+          factor.positions?.every((position, i) => position === own?.[i]) === true,
+      ),
+  );
+
+/** Rows that every sample has. */
+export const widthOf = (
+  { leading, sequence, positions }: Comparable,
+  { positions: all }: Measurement['grid'],
+): number => (leading === 2 ? (positions?.length ?? all[sequence] ?? 1) : 1);
+
+/** Rows within a sample that hold real positions, in their order. */
+export function rowsWithin({ leading, sequence, positions }: Comparable, real: RealPositions): readonly number[] {
+  const own = real[sequence] ?? [];
+  if (leading === 1) return own.length > 0 ? [0] : [];
+  return positions === null ? own : own.map((position) => positions.indexOf(position)).filter((row) => row >= 0);
 }

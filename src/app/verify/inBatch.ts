@@ -15,6 +15,7 @@ import { encode } from '../measure/facts';
 import type { Measurement } from '../measure/measure';
 import { withSession } from '../measure/sessions';
 import type { Comparable } from './comparable';
+import { rowsWithin, widthOf } from './comparable';
 import { edited } from './edited';
 import { planInTurn } from './inTurn';
 import type { Compared, ReferenceRun } from './reference';
@@ -46,10 +47,9 @@ export async function runInBatch(
   for (let sample = 0; sample < grid.samples; sample += 1) {
     const real = realPositions(roles, sample);
     for (const [one, handle] of handles) {
-      const positions = real[one.sequence] ?? [];
-      if (positions.length === 0) continue;
-      const width = grid.positions[one.sequence] ?? 1;
-      const own = one.leading === 2 ? positions.map((position) => sample * width + position) : [sample];
+      const width = widthOf(one, grid);
+      const own = rowsWithin(one, real).map((row) => sample * width + row);
+      if (own.length === 0) continue;
       compared.push({ ...one, sample, handle, pairs: own.map((row) => [row, row] as const) });
     }
   }
@@ -64,8 +64,9 @@ export async function runInBatch(
         await job.run({ session: session.id, feeds: target.inputs, fetch: [], keep });
         // The other batch is the same samples in reverse order.
         const last = grid.samples - 1;
-        const pairs = ({ sample, leading, sequence, pairs: kept }: Compared) => {
-          const width = leading === 2 ? (grid.positions[sequence] ?? 1) : 1;
+        const pairs = (one: Compared) => {
+          const { sample, pairs: kept } = one;
+          const width = widthOf(one, grid);
           return kept.map(([row]) => [row + (last - 2 * sample) * width, row] as const);
         };
         const feeds = reversed(measured);

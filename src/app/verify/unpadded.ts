@@ -7,6 +7,7 @@ import { encode } from '../measure/facts';
 import type { Measurement } from '../measure/measure';
 import { withSession } from '../measure/sessions';
 import type { Comparable } from './comparable';
+import { rowsWithin, widthOf } from './comparable';
 import type { Compared, ReferenceModel, ReferenceRun } from './reference';
 import { isRefusal, NaNInReference, noReference, toleranceOf } from './reference';
 
@@ -44,17 +45,13 @@ export async function runUnpadded(
         const real = realPositions(roles, sample);
         // What has no real token has no reference; it counts only in the NaN that is left. A sample whose memory alone
         // is empty has one: its tokens attend to nothing, and attention over no keys at all is 0.
-        const telling = wanted.filter(({ sequence }) => (real[sequence]?.length ?? 0) > 0);
+        const telling = wanted.filter((one) => rowsWithin(one, real).length > 0);
         if (!telling.some(({ row }) => row === null)) continue;
         const fit = whyNotAlone(specs, inputAxes, real);
         if ('reason' in fit) throw new Refused(fit.reason);
         const own = telling.map((one, i): Compared => {
-          const positions = real[one.sequence] ?? [];
-          const width = grid.positions[one.sequence] ?? 1;
-          const pairs =
-            one.leading === 2
-              ? positions.map((position, k) => [sample * width + position, k] as const)
-              : [[sample, 0] as const];
+          const width = widthOf(one, grid);
+          const pairs = rowsWithin(one, real).map((row, k) => [sample * width + row, k] as const);
           return { ...one, sample, handle: `${prefix}${String(sample)}:${String(i)}`, pairs };
         });
         const { copies } = fit;

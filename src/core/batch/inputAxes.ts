@@ -135,8 +135,12 @@ function axesOf(one: Fed, samples: number | null, sequence: number, several: boo
     if (size(axis) !== 1 || samples === 1 || samples === null) place(axis, [batchFactor(size(axis))]);
   };
   const named = batchSymbol(one);
-  if (kindOf(spec) === 'cache' || rank === 0) {
-    if (rank > 1) placeBatch(Math.max(named, 0));
+  if (rank === 0) return plain;
+  if (kindOf(spec) === 'cache') {
+    // Where its positions stand is for the graph to tell, as caches come in several layouts.
+    for (let axis = 0; axis < rank; axis += 1) place(axis, [unknown(size(axis))]);
+    // [batch, heads, past, width], also behind an axis for key and value.
+    if (rank > 1) placeBatch(named >= 0 ? named : Math.max(rank - 4, 0));
     return plain;
   }
   if (rank === 1) {

@@ -15,6 +15,8 @@ export interface MaskReading {
   readonly offValues?: ReadonlySet<number>;
   /** Places of batch and key in the input; −1 for no batch. */
   readonly axes: { readonly batch: number; readonly position: number };
+  /** Position of each of its keys where it tells of some only, as of new tokens without the past; else absent. */
+  readonly held?: readonly number[];
   /** It says something else of every query; a causal mask is one, and marks no padding. */
   readonly perQuery: boolean;
   /** `path`: seen in what the scores do; `name`: by convention only; `asked`: the person said so. */

@@ -1,6 +1,5 @@
 /** What is known of one crossing, whatever kind of attention or operator it happened in. */
 import type { CrossingMechanism } from '../report';
-import { formatRanges } from '../trace/ranges';
 import type { NewNaN } from './newNaN';
 
 export interface Crossed extends NewNaN {
@@ -20,9 +19,3 @@ export interface CrossingDetail {
   /** NaN positions that were read and that the mask allows; null outside attention. */
   readonly allowed: string | null;
 }
-
-/** @param positions ascending; there may be more than a call can have arguments. */
-export const ranges = (positions: readonly number[]): string => {
-  const set = new Set(positions);
-  return formatRanges((positions.at(-1) ?? -1) + 1, (i) => set.has(i));
-};

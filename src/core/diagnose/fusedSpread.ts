@@ -8,7 +8,7 @@ import type { FusedMasks } from './maskSites';
 import { isMasked } from './maskPlane';
 import type { FlagsOf, NewNaN } from './newNaN';
 import type { Crossed, CrossingDetail } from './crossed';
-import { ranges } from './crossed';
+import { ranges } from '../trace/ranges';
 import { crossingInAttention } from './crossings/index';
 
 /** @returns null where keys cannot be told apart: the operator stays one that sums. */

@@ -6,7 +6,7 @@ import type { TensorData } from '../tensor';
 import { elementCount } from '../tensor';
 import { floatsOf } from '../probe/floats';
 import type { MaskPlane, PlaneAxis } from './maskPlane';
-import { maskedBelow } from './maskPlane';
+import { extentOf, maskedBelow, placeOn } from './maskPlane';
 
 export interface LevelParams {
   readonly kind: 'add' | 'where';
@@ -35,9 +35,7 @@ export function maskLevels(mask: TensorData, { kind, keepWhen, fill, axes }: Lev
     return axis && full === size && size !== 1 ? axis : { factors: [{ size, role: 'head' }] };
   });
   const factors = own.flatMap((axis) => axis.factors);
-  const sizeOf = (role: string): number =>
-    factors.filter((factor) => factor.role === role).reduce((size, factor) => size * factor.size, 1);
-  const [samples, queries, keys] = [sizeOf('sample'), sizeOf('query'), sizeOf('key')];
+  const [samples, queries, keys] = [extentOf(factors, 'sample'), extentOf(factors, 'query'), extentOf(factors, 'key')];
   const levels = new Float32Array(samples * queries * keys).fill(-Infinity);
   const touched = new Uint8Array(levels.length);
   const values = kind === 'add' ? floatsOf(mask) : mask.data;
@@ -45,11 +43,11 @@ export function maskLevels(mask: TensorData, { kind, keepWhen, fill, axes }: Lev
   const at = factors.map(() => 0);
   for (let i = 0; i < count; i += 1) {
     let [sample, query, key] = [0, 0, 0];
-    for (const [k, { role, size }] of factors.entries()) {
+    for (const [k, factor] of factors.entries()) {
       const coordinate = at[k] ?? 0;
-      if (role === 'sample') sample = sample * size + coordinate;
-      else if (role === 'query') query = query * size + coordinate;
-      else if (role === 'key') key = key * size + coordinate;
+      if (factor.role === 'sample') sample = placeOn(factor, sample, coordinate);
+      else if (factor.role === 'query') query = placeOn(factor, query, coordinate);
+      else if (factor.role === 'key') key = placeOn(factor, key, coordinate);
     }
     const cell = (sample * queries + query) * keys + key;
     const value = Number(values[i]);
@@ -97,15 +95,15 @@ export function composed(
   dtype: string,
 ): MaskedRows {
   const factors = axes.flatMap((axis) => axis.factors);
-  const sizeOf = (role: string): number =>
-    factors.filter((factor) => factor.role === role).reduce((size, factor) => size * factor.size, 1);
-  const [samples, queries, keys] = [sizeOf('sample'), sizeOf('query'), sizeOf('key')];
+  const [samples, queries, keys] = [extentOf(factors, 'sample'), extentOf(factors, 'query'), extentOf(factors, 'key')];
+  const asked = factors.find(({ role, positions }) => role === 'query' && positions)?.positions;
   const limit = limits[dtype] ?? Infinity;
   const masked = new Uint8Array(samples * queries * keys);
   const rows: RowState[] = [];
   for (let sample = 0; sample < samples; sample += 1) {
     for (let query = 0; query < queries; query += 1) {
-      let state: RowState = masks.length === 0 ? 'open' : 'infinite';
+      // No row of the scores is that of a query in the past.
+      let state: RowState = masks.length === 0 || asked?.includes(query) === false ? 'open' : 'infinite';
       for (let key = 0; key < keys; key += 1) {
         let level = 0;
         for (const { kind, levels: own } of masks) {

@@ -13,7 +13,7 @@ export interface MaskPlane {
   readonly samples: number;
   readonly queries: number;
   readonly keys: number;
-  /** samples × queries × keys, 1 = masked. */
+  /** samples × queries × keys, 1 = masked. Positions that the scores do not hold, as of a query in the past, are too. */
   readonly masked: Uint8Array;
 }
 
@@ -30,10 +30,26 @@ export function isMasked(plane: MaskPlane, sample: number, query: number, key: n
  */
 export const maskedBelow = -5000;
 
+export interface PlaneFactor {
+  readonly size: number;
+  readonly role: 'sample' | 'query' | 'key' | 'head';
+  /** Position of every coordinate, where that is another number: new tokens stand behind the past. */
+  readonly positions?: readonly number[];
+}
+
 /** How one axis of a mask is read: strides over samples, queries and keys by factor. */
 export interface PlaneAxis {
-  readonly factors: readonly { readonly size: number; readonly role: 'sample' | 'query' | 'key' | 'head' }[];
+  readonly factors: readonly PlaneFactor[];
 }
+
+/** How many samples, queries or keys are told apart: up to the last position that there is. */
+export const extentOf = (factors: readonly PlaneFactor[], role: PlaneFactor['role']): number =>
+  factors
+    .filter((factor) => factor.role === role)
+    .reduce((size, factor) => size * (factor.positions ? Math.max(-1, ...factor.positions) + 1 : factor.size), 1);
+
+export const placeOn = ({ size, positions }: PlaneFactor, before: number, coordinate: number): number =>
+  positions ? before * (Math.max(-1, ...positions) + 1) + (positions[coordinate] ?? 0) : before * size + coordinate;
 
 export interface PlaneParams {
   readonly kind: 'add' | 'where';
@@ -55,22 +71,25 @@ export function planeAxes(scores: TensorAxes, shape: readonly number[]): PlaneAx
     const axis = scores[i + offset] ?? [];
     if (size === 1 || axisSize(axis) !== size) return { factors: [{ size, role: 'head' }] };
     return {
-      factors: axis.map((factor) => ({
-        size: factor.size,
-        role: factor.kind === 'batch' ? 'sample' : factor.kind === 'position' ? (factor.key ? 'key' : 'query') : 'head',
-      })),
+      factors: axis.map(({ size: own, kind, key, positions }): PlaneFactor => {
+        const role = kind === 'batch' ? 'sample' : kind === 'position' ? (key ? 'key' : 'query') : 'head';
+        return kind === 'position' && positions && isPlaced(positions)
+          ? { size: own, role, positions: Array.from(positions) }
+          : { size: own, role };
+      }),
     };
   });
 }
 
+/** Every row is some position. */
+const isPlaced = (positions: Int32Array): boolean => positions.every((position) => position >= 0);
+
 /** Inspector: runs beside the mask tensor. */
 export function maskPlane(mask: TensorData, params: PlaneParams): MaskPlane {
   const factors = params.axes.flatMap((axis) => axis.factors);
-  const sizeOf = (role: string): number =>
-    factors.filter((factor) => factor.role === role).reduce((size, factor) => size * factor.size, 1);
-  const samples = sizeOf('sample');
-  const queries = sizeOf('query');
-  const keys = sizeOf('key');
+  const samples = extentOf(factors, 'sample');
+  const queries = extentOf(factors, 'query');
+  const keys = extentOf(factors, 'key');
   const masked = new Uint8Array(samples * queries * keys).fill(1);
   const values = params.kind === 'add' ? floatsOf(mask) : mask.data;
   const count = elementCount(mask.dims);
@@ -81,9 +100,9 @@ export function maskPlane(mask: TensorData, params: PlaneParams): MaskPlane {
     let key = 0;
     for (const [k, factor] of factors.entries()) {
       const coordinate = at[k] ?? 0;
-      if (factor.role === 'sample') sample = sample * factor.size + coordinate;
-      else if (factor.role === 'query') query = query * factor.size + coordinate;
-      else if (factor.role === 'key') key = key * factor.size + coordinate;
+      if (factor.role === 'sample') sample = placeOn(factor, sample, coordinate);
+      else if (factor.role === 'query') query = placeOn(factor, query, coordinate);
+      else if (factor.role === 'key') key = placeOn(factor, key, coordinate);
     }
     const value = Number(values[i]);
     const open = params.kind === 'add' ? !(value < maskedBelow) : (value !== 0) === params.keepWhen;

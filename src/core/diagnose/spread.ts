@@ -9,7 +9,7 @@ import type { Flags } from '../trace/health';
 import { isNaNAt, isNaNInSample, NAN, nanPositions } from '../trace/health';
 import type { AttentionSite } from './attentionSites';
 import type { Crossed, CrossingDetail } from './crossed';
-import { ranges } from './crossed';
+import { ranges } from '../trace/ranges';
 import { crossingAt, crossingInAttention } from './crossings/index';
 import { fusedCrossings } from './fusedSpread';
 import type { MaskPlane } from './maskPlane';
@@ -30,18 +30,24 @@ export function crossings(
   fused: readonly FusedMasks[] = [],
 ): Crossed[] {
   const fusedAt = new Map(fused.map((masks) => [masks.site.node, masks]));
-  const inside = new Set<GraphNode>();
+  const inside = new Map<GraphNode, AttentionSite>();
   const found: Crossed[] = [];
   for (const site of sites) {
     if (!site.query || !site.key || !site.scores) continue;
     const query = flagsOf(site.query);
     const key = flagsOf(site.key);
     if (!query?.perPosition || !key?.perPosition) continue;
-    for (const node of [site.scores, ...site.path, ...(site.output ? [site.output] : [])]) inside.add(node);
+    for (const node of [site.scores, ...site.path, ...(site.output ? [site.output] : [])]) inside.set(node, site);
     found.push(...inAttention(site, query, key, flagsOf, planesOf(site)));
   }
   for (const item of generic) {
-    if (inside.has(item.node)) continue;
+    const site = inside.get(item.node);
+    if (site) {
+      const beside = besideKeys(item, site, flagsOf);
+      if (beside)
+        found.push({ ...beside, mechanism: crossingAt(item.node, graph), detail: detailOf(beside, axes, flagsOf) });
+      continue;
+    }
     const masks = fusedAt.get(item.node);
     const told = masks ? fusedCrossings(item, masks, flagsOf) : null;
     if (told) {
@@ -51,6 +57,19 @@ export function crossings(
     found.push({ ...item, mechanism: crossingAt(item.node, graph), detail: detailOf(item, axes, flagsOf) });
   }
   return found.sort((a, b) => a.node.index - b.node.index);
+}
+
+/**
+ * What keys and values have nothing to do with: on the way from Q·Kᵀ to the softmax rows of clean scores meet a NaN of
+ * something else, as of a mask. Null where there is none, or where what follows takes it away again.
+ */
+function besideKeys(item: NewNaN, site: AttentionSite, flagsOf: FlagsOf): NewNaN | null {
+  if (item.node === site.softmax || !site.path.includes(item.node)) return null;
+  const masked = flagsOf(site.softmax.inputs[0] ?? '');
+  if (!masked) return null;
+  const { positions } = item.cells;
+  const bits = item.cells.bits.map((bit, i) => (isNaNAt(masked, Math.floor(i / positions), i % positions) ? bit : 0));
+  return bits.some((bit) => (bit & NAN) !== 0) ? { ...item, cells: { ...item.cells, bits } } : null;
 }
 
 function inAttention(

@@ -16,8 +16,11 @@ export const nanToNumLogits: Fix = {
     if (context.origins.length === 0) return { applies: false, reason: 'No NaN is born in this batch.' };
     const { graph } = context;
     const plan = new EditPlan(graph, 'nan-to-num-logits');
-    const outputs = graph.outputs.filter((value) => graph.producer.has(value) && isFloat(context.dtype(value) ?? ''));
-    if (outputs.length === 0) return { applies: false, reason: 'No output holds floats.' };
+    // A cache that is handed out is read inside as well: a guard there would be one inside of attention.
+    const outputs = graph.outputs.filter(
+      (value) => graph.producer.has(value) && isFloat(context.dtype(value) ?? '') && !graph.consumers.has(value),
+    );
+    if (outputs.length === 0) return { applies: false, reason: 'No output at the end of the model holds floats.' };
     for (const value of outputs) {
       const dtype = dtypeOf(context, value);
       plan.filter(value, (block, source) =>

@@ -1,12 +1,15 @@
 /** Who is padding, computed in the graph from the inputs that say so, in the layout of the value that it is for. */
 import type { MaskReading } from '../batch/maskReading';
 import { maskedBelow } from '../diagnose/maskPlane';
-import type { Axis } from '../onnx/axes/types';
+import type { Axis, Factor } from '../onnx/axes/types';
 import { batchPlace, positionPlace } from '../onnx/axes/types';
 import { isFloat } from '../probe/instrument';
 import type { EditPlan } from './editPlan';
 import type { NodeBlock } from './nodeBlock';
 import type { FixContext } from './types';
+
+/** "To the end" of a slice. */
+const toTheEnd = Number.MAX_SAFE_INTEGER;
 
 const strength = ['asked', 'path', 'name'];
 
@@ -23,11 +26,14 @@ interface Flags {
   readonly value: string;
   readonly batch: boolean;
   readonly positions: number;
+  /** Where they are some positions only: which. */
+  readonly held: readonly number[] | null;
   readonly input: string;
 }
 
 export class Padding {
   private readonly flags = new Map<number, Flags | string>();
+  private readonly parts = new Map<string, Flags | string>();
   private readonly laidOut = new Map<string, string>();
   /** Inputs that were asked. */
   readonly inputs = new Set<string>();
@@ -49,8 +55,9 @@ export class Padding {
     const batch = axes ? batchPlace(axes) : null;
     if (!axes || position?.factor.kind !== 'position')
       return { reason: `which axis of ${value} counts positions is not known` };
-    if (position.factor.positions !== null) return { reason: `${value} holds some of the positions only` };
-    const flags = this.ofSequence(position.factor.sequence);
+    const all = this.ofSequence(position.factor.sequence);
+    if (typeof all === 'string') return { reason: all };
+    const flags = this.ofPositions(all, position.factor, value);
     if (typeof flags === 'string') return { reason: flags };
     if (flags.positions !== position.factor.size)
       return {
@@ -68,6 +75,51 @@ export class Padding {
     this.plan.insert(0, block);
     this.laidOut.set(known, own);
     return { flags: own };
+  }
+
+  /** Flags of those positions that a value has: the new tokens behind a past, or the past. */
+  private ofPositions(all: Flags, { positions, sequence }: Factor, value: string): Flags | string {
+    if (positions === null)
+      return all.held === null ? all : `${all.input} tells of the new tokens only, and ${value} holds the past too`;
+    const own = Array.from(positions);
+    const key = `${String(sequence)} ${own.join()}`;
+    if (all.held?.join() === own.join()) return all;
+    const known = this.parts.get(key);
+    if (known !== undefined) return known;
+    const made = all.held === null ? this.part(all, own) : null;
+    const part = made ?? `${value} holds some of the positions only`;
+    this.parts.set(key, part);
+    return part;
+  }
+
+  /** Other steps have other lengths: how many there are is read from an input that has the same positions. */
+  private part(all: Flags, own: readonly number[]): Flags | null {
+    const { context, plan } = this;
+    const first = own[0] ?? 0;
+    const last = own.at(-1) ?? -1;
+    const atEnd = last === all.positions - 1;
+    if ((first !== 0 && !atEnd) || own.some((position, i) => position !== first + i) || context.graph.opset < 10)
+      return null;
+    const same = this.inputWith(own);
+    if (!same) return null;
+    const block = plan.block();
+    const count = block.op('Gather', [block.op('Shape', [same.input]), block.ints([same.axis])]);
+    const [start, end] = atEnd ? [block.op('Neg', [count]), block.ints([toTheEnd])] : [block.ints([0]), count];
+    const value = block.op('Slice', [all.value, start, end, block.ints([all.batch ? 1 : 0])]);
+    plan.insert(0, block);
+    return { ...all, value, positions: own.length, held: own };
+  }
+
+  private inputWith(own: readonly number[]): { readonly input: string; readonly axis: number } | null {
+    const { graph, axes } = this.context;
+    for (const input of graph.inputs) {
+      for (const [axis, factors] of (axes.of(input) ?? []).entries()) {
+        const [factor] = factors;
+        if (factors.length === 1 && factor?.kind === 'position' && factor.positions?.join() === own.join())
+          return { input, axis };
+      }
+    }
+    return null;
   }
 
   private ofSequence(sequence: number): Flags | string {
@@ -96,7 +148,8 @@ export class Padding {
     if (axes.batch > axes.position) flags = block.op('Transpose', [flags], { perm: [1, 0] });
     plan.insert(0, block);
     this.inputs.add(input);
-    return { value: flags, batch: axes.batch >= 0, positions: own[axes.position] ?? 0, input };
+    const held = reading.held ?? null;
+    return { value: flags, batch: axes.batch >= 0, positions: own[axes.position] ?? 0, held, input };
   }
 }
 

@@ -1,5 +1,5 @@
 import { kindOf } from '../batch/layout';
-import { batchPlace, positionPlace } from '../onnx/axes/types';
+import { batchPlace, heldPositions, positionPlace } from '../onnx/axes/types';
 import { isElementwise } from '../onnx/axes/rules';
 import type { GraphNode } from '../onnx/graph';
 import { plural } from './born';
@@ -48,6 +48,12 @@ export const positionIdsFromMask: Fix = {
         sums.some((sum) => !isElementwise(sum) || !sum.inputs.some((input) => isBatch(context, input)))
       )
         return { applies: false, reason: `What ${node.name} looks up is not added to the hidden states right away.` };
+      const own = context.axes.of(other);
+      if (own && heldPositions(own) !== null)
+        return {
+          applies: false,
+          reason: `At ${node.name}: positions go on where the cache ends, which was made with its own.`,
+        };
       const told = padding.onto(other);
       if ('reason' in told) return { applies: false, reason: `At ${node.name}: ${told.reason}.` };
       const [table = '', columns = ''] = node.inputs;
@@ -63,9 +69,9 @@ export const positionIdsFromMask: Fix = {
       ]);
       const inOrder = block.op('Reshape', [columns, block.ints([-1])]);
       const ids = block.op('Gather', [inOrder, place], { axis: 0 });
-      const own = block.op('Gather', [table, ids], { axis: 0 });
+      const rows = block.op('Gather', [table, ids], { axis: 0 });
       plan.insert(node.index + 1, block);
-      plan.replace(looked, own, readers);
+      plan.replace(looked, rows, readers);
     }
     return {
       applies: true,

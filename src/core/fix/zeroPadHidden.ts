@@ -1,6 +1,8 @@
+import { lastPosition, positionPlace } from '../onnx/axes/types';
+import { isFloat } from '../probe/instrument';
 import { attentionPlaces, hiddenBefore } from './attentionPlaces';
 import { plural, tooOld } from './born';
-import { EditPlan } from './editPlan';
+import { EditPlan, readersOf } from './editPlan';
 import { dtypeOf } from './facts';
 import type { NodeBlock } from './nodeBlock';
 import { Padding } from './padding';
@@ -13,6 +15,7 @@ import type { Fix, FixContext, FixPlan } from './types';
  * Case 1: queries, keys and values are projected from the same hidden states: where these projections read them.
  * Case 2: one product projects all three: where it reads.
  * Case 3: cross-attention: the memory that keys and values are projected from.
+ * Case 4: a cache: the keys and values that come in with it as well.
  */
 export const zeroPadHidden: Fix = {
   id: 'zero-pad-hidden',
@@ -71,11 +74,39 @@ export function padHidden(
     }
     plan.replace(value, made.get(value) ?? value, readers);
   }
+  let cached = 0;
+  for (const past of pastsOf(context)) {
+    const told = padding.onto(past);
+    if ('reason' in told) {
+      untold.push(past);
+      reason ||= told.reason;
+      continue;
+    }
+    const block = plan.block();
+    const zeroed = make(block, { value: past, dtype: dtypeOf(context, past), flags: told.flags });
+    plan.insert(0, block);
+    plan.replace(past, zeroed, readersOf(context.graph, past));
+    cached += 1;
+  }
   // One attention that still reads NaN spreads it to every token: half of this is nothing.
   if (untold.length > 0) return { applies: false, reason: `At ${untold.join(', ')}: ${reason}.` };
   return {
     applies: true,
     edits: plan.edits,
-    note: `Sets pad positions to 0 ${how} before ${plural(places.length, 'attention')} (${plural(made.size, 'value')}), as ${[...padding.inputs].join(', ')} says.`,
+    note: `Sets pad positions to 0 ${how} before ${plural(places.length, 'attention')} (${plural(made.size, 'value')})${cached === 0 ? '' : ` and in ${plural(cached, 'cached value')}`}, as ${[...padding.inputs].join(', ')} says.`,
   };
+}
+
+/** Inputs with cached keys and values: what padding left there reaches attention past the hidden states. */
+function pastsOf(context: FixContext): string[] {
+  const { graph, axes } = context;
+  const placed = graph.inputs.flatMap((input) => {
+    const own = axes.of(input);
+    const factor = own && positionPlace(own)?.factor;
+    return factor ? [{ input, factor, last: lastPosition(factor) }] : [];
+  });
+  return placed.flatMap(({ input, factor, last }) => {
+    const isBefore = placed.some((two) => two.factor.sequence === factor.sequence && two.last > last);
+    return factor.positions !== null && isBefore && isFloat(context.dtype(input) ?? '') ? [input] : [];
+  });
 }

@@ -1,7 +1,7 @@
 /** Some samples and positions of a batch. */
 import type { TensorAxes } from '../onnx/axes/types';
 import type { TensorData } from '../tensor';
-import { numbersColumns, take } from '../verify/alone';
+import { numbersColumns, realRows, take } from '../verify/alone';
 
 /** Indices that stay: samples, and positions by sequence. */
 export interface Kept {
@@ -24,8 +24,10 @@ export function sliceInputs(
         const whole = Array.from({ length: size }, (_, i) => i);
         if (factor?.kind === 'batch') return size === 1 ? whole : kept.samples;
         const positions = factor?.kind === 'position' ? kept.positions[factor.sequence] : undefined;
-        if (!positions || size === 1) return whole;
-        return columns ? whole.slice(0, positions.length) : positions;
+        // One row for all positions stays; one new token behind a past is a position like any other.
+        if (!factor || !positions || (size === 1 && factor.positions === null)) return whole;
+        const rows = realRows(factor, kept.positions);
+        return columns ? whole.slice(0, rows.length) : rows;
       });
       return [name, take(tensor, rows)];
     }),

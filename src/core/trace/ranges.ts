@@ -46,6 +46,12 @@ export function formatRanges(length: number, holds: (index: number) => boolean):
   return parts.join(',');
 }
 
+/** @param positions ascending; there may be more than a call can have arguments. */
+export const ranges = (positions: readonly number[]): string => {
+  const set = new Set(positions);
+  return formatRanges((positions.at(-1) ?? -1) + 1, (i) => set.has(i));
+};
+
 /** How many positions a `positions` string names. */
 export const countRanges = (text: string): number =>
   parseRanges(text).reduce((sum, range) => sum + range.to - range.from + 1, 0);

@@ -1,12 +1,12 @@
 /** The per-layer table of the report. */
 import type { AxesOfGraph } from '../onnx/axes/infer';
-import { positionPlace } from '../onnx/axes/types';
+import { heldPositions, positionPlace } from '../onnx/axes/types';
 import type { ValueFacts } from '../probe/instrument';
 import type { SampleFigures } from '../probe/inspect/health';
 import type { SampleHealth, SiteAxes, TableRow } from '../report';
 import type { Flags } from './health';
 import { NAN, nanPositions } from './health';
-import { countRole, formatRanges } from './ranges';
+import { countRole, ranges } from './ranges';
 import type { Site } from './sites';
 
 export interface TableInput {
@@ -58,16 +58,19 @@ export function buildTable(input: TableInput): TableRow[] {
     }
     const kind: SiteAxes = siteAxes(axes, flags);
     const roles = input.roles[flags.sequence] ?? [];
+    const held = heldPositions(axes);
     return [
       {
         ...common,
         axes: kind,
         ...(flags.sequence === 1 && { sequence: 'memory' as const }),
+        ...(held && { held: ranges(held) }),
         samples: Array.from({ length: input.samples }, (_, sample) =>
           sampleHealth(
             flags,
             sample,
             roles[sample] ?? '',
+            held,
             input.figures.get(site.tensor)?.[flags.perSample ? sample : 0],
           ),
         ),
@@ -83,14 +86,20 @@ function siteAxes(axes: NonNullable<ReturnType<AxesOfGraph['of']>>, flags: Flags
   return place !== null && positions > 1 ? 'query' : 'tokens';
 }
 
-function sampleHealth(flags: Flags, sample: number, roles: string, figures: SampleFigures | undefined): SampleHealth {
-  const of = flags.perPosition ? flags.positions : 1;
+function sampleHealth(
+  flags: Flags,
+  sample: number,
+  roles: string,
+  held: readonly number[] | null,
+  figures: SampleFigures | undefined,
+): SampleHealth {
+  const of = flags.perPosition ? (held?.length ?? flags.positions) : 1;
   const nan = nanPositions(flags, sample);
-  const set = new Set(nan);
-  const nanAt = formatRanges(of, (position) => set.has(position));
+  const nanAt = ranges(nan);
   const ranged = flags.perPosition ? nanAt : '';
   const padNan = countRole(ranged, roles, 'p');
-  const pad = flags.perPosition ? roles.replaceAll('r', '').length : 0;
+  const own = held ? held.map((position) => roles[position] ?? '').join('') : roles;
+  const pad = flags.perPosition ? own.replaceAll('r', '').length : 0;
   const min = figures?.min ?? null;
   const max = figures?.max ?? null;
   return {

@@ -290,6 +290,8 @@ function rolesFor(report: Report, finding: Finding): readonly string[] {
     (candidate) =>
       candidate.layer === finding.layer && candidate.block === finding.block && candidate.stage === finding.stage,
   );
+  // A row of some positions only says nothing by how many they are.
+  if (row?.held !== undefined) return row.sequence === 'memory' ? memory.roles : report.batch.roles;
   const length = row?.samples?.[0]?.of;
   return length === memory.positions && length !== report.batch.positions ? memory.roles : report.batch.roles;
 }

@@ -1,7 +1,7 @@
 /** One sample without its padding: the inputs that the unpadded reference is run with. */
 import { kindOf } from '../batch/layout';
 import type { InputSpec } from '../batch/types';
-import type { TensorAxes } from '../onnx/axes/types';
+import type { Factor, TensorAxes } from '../onnx/axes/types';
 import type { TensorData } from '../tensor';
 import { allocate, elementCount } from '../tensor';
 
@@ -43,12 +43,20 @@ export function sampleAlone(
         const factor = own?.[axis]?.[0];
         if (factor?.kind === 'batch' && size > 1) return Array.from({ length: copies }, () => sample);
         if (factor?.kind === 'batch') return Array.from({ length: copies }, () => 0);
-        if (factor?.kind === 'position') return left(real[factor.sequence] ?? [], columns);
+        if (factor?.kind === 'position') return left(realRows(factor, real), columns);
         return Array.from({ length: size }, (_, i) => i);
       });
       return [name, take(tensor, rows)];
     }),
   );
+}
+
+/** Where the real positions of an axis stand on it: new tokens begin with the first position behind the past. */
+export function realRows({ positions, sequence }: Factor, real: RealPositions): readonly number[] {
+  const own = real[sequence] ?? [];
+  if (positions === null) return own;
+  const chosen = new Set(own);
+  return Array.from(positions.keys()).filter((row) => chosen.has(positions[row] ?? -1));
 }
 
 /** The places that stay: the real ones, or as many from the first column on. */
@@ -96,7 +104,7 @@ export function whyNotAlone(
       const factor = own?.[axis]?.[0];
       if (typeof size !== 'number' || !factor) continue;
       if (factor.kind === 'batch') copies = Math.max(copies, size);
-      if (factor.kind === 'position' && (real[factor.sequence]?.length ?? 0) !== size) {
+      if (factor.kind === 'position' && realRows(factor, real).length !== size) {
         return {
           reason: `the model fixes ${spec.name} to ${String(size)} positions, so a sample without its padding does not fit`,
         };

@@ -3,6 +3,8 @@
  * NaN, and a number that means nothing at that position. Not where the fill is −inf (the row is NaN, a birth), nor where
  * a kernel gives 0 as its standard says.
  */
+import type { AxesOfGraph } from '../../onnx/axes/infer';
+import { heldPositions } from '../../onnx/axes/types';
 import type { SilentFinding } from '../../report';
 import type { Flags } from '../../trace/health';
 import { isNaNAt, NAN } from '../../trace/health';
@@ -14,14 +16,22 @@ import { isMasked } from '../maskPlane';
 import type { FlagsOf } from '../newNaN';
 
 /** Rows of one site that are masked throughout and came out finite; null where there are none. */
-export function unmaskedRows(site: AttentionSite, planes: readonly MaskPlane[], flagsOf: FlagsOf): Flags | null {
+export function unmaskedRows(
+  site: AttentionSite,
+  planes: readonly MaskPlane[],
+  flagsOf: FlagsOf,
+  axes: AxesOfGraph,
+): Flags | null {
   const flags = flagsOf(site.softmax.outputs[0] ?? '');
   const keys = Math.max(0, ...planes.map((plane) => plane.keys));
   if (!flags?.perPosition || keys <= 1) return null;
   const bits = new Uint8Array(flags.bits.length);
+  const own = axes.of(site.softmax.outputs[0] ?? '');
+  // Positions of the past are no rows here.
+  const held = own && heldPositions(own);
   for (let sample = 0; sample < flags.samples; sample += 1) {
     for (let position = 0; position < flags.positions; position += 1) {
-      if (isNaNAt(flags, sample, position)) continue;
+      if (isNaNAt(flags, sample, position) || held?.includes(position) === false) continue;
       let open = false;
       for (let key = 0; key < keys && !open; key += 1) {
         open = !planes.some((plane) => isMasked(plane, sample, position, key));

@@ -20,7 +20,13 @@ export const positionIdsFromMask: BatchFix = {
       return { applies: false, reason: `${spec.name} is not laid out as samples × positions.` };
     const rolesHere = roles[position.sequence] ?? [];
     const [, width = 0] = before.dims;
-    if (before.dims[0] !== rolesHere.length || rolesHere.some((role) => role.length !== width))
+    // What the past holds was computed with the positions that it had then.
+    if (position.positions !== null)
+      return {
+        applies: false,
+        reason: `${spec.name} goes on where the cache ends, which was made with its own positions.`,
+      };
+    if (rolesHere.some((role) => role.length !== width))
       return { applies: false, reason: `${spec.name} has no row of its own for every sample.` };
     const after = counted(before, rolesHere, width);
     // What stands at padding does not matter.

@@ -1,4 +1,4 @@
-import type { TensorAxes } from '../../onnx/axes/types';
+import type { Factor, TensorAxes } from '../../onnx/axes/types';
 import type { TensorData } from '../../tensor';
 import { allocate, elementCount } from '../../tensor';
 import { numbersColumns } from '../../verify/alone';
@@ -17,6 +17,8 @@ export const rightPadding: BatchFix = {
     if (!isPadded(context)) return { applies: false, reason: 'The batch has no padding.' };
     if (roles.every((samples) => samples.every((role) => /^r*p*$/.test(role))))
       return { applies: false, reason: 'All padding is at the right already.' };
+    if (Object.keys(inputs).some((name) => axes.get(name)?.flat().some(isPart) === true))
+      return { applies: false, reason: 'New tokens cannot stand before what the cache holds of its padding.' };
     const feeds: Record<string, TensorData> = {};
     for (const [name, tensor] of Object.entries(inputs)) {
       const own = numbersColumns(name, tensor, axes.get(name)) ? tensor : moved(context, tensor, axes.get(name) ?? []);
@@ -36,6 +38,9 @@ export const rightPadding: BatchFix = {
     };
   },
 };
+
+/** Some of the positions only: the new tokens behind a past. */
+const isPart = ({ kind, positions }: Factor): boolean => kind === 'position' && positions !== null;
 
 /** Where each position of a sample comes from: real ones first, each group in its order. */
 function orderOf(role: string): number[] {

@@ -1,6 +1,6 @@
 import type { TensorData } from '../../tensor';
 import { allocate, elementCount } from '../../tensor';
-import { left, numbersColumns, realPositions, take, whyNotAlone } from '../../verify/alone';
+import { left, numbersColumns, realPositions, realRows, take, whyNotAlone } from '../../verify/alone';
 import { isPadded } from './padded';
 import type { BatchContext, BatchFix, BatchRun } from './types';
 
@@ -11,7 +11,7 @@ export const sameLengthBatches: BatchFix = {
   effect: 'There are no pad tokens. Real tokens are what the model was trained for.',
   plan(context) {
     if (!isPadded(context)) return { applies: false, reason: 'The batch has no padding.' };
-    const groups = sameLengthGroups(context.roles);
+    const groups = sameLengthGroups(context);
     if (groups.every((group) => group.length === 1))
       return { applies: false, reason: 'No two samples have the same length; no-padding is the same here.' };
     const runs: BatchRun[] = [];
@@ -27,14 +27,19 @@ export const sameLengthBatches: BatchFix = {
   },
 };
 
-/** Samples with equal numbers of real tokens in every sequence, longest first; those without any are left out. */
-export function sameLengthGroups(roles: BatchContext['roles']): number[][] {
+/**
+ * Samples with equal numbers of real tokens in every sequence, and in its past, longest first; those without any are
+ * left out.
+ */
+export function sameLengthGroups({ roles, axes }: Pick<BatchContext, 'roles' | 'axes'>): number[][] {
   const groups = new Map<string, number[]>();
   const lengths = (sample: number): number[] => realPositions(roles, sample).map((own) => own.length);
+  const positional = [...axes.values()].flat(2).filter(({ kind }) => kind === 'position');
   for (const sample of roles[0]?.keys() ?? []) {
     const own = lengths(sample);
     if (own.every((length) => length === 0)) continue;
-    const key = own.join();
+    const real = realPositions(roles, sample);
+    const key = [...own, ...positional.map((factor) => realRows(factor, real).length)].join();
     groups.set(key, [...(groups.get(key) ?? []), sample]);
   }
   return [...groups.values()].sort((a, b) => (lengths(b[0] ?? 0)[0] ?? 0) - (lengths(a[0] ?? 0)[0] ?? 0));
@@ -63,7 +68,7 @@ function together({ inputs, axes, roles }: BatchContext, group: readonly number[
         const rows = tensor.dims.map((size, axis): readonly number[] => {
           const factor = own?.[axis]?.[0];
           if (axis === batchAxis) return [sample];
-          if (factor?.kind === 'position') return left(real[factor.sequence] ?? [], columns);
+          if (factor?.kind === 'position') return left(realRows(factor, real), columns);
           return Array.from({ length: size }, (_, i) => i);
         });
         return take(tensor, rows);

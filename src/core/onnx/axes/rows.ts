@@ -74,7 +74,16 @@ export function joinAxes(parts: readonly Axis[]): Axis | null {
       ...lead,
       size,
       samples: lead.kind === 'batch' || lead.kind === 'routed' ? collect('samples') : null,
-      positions: lead.kind === 'position' || lead.kind === 'routed' ? collect('positions') : null,
+      // A past and what follows it count from 0 on without a gap.
+      positions:
+        lead.kind === 'position'
+          ? unlessPlain(collect('positions'))
+          : lead.kind === 'routed'
+            ? collect('positions')
+            : null,
     },
   ];
 }
+
+const unlessPlain = (positions: Int32Array): Int32Array | null =>
+  positions.every((position, i) => position === i) ? null : positions;

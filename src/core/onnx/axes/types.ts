@@ -44,6 +44,10 @@ export const isLabelled = (factor: Factor): boolean => factor.kind !== 'other' &
 export const axisLabelled = (axis: Axis): boolean => axis.some(isLabelled);
 export const axisSize = (axis: Axis): number => axis.reduce((size, factor) => size * factor.size, 1);
 
+/** The last position that a factor counts; −1 for none. */
+export const lastPosition = ({ positions, size }: Factor): number =>
+  positions === null ? size - 1 : positions.reduce((last, position) => Math.max(last, position), -1);
+
 export const otherAxes = (shape: readonly number[]): TensorAxes => shape.map((size) => [other(size)]);
 export const unknownAxes = (shape: readonly number[]): TensorAxes => shape.map((size) => [unknown(size)]);
 
@@ -81,6 +85,13 @@ export function keyPlace(axes: TensorAxes): FactorPlace | null {
     }
   }
   return null;
+}
+
+/** Positions that a tensor has where it does not have all of its sequence, ascending; null where it has, or nobody knows. */
+export function heldPositions(axes: TensorAxes): readonly number[] | null {
+  const { positions } = positionPlace(axes)?.factor ?? { positions: null };
+  if (positions === null || positions.some((position) => position < 0)) return null;
+  return [...new Set(positions)].sort((a, b) => a - b);
 }
 
 export function batchPlace(axes: TensorAxes): FactorPlace | null {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ranges } from '../../../src/core/diagnose/crossed';
+import { ranges } from '../../../src/core/trace/ranges';
 
 it('positions as ranges, also of a recording of 300,000 frames', () => {
   expect(ranges([])).toBe('');
