@@ -54,7 +54,7 @@ const neither = (first: ReferenceRun, second: ReferenceRun): ReferenceRun =>
   noReference(`${first.reason ?? ''}, and ${second.reason ?? ''}`);
 
 /** Overflow is the narrow type's: the same samples alone in a type with room for the numbers. */
-async function highPrecision(
+export async function highPrecision(
   job: EngineJob,
   model: ModelProto,
   measured: Measurement,

@@ -12,6 +12,7 @@ import { combinations } from './combinations';
 import { withFedPositions } from './fedPositions';
 import type { ReferenceRun } from './reference';
 import { paddingShift } from './shift';
+import { withWiderTruth } from './wider';
 
 export interface Outcome {
   /** Best first; traps after all that is none. */
@@ -37,8 +38,9 @@ export async function tournament(arena: Arena): Promise<Outcome> {
       });
       results.push(await tried(arena, proposal, plain.id));
     }
-    const shift = await paddingShift(arena, results, plain.id);
-    const shifted = results.map((result) => withShift(result, shift, reference));
+    const fair = await withWiderTruth(arena, results, fixes, plain.id);
+    const shift = await paddingShift(arena, fair, plain.id);
+    const shifted = fair.map((result) => withShift(result, shift, reference));
     const fed = await withFedPositions(arena, shifted, shift, plain.id);
     const combined = fed.length > 0 ? fed : await combinations(arena, shifted, shift, plain.id);
     const ranked = rankFixes([...shifted, ...combined]);

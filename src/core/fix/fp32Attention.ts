@@ -15,6 +15,7 @@ import type { Fix, FixContext } from './types';
  */
 export const fp32Attention: Fix = {
   id: 'fp32-attention',
+  widens: true,
   title: 'Compute attention scores and softmax in float32',
   effect: 'Scores and masks no longer leave the range of the type; real tokens change by rounding only.',
   plan(context) {

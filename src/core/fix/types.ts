@@ -34,5 +34,7 @@ export interface Fix {
   readonly effect: string;
   /** Something people do that removes NaN and not the error; run as a warning, never recommended. */
   readonly trap?: true;
+  /** It computes in a wider type than the model: what it differs by may be the model's own rounding. */
+  readonly widens?: true;
   plan(context: FixContext): FixPlan;
 }
