@@ -62,5 +62,7 @@ async function largestDifference(
   const { inspected } = await job.run({ session, feeds: measured.target.inputs, fetch: [], inspect });
   const found = Object.values(inspected) as Inspections['rowsDifference']['result'][];
   const differences = found.map(({ maxAbsDiff }) => maxAbsDiff);
-  return differences.length > 0 && differences.every((one) => typeof one === 'number') ? Math.max(...differences) : null;
+  return differences.length > 0 && differences.every((one) => typeof one === 'number')
+    ? Math.max(...differences)
+    : null;
 }
