@@ -10,6 +10,8 @@ export const batchFixAdvice: ReadonlyMap<string, string> = new Map([
   ['right-padding', 'Set padding_side to "right" in the tokenizer, and move mask and position ids along.'],
 ]);
 
+const listed = (entries: readonly Fix[]): string => entries.map((entry) => entry.id).join(', ');
+
 /**
  * @param id one fix, or several in the order in which they are applied: `a+b`
  * @throws NanoscopeError `usage` for a fix that does not exist, `fix-declined` for one of the batch
@@ -31,7 +33,8 @@ export function wantedFixes(id: string): readonly Fix[] {
       throw new NanoscopeError(
         'usage',
         `There is no fix "${part}".`,
-        `Known fixes: ${[...fixes, ...fixesOfPositions].map((entry) => entry.id).join(', ')}.`,
+        `Known fixes: ${listed([...fixes, ...fixesOfPositions])}. Of the batch, as lines of code only: ${[...batchFixAdvice.keys()].join(', ')}. ` +
+          `Only to see what they do, since they hide the NaN: ${listed(traps)}.`,
       );
     }
     return fix;

@@ -130,6 +130,7 @@ async function focusOn(
       const sum = run.tensors[weightSums.get(input) ?? ''];
       return (sum !== undefined && Number.isNaN(floatsOf(sum)[0])) || constantHoldsNaN(graph, input);
     }),
+    stored: look.birth.node.inputs.filter((input) => input !== '' && graph.isConstant(input)),
     masks: maskedRows(measured, look.birth),
   }));
 }

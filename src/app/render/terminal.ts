@@ -193,10 +193,25 @@ function fixLines({ fixes, recommendation }: Report, options: TableOptions): str
     ...detailLines(tried, options),
     ...(warnings.length === 0 ? [] : [style.warning('What only looks like a fix:')]),
     ...warnings.flatMap((fix) => [fit(`  ${visible(`${fix.id}: ${warningText(fix)}`)}`, options, 4)]),
-    ...(declined.length === 0
-      ? []
-      : [style.quiet(fit(`Do not apply here: ${visible(declined.map(({ id }) => id).join(', '))}.`, options, 2))]),
+    ...declinedLines(declined, tried, options),
     ...applyLines(best, tried, options),
+  ];
+}
+
+/** Where nothing heals, a person asks why: then with their reasons, those that are alike together. */
+function declinedLines(
+  declined: readonly FixResult[],
+  tried: readonly FixResult[],
+  options: TableOptions,
+): readonly string[] {
+  if (declined.length === 0) return [];
+  const names = (fixes: readonly FixResult[]): string => fixes.map(({ id }) => id).join(', ');
+  const quiet = (text: string, indent: number): string => options.style.quiet(fit(visible(text), options, indent));
+  if (tried.some(({ verdict }) => verdict === 'heals')) return [quiet(`Do not apply here: ${names(declined)}.`, 2)];
+  const reasons = [...new Set(declined.map(({ reason }) => reason))];
+  return [
+    options.style.quiet('Do not apply here:'),
+    ...reasons.map((reason) => `  ${quiet(`${names(declined.filter((fix) => fix.reason === reason))}: ${reason}`, 4)}`),
   ];
 }
 

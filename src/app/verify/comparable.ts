@@ -1,4 +1,5 @@
 /** Which tensors can be compared token by token with another run of the model: outputs, and rows of the table. */
+import type { RowsParams } from '../../core/probe/inspect/compare';
 import type { Factor } from '../../core/onnx/axes/types';
 import { batchPlace, positionPlace } from '../../core/onnx/axes/types';
 import type { FixRow } from '../../core/report';
@@ -8,16 +9,23 @@ import type { Measurement } from '../measure/measure';
 
 export type RowPlace = Omit<FixRow, 'maxAbsDiff'>;
 
-/** A float tensor whose leading axes are batch and position (2), or batch alone (1). */
+/** A float tensor whose leading axes are batch and position (2, in either order), or batch alone (1). */
 export interface Comparable {
   readonly tensor: string;
   readonly leading: 1 | 2;
+  readonly positionsFirst: boolean;
   readonly sequence: number;
   /** Position of each of its rows; null where all positions of the sequence stand in their order. */
   readonly positions: readonly number[] | null;
   /** Row of the table; null for an output of the model. */
   readonly row: RowPlace | null;
 }
+
+/** What `rowsDifference` must know of it. */
+export const layoutOf = ({ leading, positionsFirst }: Comparable): Pick<RowsParams, 'leading' | 'positionsFirst'> => ({
+  leading,
+  positionsFirst,
+});
 
 /** Bytes of the padded batch's own tensors up to which rows are compared: they stay in the child, once per reference. */
 const bytesForRows = 128 * 1024 * 1024;
@@ -48,14 +56,24 @@ function comparable(measured: Measurement, tensor: string, row: RowPlace | null)
   if (!axes || measured.flagsOf(tensor) === null) return null;
   const batch = batchPlace(axes);
   const position = positionPlace(axes);
-  if (batch?.axis !== 0 || batch.factor.kind !== 'batch' || axes[0]?.length !== 1) return null;
-  if (!position) return { tensor, leading: 1, sequence: 0, positions: null, row };
-  if (position.axis !== 1 || axes[1]?.length !== 1 || position.factor.kind !== 'position') return null;
+  if (batch?.factor.kind !== 'batch' || axes[batch.axis]?.length !== 1) return null;
+  if (!position)
+    return batch.axis === 0 ? { tensor, leading: 1, positionsFirst: false, sequence: 0, positions: null, row } : null;
+  if (position.factor.kind !== 'position' || axes[position.axis]?.length !== 1) return null;
+  // `batch_first=False`, as PyTorch calls it, is the other order of the two.
+  if (batch.axis + position.axis !== 1) return null;
   const { sequence, positions, size } = position.factor;
   if (positions === null && size !== measured.grid.positions[sequence]) return null;
   // Rows that a run without padding holds as well: the new tokens behind a past. The last row is another one there.
   if (positions !== null && !isFed(measured, position.factor)) return null;
-  return { tensor, leading: 2, sequence, positions: positions && Array.from(positions), row };
+  return {
+    tensor,
+    leading: 2,
+    positionsFirst: position.axis === 0,
+    sequence,
+    positions: positions && Array.from(positions),
+    row,
+  };
 }
 
 /** Some input has the very same positions. */

@@ -5,7 +5,7 @@ import type { AnyInspection, Inspections } from '../../core/probe/inspectors';
 import type { Reference } from '../../core/report';
 import type { EngineJob } from '../ports';
 import type { Measurement } from '../measure/measure';
-import type { Comparable } from './comparable';
+import { layoutOf, type Comparable } from './comparable';
 
 export interface ReferenceRun {
   readonly kind: Reference;
@@ -68,21 +68,24 @@ export async function toleranceOf(
     feeds: again.feeds,
     fetch: [],
     inspect: outputs.map((own): AnyInspection => ({
-      id: own.handle,
+      id: idOf(own),
       inspector: 'rowsDifference',
       tensors: [own.tensor, own.handle],
-      params: { leading: own.leading, pairs: again.pairs(own) },
+      params: { ...layoutOf(own), pairs: again.pairs(own) },
     })),
   });
   let tolerance = 0;
-  for (const { handle } of outputs) {
-    const found = result.inspected[handle] as Inspections['rowsDifference']['result'];
+  for (const own of outputs) {
+    const found = result.inspected[idOf(own)] as Inspections['rowsDifference']['result'];
     if (found.nanB > 0) throw new NaNInReference();
     const spread = typeof found.maxAbsDiff === 'number' ? found.maxAbsDiff : 0;
     tolerance = Math.max(tolerance, 4 * spread, (measured.target.fences === null ? floor : halfFloor) * found.maxAbs);
   }
   return tolerance;
 }
+
+/** Samples of a batch that is compared as a whole share the handle. */
+export const idOf = ({ handle, sample }: Compared): string => `diff:${handle}:${String(sample)}`;
 
 /** A graph whose inner shapes are baked in refuses other lengths; that is an answer, not a failure. */
 export const isRefusal = (error: unknown): error is NanoscopeError =>

@@ -4,7 +4,7 @@
  */
 import type { Inspections } from '../../core/probe/inspectors';
 import type { FixResult } from '../../core/report';
-import { comparableOutputs } from './comparable';
+import { comparableOutputs, layoutOf } from './comparable';
 import { runInBatch } from './inBatch';
 import type { Arena } from './arena';
 
@@ -32,7 +32,7 @@ export async function paddingShift(
       id: own.handle,
       inspector: 'rowsDifference' as const,
       tensors: [there.handle, own.handle],
-      params: { leading: own.leading, pairs: own.pairs.map(([, row], i) => [there.pairs[i]?.[1] ?? 0, row] as const) },
+      params: { ...layoutOf(own), pairs: own.pairs.map(([, row], i) => [there.pairs[i]?.[1] ?? 0, row] as const) },
     })),
   });
   await job.drop([...new Set(inBatch.compared.map(({ handle }) => handle))]);

@@ -12,7 +12,8 @@ import { cellParams } from '../measure/cellParams';
 import { encode } from '../measure/facts';
 import type { Measurement } from '../measure/measure';
 import { withSession } from '../measure/sessions';
-import type { Compared, ReferenceRun } from './reference';
+import { layoutOf } from './comparable';
+import { idOf, type Compared, type ReferenceRun } from './reference';
 
 export type About = Pick<FixResult, 'id' | 'kind' | 'title' | 'effect' | 'parts' | 'fed' | 'batches'>;
 
@@ -102,13 +103,11 @@ export async function judge(
   });
 }
 
-const idOf = (own: Compared): string => `diff:${own.handle}`;
-
 const inspectionOf = ({ own, pairs }: TrialRun['compared'][number]): AnyInspection => ({
   id: idOf(own),
   inspector: 'rowsDifference',
   tensors: [own.tensor, own.handle],
-  params: { leading: own.leading, pairs },
+  params: { ...layoutOf(own), pairs },
 });
 
 const countedOutputs = (measured: Measurement): string[] =>

@@ -74,7 +74,12 @@ export async function runUnpadded(
   } catch (error) {
     await job.drop(compared.map(({ handle }) => handle));
     if (error instanceof Refused) return noReference(error.message);
-    if (isRefusal(error)) return noReference(`the model does not run with other lengths (${error.message})`);
+    if (isRefusal(error)) {
+      const other = error.code === 'unsupported-op' || error.code === 'unsupported-type';
+      return noReference(
+        `the ${other ? 'engine cannot run it' : 'model does not run with other lengths'} (${error.message})`,
+      );
+    }
     throw error;
   }
   // What is right alone must stay right, whatever is the matter with the others.

@@ -9,6 +9,7 @@ import type { FixResult } from '../../core/report';
 import type { Arena } from './arena';
 import { graphTrial, tried } from './candidates';
 import { highPrecision } from './chooseReference';
+import { layoutOf } from './comparable';
 import type { ReferenceRun } from './reference';
 
 /** @returns the results, with those of fixes that turn out to be nearer to the truth than their reference replaced. */
@@ -56,7 +57,7 @@ async function largestDifference(
     );
     if (own.row !== null || !other) return [];
     const pairs = own.pairs.map(([, row], i) => [row, other.pairs[i]?.[1] ?? row] as const);
-    const params = { leading: own.leading, pairs };
+    const params = { ...layoutOf(own), pairs };
     return [{ id: own.handle, inspector: 'rowsDifference', tensors: [own.handle, other.handle], params }];
   });
   const { inspected } = await job.run({ session, feeds: measured.target.inputs, fetch: [], inspect });

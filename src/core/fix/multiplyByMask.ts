@@ -5,7 +5,7 @@ import { padHidden } from './zeroPadHidden';
 export const multiplyByMask: Fix = {
   id: 'multiply-by-mask',
   title: 'Multiply the hidden states with the mask',
-  effect: 'Nothing where there is NaN: NaN × 0 is NaN, so padding spreads it as before.',
+  effect: 'Hidden states of padding that are NaN stay NaN, as NaN × 0 is NaN, and go on spreading.',
   trap: true,
   plan: (context) =>
     padHidden(context, 'multiply-by-mask', 'by multiplying', (block, { value, dtype, flags }) =>

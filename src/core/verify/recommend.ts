@@ -1,5 +1,6 @@
 /** Which fix to take, in one sentence, or what to do instead where none heals. */
 import type { FixResult, Origin, Recommendation } from '../report';
+import { namesIn, outermostNode } from '../trace/evidence';
 
 /** @param ranked best first, as `rankFixes` orders them. */
 export function recommend(ranked: readonly FixResult[], origins: readonly Origin[]): Recommendation {
@@ -35,19 +36,50 @@ function insteadOf(ranked: readonly FixResult[], origins: readonly Origin[]): st
       return `No fix of the model can heal NaN that is fed: mend what fills ${leading.tensor} before the model runs.`;
     case 'nan-in-weights':
       return (
-        `No fix can tell what the damaged numbers of ${leading.tensor} were: load the checkpoint again, or convert it anew. ` +
-        'A fix that counts them as 0 is unproven.'
+        `No fix can tell what the damaged numbers of ${namesIn(leading.evidence.weights)[0] ?? leading.tensor} were: ` +
+        'load the checkpoint again, or convert it anew. A fix that counts them as 0 is unproven.'
       );
     default:
   }
   const best = ranked.find(({ kind, verdict }) => kind !== 'trap' && verdict !== 'declines' && verdict !== 'fails');
   if (best?.verdict === 'partial')
     return `No fix heals. “${best.title}” comes nearest: real tokens are right, NaN is left at padding only.`;
-  if (best?.verdict === 'unproven')
-    return `“${best.title}” leaves no NaN, and nothing can prove its numbers right: it defines values that the model never had. Mend the cause in the model's source if you can.`;
+  if (best?.verdict === 'unproven') return unprovenWords(best);
   if (best)
     return 'Every fix that removes the NaN leaves real tokens wrong. Mend the cause in the source of the model, not its result.';
-  return 'No fix of this list heals. The origin says which node and which numbers made the NaN: mend it there.';
+  return leading ? `No fix of this list heals. ${mendWords(leading)}` : 'No fix of this list heals.';
+}
+
+/** Fixes that put a number where the model has none, right or wrong. */
+const defining: ReadonlySet<string> = new Set(['clamp', 'clean-weights', 'eps']);
+
+const unprovenWords = ({ id, title, reason }: FixResult): string =>
+  defining.has(id)
+    ? `“${title}” leaves no NaN, and nothing can prove its numbers right: it defines values that the model never had. Mend the cause in the model's source if you can.`
+    : `“${title}” comes nearest. ${reason}`;
+
+/** What to do in the model's source, in the words of the mechanism and with the names of this run. */
+function mendWords({ mechanism, op, node, evidence }: Origin): string {
+  const outer = outermostNode(evidence);
+  const where =
+    outer === null
+      ? ''
+      : ` It is born in a body of ${outer}, which fixes do not reach into: mend it in the model's source.`;
+  const operand = typeof evidence.infiniteOperand === 'string' ? evidence.infiniteOperand : null;
+  const stored = evidence.infinityIsStored === true;
+  const source =
+    operand === null
+      ? 'find where its infinite operand leaves the range of the type'
+      : stored
+        ? `${operand} is stored with an infinity: load the checkpoint again, or convert it anew`
+        : `find where ${operand} leaves the range of the type, and keep it finite there (clamp it, or compute it in a wider type)`;
+  const instead: Partial<Record<Origin['mechanism'], string>> = {
+    'zero-times-inf': `Nobody can tell what 0 × inf should have been: ${source}; to switch elements off, choose with Where instead of multiplying.`,
+    'inf-over-inf': `Nobody can tell what inf / inf should have been: ${source}; before exp, subtract the row's maximum.`,
+    'inf-minus-inf': `Nobody can tell what inf − inf should have been: ${source}.`,
+    unknown: `What ${node ?? 'the node'}${op === null ? '' : ` (${op})`} reads is told with the birth: keep it inside of what the operator is defined for, or compute it otherwise.`,
+  };
+  return `${instead[mechanism] ?? 'The origin says which node and which numbers made the NaN: mend it there.'}${where}`;
 }
 
 const shiftWords = ({ paddingShift }: FixResult): string =>

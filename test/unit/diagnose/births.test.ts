@@ -39,6 +39,7 @@ function context(op: string, more: Partial<BirthContext>): BirthContext {
     operands: null,
     inputs: ['a', 'b'],
     nanWeights: [],
+    stored: [],
     masks: null,
     where: '1 position of sample 0',
     sampleOf: () => 0,

@@ -49,4 +49,35 @@ describe('recommendation', () => {
     expect(said([fix('a', 'graph', 'partial')]).sentence).toContain('at padding only');
     expect(said([fix('a', 'graph', 'fails')]).sentence).toContain('No fix');
   });
+
+  it('calls a value defined only where a fix defines one', () => {
+    const why =
+      'No NaN is left at real tokens, but nothing says what the right numbers are: no output can be compared.';
+    const unproven = { ...fix('unmask-rows', 'graph', 'unproven'), reason: why };
+    expect(said([unproven]).sentence).toBe(`“Title of unmask-rows” comes nearest. ${why}`);
+    expect(said([fix('clamp', 'graph', 'unproven')], 'log-of-negative').sentence).toContain('the model never had');
+  });
+
+  it.each<[Origin['mechanism'], Origin['evidence'], RegExp]>([
+    ['zero-times-inf', { infiniteOperand: 'scale', infinityIsStored: true }, /scale is stored with an infinity: load/],
+    [
+      'zero-times-inf',
+      { infiniteOperand: 'h' },
+      /where h leaves the range .* choose with Where instead of multiplying/,
+    ],
+    ['inf-over-inf', { infiniteOperand: 'e' }, /where e leaves the range .* subtract the row's maximum/],
+    ['inf-minus-inf', {}, /what inf − inf should have been/],
+    ['unknown', {}, /inside of what the operator is defined for/],
+    [
+      'log-of-negative',
+      { inside: [{ node: '/If', body: 'then_branch' }] },
+      /in a body of \/If, which fixes do not reach/,
+    ],
+    ['fully-masked-row', {}, /mend it there\.$/],
+  ])('%s %j: says what to do in the source', (mechanism, evidence, expected) => {
+    const [origin] = born(mechanism);
+    const { fix: none, sentence } = recommend([], origin ? [{ ...origin, evidence }] : []);
+    expect(none).toBeNull();
+    expect(sentence).toMatch(expected);
+  });
 });

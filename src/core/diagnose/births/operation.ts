@@ -4,6 +4,7 @@
  * reduction, a normalization step by step. Each mechanism then says whether that is its own, and in which words.
  */
 import type { BirthMechanism, Evidence } from '../../report';
+import { infiniteOperand } from '../../trace/evidence';
 import { readElements } from './read/elements';
 import { readNormalization } from './read/normalization';
 import { readReduction } from './read/reduction';
@@ -67,10 +68,23 @@ export function operationRules(all: readonly OperationRule[]): BirthRule[] {
       if ('declines' in found) return operators.has(context.birth.node.op) ? found : null;
       if (found.mechanism !== id) return null;
       const note = softmaxNote(context);
+      const infinite = note === null ? infiniteOperand(found.evidence) : null;
+      const stored = infinite !== null && context.stored.includes(infinite);
       return {
-        evidence: { ...found.evidence, ...(note?.evidence ?? {}) },
-        explanation: `${context.where}: ${found.formula}. ${note?.text ?? found.meaning}`,
+        evidence: {
+          ...found.evidence,
+          ...(infinite === null ? {} : { infiniteOperand: infinite, infinityIsStored: stored }),
+          ...(note?.evidence ?? {}),
+        },
+        explanation: `${context.where}: ${found.formula}. ${note?.text ?? found.meaning}${infinityWords(infinite, stored)}`,
       };
     },
   }));
 }
+
+const infinityWords = (operand: string | null, stored: boolean): string =>
+  operand === null
+    ? ''
+    : stored
+      ? ` The infinity is stored: ${operand} holds it in the file, so the file is damaged, or training had already diverged.`
+      : ` It is ${operand} that is infinite.`;

@@ -23,6 +23,8 @@ export interface BirthContext {
   readonly lane: (Lane & { readonly names: readonly string[] }) | null;
   /** Initializers that the node reads and that hold NaN. */
   readonly nanWeights: readonly string[];
+  /** Inputs of the node that are weights or constants of the file. */
+  readonly stored: readonly string[];
   /** Masks that are applied on the way to this Softmax, and how many born rows they mask entirely. */
   readonly masks: { readonly tensors: readonly string[]; readonly fullyMasked: number; readonly keys: number } | null;
   /** "30 query rows of sample 0 (positions 0–29, all padding)". */

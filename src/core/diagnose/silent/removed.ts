@@ -24,7 +24,7 @@ export interface RemovedRule {
 
 export interface Removed {
   readonly mechanism: RemovedRule['id'];
-  /** Where it ends, in the graph's order. */
+  /** Where it ends: guards first, then other operators, slices last; each in the graph's order. */
   readonly ends: readonly RemovedAt[];
 }
 
@@ -52,9 +52,13 @@ export function removedFrom(
       : [{ node, value, read, how: howRemoved(graph, node, isInteger) }];
   });
   if (ends.length === 0) return null;
+  // A slice may leave NaN out anywhere; what replaces it is why no output shows it, and is told first.
+  ends.sort((a, b) => Number(a.how === 'selection') - Number(b.how === 'selection') || guards(b) - guards(a));
   const rule = rules.find((entry) => entry.holds(birth.cells, [...contamination.reached.values()])) ?? swallowed;
   return { mechanism: rule.id, ends };
 }
+
+const guards = ({ how }: RemovedAt): number => Number(how === 'guard');
 
 const selections = /^(Slice|Gather|GatherND|GatherElements|Split|Compress|TopK|NonMaxSuppression|Scatter.*|Pad|Tile)$/;
 

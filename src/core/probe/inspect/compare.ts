@@ -43,6 +43,8 @@ export interface RowsParams {
   readonly pairs: readonly (readonly [number, number])[];
   /** Number of leading axes that make up a row number. */
   readonly leading: number;
+  /** The first two axes are position and batch; row numbers count sample by sample all the same. */
+  readonly positionsFirst?: boolean;
 }
 
 export interface RowsDifference {
@@ -68,7 +70,17 @@ export function rowsDifference(a: TensorData, b: TensorData, params: RowsParams)
   let nanB = 0;
   let nanRowsA = 0;
   let topSame: boolean | null = width > 1 ? true : null;
-  for (const [rowA, rowB] of params.pairs) {
+  const placeIn = ({ dims }: TensorData): ((row: number) => number) => {
+    const [positions = 1, samples = 1] = dims;
+    return params.positionsFirst === true
+      ? (row) => (row % positions) * samples + Math.floor(row / positions)
+      : (row) => row;
+  };
+  const placeA = placeIn(a);
+  const placeB = placeIn(b);
+  for (const [ownA, ownB] of params.pairs) {
+    const rowA = placeA(ownA);
+    const rowB = placeB(ownB);
     let topA = -1;
     let topB = -1;
     const nanBefore = nanA;
