@@ -98,7 +98,7 @@ function crossingSteps(page: PanelPage, report: Report, group: FindingGroup<Cros
       crossing,
       storyId('crossing', index),
       'crossing',
-      html`<span class="formula">${crossingFormula[crossing.mechanism]}</span> in ${placeView(crossing)}`,
+      html`<span class="formula">${crossingFormula(crossing)}</span> in ${placeView(crossing)}`,
       reachOf(report, index),
     );
   };

@@ -77,7 +77,7 @@ export function birthText(origin: Origin): string {
   }
 }
 
-export const crossingText = (crossing: Crossing): string => crossingFormula[crossing.mechanism];
+export const crossingText = (crossing: Crossing): string => crossingFormula(crossing);
 
 /** Positions over all samples; `null` where they are not known. */
 export const positionCount = (finding: Finding): number | null =>

@@ -18,4 +18,8 @@ export interface CrossingDetail {
   readonly values: readonly string[];
   /** NaN positions that were read and that the mask allows; null outside attention. */
   readonly allowed: string | null;
+  /** In attention: what was read in every sample that has crossed, of its first position there. */
+  readonly bySample?: readonly { readonly sample: number; readonly nanRead: string; readonly allowed: string }[];
+  /** What the mask adds to masked scores: "−inf", "−1e+9", "−1e+9 to −inf". Absent where none is added. */
+  readonly fill?: string;
 }

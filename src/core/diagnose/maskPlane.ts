@@ -7,6 +7,8 @@ import { axisSize } from '../onnx/axes/types';
 import type { TensorData } from '../tensor';
 import { elementCount } from '../tensor';
 import { floatsOf } from '../probe/floats';
+import type { JsonNumber } from '../report';
+import { jsonNumber } from '../trace/jsonNumber';
 
 export interface MaskPlane {
   /** Each 1 where the mask says the same for all. */
@@ -15,6 +17,8 @@ export interface MaskPlane {
   readonly keys: number;
   /** samples × queries × keys, 1 = masked. Positions that the scores do not hold, as of a query in the past, are too. */
   readonly masked: Uint8Array;
+  /** Of a mask that is added: the least and the greatest number that it masks with. */
+  readonly fill?: { readonly least: JsonNumber; readonly most: JsonNumber };
 }
 
 export function isMasked(plane: MaskPlane, sample: number, query: number, key: number): boolean {
@@ -94,6 +98,8 @@ export function maskPlane(mask: TensorData, params: PlaneParams): MaskPlane {
   const values = params.kind === 'add' ? floatsOf(mask) : mask.data;
   const count = elementCount(mask.dims);
   const at = factors.map(() => 0);
+  let least = Infinity;
+  let most = -Infinity;
   for (let i = 0; i < count; i += 1) {
     let sample = 0;
     let query = 0;
@@ -106,6 +112,10 @@ export function maskPlane(mask: TensorData, params: PlaneParams): MaskPlane {
     }
     const value = Number(values[i]);
     const open = params.kind === 'add' ? !(value < maskedBelow) : (value !== 0) === params.keepWhen;
+    if (params.kind === 'add' && !open) {
+      least = Math.min(least, value);
+      most = Math.max(most, value);
+    }
     if (open) masked[(sample * queries + query) * keys + key] = 0;
     for (let k = factors.length - 1; k >= 0; k -= 1) {
       const next = (at[k] ?? 0) + 1;
@@ -116,5 +126,6 @@ export function maskPlane(mask: TensorData, params: PlaneParams): MaskPlane {
       at[k] = 0;
     }
   }
-  return { samples, queries, keys, masked };
+  const fill = least <= most ? { fill: { least: jsonNumber(least), most: jsonNumber(most) } } : {};
+  return { samples, queries, keys, masked, ...fill };
 }

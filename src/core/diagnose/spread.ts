@@ -4,7 +4,7 @@
  */
 import type { AxesOfGraph } from '../onnx/axes/infer';
 import type { Graph, GraphNode } from '../onnx/graph';
-import type { CrossingMechanism } from '../report';
+import type { CrossingMechanism, JsonNumber } from '../report';
 import type { Flags } from '../trace/health';
 import { isNaNAt, isNaNInSample, NAN, nanPositions } from '../trace/health';
 import type { AttentionSite } from './attentionSites';
@@ -15,6 +15,7 @@ import { fusedCrossings } from './fusedSpread';
 import type { MaskPlane } from './maskPlane';
 import { isMasked } from './maskPlane';
 import type { FusedMasks } from './maskSites';
+import { showNumber } from './births/types';
 import type { FlagsOf, NewNaN } from './newNaN';
 
 /** Masks per attention site; empty where the site has none. */
@@ -88,8 +89,15 @@ function inAttention(
   const adding = site.masks.find((mask) => mask.kind === 'add');
   const collected = new Map<
     string,
-    { node: GraphNode; mechanism: CrossingMechanism; value: string; bits: Uint8Array; detail: CrossingDetail }
+    {
+      node: GraphNode;
+      mechanism: CrossingMechanism;
+      value: string;
+      bits: Uint8Array;
+      detail: CrossingDetail & { readonly bySample: { sample: number; nanRead: string; allowed: string }[] };
+    }
   >();
+  const fill = fillWords(planes);
   const note = (
     node: GraphNode,
     mechanism: CrossingMechanism,
@@ -106,10 +114,20 @@ function inAttention(
         mechanism,
         value: node.outputs[0] ?? '',
         bits: new Uint8Array(masked.bits.length),
-        detail: { sample, position, nanRead: ranges(read), values: [], allowed: ranges(open) },
+        detail: {
+          sample,
+          position,
+          nanRead: ranges(read),
+          values: [],
+          allowed: ranges(open),
+          bySample: [],
+          ...(fill !== null && { fill }),
+        },
       };
       collected.set(id, entry);
     }
+    if (entry.detail.bySample.at(-1)?.sample !== sample)
+      entry.detail.bySample.push({ sample, nanRead: ranges(read), allowed: ranges(open) });
     entry.bits[sample * masked.positions + position] = NAN;
   };
   for (let sample = 0; sample < masked.samples; sample += 1) {
@@ -155,6 +173,20 @@ function inAttention(
     mechanism,
     detail,
   }));
+}
+
+/** `−1e9`: masks are filled with numbers that nobody wants to read in full. */
+const short = (value: JsonNumber): string =>
+  typeof value === 'number' && Math.abs(value) >= 1e6
+    ? String(Number(value.toPrecision(6)).toExponential())
+        .replace('e+', 'e')
+        .replace('-', '−')
+    : showNumber(value);
+
+/** Null where no mask is added. */
+function fillWords(planes: readonly MaskPlane[]): string | null {
+  const fills = planes.flatMap(({ fill }) => (fill ? [fill.least, fill.most] : []));
+  return fills.length === 0 ? null : [...new Set(fills.map(short))].join(' to ');
 }
 
 function detailOf(item: NewNaN, axes: AxesOfGraph, flagsOf: FlagsOf): CrossingDetail {

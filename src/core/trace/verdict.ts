@@ -44,8 +44,13 @@ export function placeOf(finding: Pick<Finding, 'layer' | 'block' | 'stage'>): st
   return finding.stage === 'layer' ? `layer ${String(finding.layer)}` : `layer ${String(finding.layer)} ${stage}`;
 }
 
-/** A crossing's arithmetic, short enough for a table margin. */
-export const crossingFormula: Readonly<Record<CrossingMechanism, string>> = {
+/** A crossing's arithmetic, short enough for a table margin, with the number that this run's mask has. */
+export const crossingFormula = ({ mechanism, evidence }: Crossing): string =>
+  mechanism === 'nan-plus-minus-inf' && typeof evidence.fill === 'string'
+    ? `NaN + (${evidence.fill}) = NaN`
+    : crossingFormulas[mechanism];
+
+const crossingFormulas: Readonly<Record<CrossingMechanism, string>> = {
   'nan-plus-minus-inf': 'NaN + (−inf) = NaN',
   'zero-times-nan': '0 × NaN = NaN',
   contraction: 'a matrix product that reads a NaN',
@@ -209,7 +214,7 @@ function crossingClause(report: Report, crossing: Crossing): VerdictPart[] {
       : plural(reached, 'real token');
   return [
     text(`; in ${placeOf(crossing)} `),
-    formula(crossingFormula[crossing.mechanism]),
+    formula(crossingFormula(crossing)),
     text(` carries it to ${tokens}`),
     // Which sample needs saying only where some other sample is clean of it.
     text(samplesOf(crossing).length === report.batch.samples ? '' : ` of ${sampleNames(samplesOf(crossing))}`),

@@ -1,5 +1,5 @@
 import type { CrossingRule } from './types';
-import { nanRead } from './types';
+import { nanRead, readAt } from './types';
 
 const products = /^(MatMul|Gemm|Einsum|Conv|FusedMatMul|Attention|MultiHeadAttention|GroupQueryAttention)/;
 
@@ -15,7 +15,7 @@ export const contraction: CrossingRule = {
         ? `${where}: ${crossed.node.op} sums over elements that hold NaN at positions ${keys}.`
         : `${where}: ${crossed.node.op} sums over elements that hold NaN: ${nanRead(crossed)}.`;
     return (
-      `${where}: these rows may attend to positions ${allowed === '' ? keys : allowed}, which are NaN. ` +
+      `${where}: these rows may attend to ${allowed === '' ? readAt(crossed.detail) : readAt(crossed.detail, 'allowed')}, which hold NaN. ` +
       'No mask stands between them: a sum with one NaN term is NaN.'
     );
   },

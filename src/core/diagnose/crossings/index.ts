@@ -31,13 +31,14 @@ export const crossingAt = (node: GraphNode, graph: Graph): CrossingMechanism =>
   crossingRules.find((rule) => rule.at?.(node, graph))?.id ?? 'elementwise';
 
 export function explainCrossing(crossed: Crossed, where: string): { evidence: Evidence; explanation: string } {
-  const { sample, position, nanRead, values, allowed } = crossed.detail;
+  const { sample, position, nanRead, values, allowed, fill } = crossed.detail;
   const rule = crossingRules.find(({ id }) => id === crossed.mechanism) ?? elementwise;
   return {
     evidence: {
       nanPositionsRead: nanRead,
       ...(values.length === 0 ? {} : { nanSharedByAllPositions: values }),
       ...(allowed === null ? {} : { ofThoseAllowedByTheMask: allowed }),
+      ...(fill === undefined || fill === '−inf' || crossed.mechanism !== 'nan-plus-minus-inf' ? {} : { fill }),
       example: { sample, position },
     },
     explanation: rule.explain(crossed, where),

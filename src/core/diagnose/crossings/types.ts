@@ -1,6 +1,6 @@
 import type { Graph, GraphNode } from '../../onnx/graph';
 import type { CrossingMechanism } from '../../report';
-import type { Crossed } from '../crossed';
+import type { Crossed, CrossingDetail } from '../crossed';
 
 /** What a row of attention that was clean read of NaN keys or values. */
 export interface AttentionRead {
@@ -21,6 +21,20 @@ export interface CrossingRule {
   at?(node: GraphNode, graph: Graph): boolean;
   /** @param where the positions, in words. */
   explain(crossed: Crossed, where: string): string;
+}
+
+const shownSamples = 3;
+
+/** "positions 0-1"; where samples differ "positions 0-1 (sample 0) and 3-5 (sample 1)". */
+export function readAt(detail: CrossingDetail, what: 'nanRead' | 'allowed' = 'nanRead'): string {
+  const own = (detail.bySample ?? []).filter((entry) => entry[what] !== '');
+  const word = (ranges: string): string => (/^\d+$/.test(ranges) ? `position ${ranges}` : `positions ${ranges}`);
+  if (new Set(own.map((entry) => entry[what])).size <= 1) return word(own[0]?.[what] ?? detail[what] ?? '');
+  const shown = own.slice(0, shownSamples).map((entry) => `${word(entry[what])} (sample ${String(entry.sample)})`);
+  return [
+    ...shown,
+    ...(own.length > shownSamples ? [`others in ${String(own.length - shownSamples)} more samples`] : []),
+  ].join(', ');
 }
 
 /** "positions 3–4", or the values that have no positions of their own: what was read of them is NaN for everybody. */
