@@ -178,9 +178,7 @@ function inAttention(
 /** `−1e9`: masks are filled with numbers that nobody wants to read in full. */
 const short = (value: JsonNumber): string =>
   typeof value === 'number' && Math.abs(value) >= 1e6
-    ? String(Number(value.toPrecision(6)).toExponential())
-        .replace('e+', 'e')
-        .replace('-', '−')
+    ? Number(value.toPrecision(6)).toExponential().replace('e+', 'e').replace('-', '−')
     : showNumber(value);
 
 /** Null where no mask is added. */
