@@ -59,8 +59,12 @@ describe('nanoscope shrink', () => {
       const [leading] = before.origins;
       expect(leading?.mechanism).toBe(mechanism);
       expect(after.origins.map((origin) => [origin.node, origin.mechanism])).toContainEqual([leading?.node, mechanism]);
-      // One sample; a row that is masked throughout needs one position.
       expect(after.batch.samples).toBe(1);
+      // A padded position and a real one: one alone would not show which masks leave the row nothing.
+      if (mechanism === 'fully-masked-row') {
+        expect(after.batch.roles).toEqual(['pr']);
+        expect(after.origins[0]?.evidence.row).toMatchObject({ by: { causal: 1, padding: 1, other: 0 } });
+      }
       expect(after.batch.positions).toBeLessThan(5);
       expect(statSync(model).size).toBeLessThan(statSync(join(folder, `${name}.onnx`)).size * 0.7);
       expect(figure(written, 'samples')).toBe(1);

@@ -7,6 +7,7 @@ import { onnxTypeNamed } from '../../core/onnx/tensors';
 import type { Origin, Report } from '../../core/report';
 import { cutModel } from '../../core/shrink/cut';
 import { fewest } from '../../core/shrink/fewer';
+import { outermostNode, recordIn } from '../../core/trace/evidence';
 import { sliceInputs } from '../../core/shrink/slice';
 import type { Kept } from '../../core/shrink/slice';
 import type { TensorData } from '../../core/tensor';
@@ -50,6 +51,9 @@ export async function shrink(
 }
 
 class Shrinking {
+  /** What must stay beside the birth's node and mechanism; set by the first diagnosis. */
+  private alike = { masks: '', real: false };
+
   constructor(
     private readonly job: EngineJob,
     private readonly deps: DiagnoseDeps,
@@ -67,6 +71,7 @@ class Shrinking {
         'Give the batch that shows the NaN: --inputs, or --lengths and --pad.',
       );
     }
+    this.alike = { masks: maskKinds(leading), real: hasReal(first.report, leading) };
     let now = first;
     let origin = leading;
     let uri: string | null = null;
@@ -90,7 +95,7 @@ class Shrinking {
     now = (await this.cut(now, origin)) ?? now;
     now = await this.fewerSamples(now, origin);
     now = await this.fewerPositions(now, origin);
-    const found = same(now.report, origin) ?? origin;
+    const found = this.same(now.report, origin) ?? origin;
     return {
       subject: now.subject,
       inputs: now.measured.target.inputs,
@@ -105,8 +110,7 @@ class Shrinking {
   /** The model up to the node of the birth, whose value becomes the output. */
   private async cut({ subject, measured, context }: Diagnosis, origin: Origin): Promise<Diagnosis | null> {
     const { graph } = subject;
-    const steps = origin.evidence.inside;
-    const outer = Array.isArray(steps) ? (steps as readonly { readonly node?: unknown }[])[0]?.node : undefined;
+    const outer = outermostNode(origin.evidence);
     const node =
       graph.producer.get(origin.tensor) ?? graph.nodes.find(({ name }) => name === origin.node || name === outer);
     // A NaN input is born at no node: what reads it is enough.
@@ -132,7 +136,7 @@ class Shrinking {
     const { samples } = from.measured.grid;
     if (samples < 2) return from;
     this.tell('Leaving samples out');
-    const sick = (same(from.report, origin)?.positions ?? []).flatMap((own, i) => (own === '' ? [] : [i]));
+    const sick = (this.same(from.report, origin)?.positions ?? []).flatMap((own, i) => (own === '' ? [] : [i]));
     const all = Array.from({ length: samples }, (_, i) => i);
     return this.search(from, origin, sick.length > 0 && sick.length < samples ? [sick, all] : [all], (left) => ({
       samples: left,
@@ -199,7 +203,7 @@ class Shrinking {
     };
     const deps = { ...this.deps, files: withFile(this.deps.files, inputsFile, writeNpz(inputs)) };
     const found = await this.attempt(() => runDiagnosis(this.job, deps, request, {}, subject));
-    return found && same(found.report, origin) ? found : null;
+    return found && this.same(found.report, origin) ? found : null;
   }
 
   /** A smaller model or batch may be impossible; only an end of the whole job ends the search. */
@@ -210,6 +214,18 @@ class Shrinking {
       if (!(error instanceof NanoscopeError) || endings.has(error.code)) throw error;
       return null;
     }
+  }
+
+  private same(report: Report, wanted: Origin): Origin | undefined {
+    const { masks, real } = this.alike;
+    return report.origins.find(
+      (origin) =>
+        origin.mechanism === wanted.mechanism &&
+        origin.node === wanted.node &&
+        origin.tensor === wanted.tensor &&
+        maskKinds(origin) === masks &&
+        (!real || hasReal(report, origin)),
+    );
   }
 
   private tell(text: string): void {
@@ -228,7 +244,19 @@ const withFile = (files: FileAccess, path: string, bytes: Uint8Array): FileAcces
   readFile: (file) => (file === path ? Promise.resolve(bytes) : files.readFile(file)),
 });
 
-const same = (report: Report, wanted: Origin): Origin | undefined =>
-  report.origins.find(
-    ({ mechanism, node, tensor }) => mechanism === wanted.mechanism && node === wanted.node && tensor === wanted.tensor,
+/** What made the −inf of a masked row: "causal padding". A single key may have lost the mask that tells a reader why. */
+function maskKinds({ evidence }: Origin): string {
+  const { by } = recordIn(evidence.row);
+  // `both` is counted in the two others as well.
+  const kinds = Object.entries(recordIn(by)).filter(
+    ([kind, count]) => kind !== 'both' && typeof count === 'number' && count > 0,
   );
+  return kinds
+    .map(([kind]) => kind)
+    .sort()
+    .join(' ');
+}
+
+/** Samples with the birth hold real tokens too: without any, nobody sees what the NaN has to do with padding. */
+const hasReal = ({ batch }: Report, { positions }: Origin): boolean =>
+  batch.roles.some((roles, sample) => (positions?.[sample] ?? '') !== '' && roles.includes('r'));
