@@ -64,7 +64,12 @@ describe('nanoscope shrink', () => {
       if (mechanism === 'fully-masked-row') {
         expect(after.batch.roles).toEqual(['pr']);
         expect(after.origins[0]?.evidence.row).toMatchObject({ by: { causal: 1, padding: 1, other: 0 } });
-      }
+        expect(written.figures).toContainEqual(['heads', '4', '1']);
+        expect(after.origins[0]?.evidence.rowsInAllHeads).toBe(1);
+      } else
+        expect(readFileSync(join(written.folder, 'report.md'), 'utf8')).toContain(
+          'Its heads are all there: without the other heads the birth is not the same.',
+        );
       expect(after.batch.positions).toBeLessThan(5);
       expect(statSync(model).size).toBeLessThan(statSync(join(folder, `${name}.onnx`)).size * 0.7);
       expect(figure(written, 'samples')).toBe(1);
@@ -102,6 +107,39 @@ describe('nanoscope shrink', () => {
       error: { code: 'usage', message: expect.stringMatching(/No NaN is born/) as string },
     });
   }, 60_000);
+});
+
+describe('heads of a file', () => {
+  const saved = async (uri: string): Promise<Written> => {
+    const file = `${uri.replaceAll(/\W/g, '-')}.onnx`;
+    expect((await runProcess(['save', `builtin:${uri}`, file], { cwd: folder })).code).toBe(0);
+    return shrunk([file, '--lengths', '2,5']);
+  };
+
+  it.each([
+    ['keys and values shared by groups of heads', 'llama-mini?layers=1', ['heads', '4', '1']],
+    ['weights that stay in their file', 'kimi-k2-mini?layers=1&hidden=256&heads=8', ['heads', '8', '1']],
+  ])(
+    '%s: one is left',
+    async (_, uri, figures) => {
+      const written = await saved(uri);
+      expect(written.figures).toContainEqual(figures);
+      const model = join(written.folder, 'model.onnx');
+      const { origins } = await diagnosed({ model, inputsFile: join(written.folder, 'inputs.npz'), fixes: false });
+      expect(origins.map(({ node, mechanism }) => [node, mechanism])).toEqual([
+        [written.origin.node, 'fully-masked-row'],
+      ]);
+      expect(origins[0]?.evidence.rowsInAllHeads).toBe(1);
+    },
+    240_000,
+  );
+
+  it('are kept, with the reason, where they are split otherwise', async () => {
+    const written = await saved('gpt2-mini?layers=1');
+    expect(readFileSync(join(written.folder, 'report.md'), 'utf8')).toMatch(
+      /Its heads are all there: what \S+ splits into heads comes from no stored weight\./,
+    );
+  }, 240_000);
 });
 
 describe('parts', () => {

@@ -7,6 +7,7 @@ import { onnxTypeNamed } from '../../core/onnx/tensors';
 import type { Origin, Report } from '../../core/report';
 import { cutModel } from '../../core/shrink/cut';
 import { fewest } from '../../core/shrink/fewer';
+import { oneHead } from '../../core/shrink/heads';
 import { outermostNode, recordIn } from '../../core/trace/evidence';
 import { sliceInputs } from '../../core/shrink/slice';
 import type { Kept } from '../../core/shrink/slice';
@@ -30,6 +31,8 @@ export interface Shrunk {
   readonly nodesBefore: number;
   /** Of a built-in model: the smallest options that show it too, all of the model. */
   readonly uri: string | null;
+  /** How many heads became one, or why they were kept; half a sentence. */
+  readonly heads: { readonly before: number } | { readonly kept: string };
 }
 
 /** Runs for one kind of reduction; each takes about as long as a diagnosis of what is left. */
@@ -53,6 +56,7 @@ export async function shrink(
 class Shrinking {
   /** What must stay beside the birth's node and mechanism; set by the first diagnosis. */
   private alike = { masks: '', real: false };
+  private heads: Shrunk['heads'] = { kept: '' };
 
   constructor(
     private readonly job: EngineJob,
@@ -93,6 +97,7 @@ class Shrinking {
     }
     this.tell('Cutting away what the birth does not need');
     now = (await this.cut(now, origin)) ?? now;
+    now = await this.fewerHeads(now, origin);
     now = await this.fewerSamples(now, origin);
     now = await this.fewerPositions(now, origin);
     const found = this.same(now.report, origin) ?? origin;
@@ -104,6 +109,7 @@ class Shrinking {
       before: first.report,
       nodesBefore: first.subject.graph.nodes.length,
       uri,
+      heads: this.heads,
     };
   }
 
@@ -130,6 +136,23 @@ class Shrinking {
     const next: Subject = { ...subject, file: loaded, loaded, graph: small, inputs: inputSpecs(small) };
     const left = Object.entries(measured.target.inputs).filter(([name]) => small.inputs.includes(name));
     return this.tried(next, Object.fromEntries(left), origin);
+  }
+
+  /** One head, where the graph's heads are recognised and the birth is still there without the others. */
+  private async fewerHeads(from: Diagnosis, origin: Origin): Promise<Diagnosis> {
+    const { subject, measured } = from;
+    const proposed = oneHead(subject.graph, (value) => measured.facts.shape(value));
+    if ('reason' in proposed) {
+      this.heads = { kept: proposed.reason };
+      return from;
+    }
+    this.tell('Leaving heads out');
+    const loaded = { ...subject.loaded, proto: proposed.model };
+    const graph = new Graph(proposed.model);
+    const next: Subject = { ...subject, file: loaded, loaded, graph };
+    const tried = await this.tried(next, measured.target.inputs, origin);
+    this.heads = tried ? { before: proposed.heads } : { kept: 'without the other heads the birth is not the same' };
+    return tried ?? from;
   }
 
   private async fewerSamples(from: Diagnosis, origin: Origin): Promise<Diagnosis> {

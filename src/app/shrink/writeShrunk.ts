@@ -61,10 +61,11 @@ const isFree = async (files: FileAccess, folder: string): Promise<boolean> =>
   !(await files.exists(folder)) || (await files.list(folder))?.length === 0;
 
 /** Rows of before and after: what was taken away. */
-export function shrunkFigures({ before, report, subject, nodesBefore }: Shrunk): [string, string, string][] {
+export function shrunkFigures({ before, report, subject, nodesBefore, heads }: Shrunk): [string, string, string][] {
   return [
     ['nodes', String(nodesBefore), String(subject.graph.nodes.length)],
     ['layers', String(before.model.layers), String(report.model.layers)],
+    ...('before' in heads ? [['heads', String(heads.before), '1'] as [string, string, string]] : []),
     ['samples', String(before.batch.samples), String(report.batch.samples)],
     ['positions', String(before.batch.positions), String(report.batch.positions)],
   ];
@@ -86,7 +87,7 @@ ${figures.join('\n')}
 ${code(shrunkNames.model)} (${fileSize(bytes)}) is cut off behind that node, and ${code(shrunkNames.inputs)} holds ${plural(shrunk.report.batch.samples, 'sample')}. To see it again with NaNoscope ${version}:
 
     ${repeat}
-${uri === null ? '' : `\nThe smallest built-in model that shows it, whole: ${code(uri)}\n`}
+${'kept' in shrunk.heads ? `\nIts heads are all there: ${shrunk.heads.kept}.\n` : ''}${uri === null ? '' : `\nThe smallest built-in model that shows it, whole: ${code(uri)}\n`}
 ---
 
 ${markdownReport(report, { command: ['diagnose', shrunkNames.model, '--inputs', shrunkNames.inputs] })}`;
