@@ -3,7 +3,7 @@
  * keys and values, and goes out again. Masks choose with Where, so that a row without any key is NaN.
  */
 import type { ModelProto } from 'onnx-buf';
-import { GraphBuilder } from '../../src/core/models/graphBuilder';
+import { builtinOpset, fusedOpset, GraphBuilder } from '../../src/core/models/graphBuilder';
 import type { Value } from '../../src/core/models/graphBuilder';
 import {
   add,
@@ -28,6 +28,8 @@ export interface CachedDecoder {
   readonly layout?: CacheLayout;
   /** `add`: −∞ is added to masked scores. */
   readonly mask?: 'where' | 'add';
+  /** One operator for all of it, which puts the past before the new keys and values itself; heads first. */
+  readonly fused?: boolean;
   /** What the mask input tells of: all positions, or the new tokens alone, all of the past being real. */
   readonly maskOf?: 'all' | 'new';
   /** Sizes that are fixed in the graph; open ones where there are none. */
@@ -45,8 +47,16 @@ const std = 0.3;
 export const pastName = (layer: number): string => `past_key_values.${String(layer)}`;
 
 export function cachedDecoder(options: CachedDecoder = {}): ModelProto {
-  const { layers = 1, layout = 'heads-first', mask = 'where', maskOf = 'all', past = pastName, fixed } = options;
-  const g = new GraphBuilder(1);
+  const {
+    layers = 1,
+    layout = 'heads-first',
+    mask = 'where',
+    maskOf = 'all',
+    past = pastName,
+    fixed,
+    fused = false,
+  } = options;
+  const g = new GraphBuilder(1, fused ? fusedOpset : builtinOpset);
   const sequence = fixed?.tokens ?? 'sequence';
   const before = fixed?.past ?? 'past';
   const total = fixed ? fixed.past + fixed.tokens : 'total';
@@ -72,7 +82,7 @@ export function cachedDecoder(options: CachedDecoder = {}): ModelProto {
     let states = embedding(g, 'embed_tokens', ids, { vocabulary, width: hidden, std: 1 });
     for (const [layer, cache] of caches.entries()) {
       const attended = g.inModule(`layers.${String(layer)}`, () =>
-        g.inModule('self_attn', () => attend(g, states, cache, allowed, { layout, mask, layer, presentDims })),
+        g.inModule('self_attn', () => attend(g, states, cache, allowed, { layout, mask, fused, layer, presentDims })),
       );
       states = g.inModule(`layers.${String(layer)}`, () => add(g, states, attended));
     }
@@ -111,6 +121,7 @@ function allowedKeys(
 interface Attending {
   readonly layout: CacheLayout;
   readonly mask: 'where' | 'add';
+  readonly fused: boolean;
   readonly layer: number;
   readonly presentDims: readonly (number | string)[];
 }
@@ -120,7 +131,7 @@ function attend(
   x: Value,
   cache: { readonly key: Value; readonly value: Value },
   allowed: Value,
-  { layout, mask, layer, presentDims }: Attending,
+  { layout, mask, fused, layer, presentDims }: Attending,
 ): Value {
   const project = (name: string): Value => linear(g, name, x, { inputs: hidden, outputs: hidden, std });
   const apart = (value: Value): Value => reshape(g, value, 0, 0, heads, width);
@@ -135,6 +146,30 @@ function attend(
     return layout === 'heads-first' ? present : headsFirst(present);
   };
   const queries = headsFirst(apart(project('q_proj')));
+  const out = (mixed: Value): Value =>
+    linear(g, 'o_proj', reshape(g, transpose(g, mixed, [0, 2, 1, 3]), 0, 0, hidden), {
+      inputs: hidden,
+      outputs: hidden,
+      std,
+    });
+  if (fused) {
+    const own = ['k_proj', 'v_proj'].map((name) => headsFirst(apart(project(name))));
+    const bias = g.node('Where', [allowed, g.scalar(0), g.scalar(-Infinity)]);
+    const made = g.nodeWithOutputs(
+      'Attention',
+      [queries, ...own, bias, cache.key, cache.value],
+      ['float32', 'float32', 'float32'],
+      {
+        scale: { float: 1 },
+      },
+    );
+    for (const [i, what] of ['key', 'value'].entries()) {
+      const present = made[i + 1];
+      if (!present) throw new Error('no present');
+      g.output(g.node('Identity', [present], { outputName: `present.${String(layer)}.${what}` }), presentDims);
+    }
+    return out(made[0] ?? queries);
+  }
   const keys = joined(cache.key, 'k_proj', 'key');
   const values = joined(cache.value, 'v_proj', 'value');
   const scores = matmul(g, queries, transpose(g, keys, [0, 1, 3, 2]));
@@ -143,11 +178,7 @@ function attend(
       ? g.node('Where', [allowed, scores, g.scalar(-Infinity)])
       : add(g, scores, g.node('Where', [allowed, g.scalar(0), g.scalar(-Infinity)]));
   const mixed = matmul(g, softmax(g, masked), values);
-  return linear(g, 'o_proj', reshape(g, transpose(g, mixed, [0, 2, 1, 3]), 0, 0, hidden), {
-    inputs: hidden,
-    outputs: hidden,
-    std,
-  });
+  return out(mixed);
 }
 
 export interface Step {

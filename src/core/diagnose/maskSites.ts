@@ -4,6 +4,7 @@
  */
 import type { ModelProto, NodeProto, TensorProto } from 'onnx-buf';
 import type { AxesOfGraph } from '../onnx/axes/infer';
+import { cachedOperands } from '../onnx/axes/rules/attention';
 import type { TensorAxes } from '../onnx/axes/types';
 import { batchPlace, positionPlace } from '../onnx/axes/types';
 import { altered } from '../onnx/altered';
@@ -41,7 +42,12 @@ export interface MaskSite {
   /** Sequences that queries and keys are positions of. */
   readonly sequences: { readonly query: number; readonly key: number };
   /** What is read as queries, keys and values; null where that is not told. */
-  readonly operands: { readonly query: string; readonly key: string; readonly value: string } | null;
+  readonly operands: {
+    readonly query: string;
+    /** New ones, and the past before them. */
+    readonly keys: readonly string[];
+    readonly values: readonly string[];
+  } | null;
   /** Half a sentence on why the masks cannot be read; then there are none. */
   readonly reason: string | null;
 }
@@ -121,9 +127,12 @@ function fusedSite(facts: MaskFacts, node: GraphNode, writer: MaskWriter): MaskS
   const written = writer.masksOf(node);
   if (typeof written === 'string') return { ...base, ...none, reason: written };
   const [samples, heads, queries, keys] = written.scores;
-  const axes = (['sample', 'head', 'query', 'key'] as const).map((role, i): PlaneAxis => ({
-    factors: [{ size: [samples, heads, queries, keys][i] ?? 1, role }],
-  }));
+  const positions = positionPlace(own)?.factor.positions ?? null;
+  const axes = (['sample', 'head', 'query', 'key'] as const).map((role, i): PlaneAxis => {
+    const size = [samples, heads, queries, keys][i] ?? 1;
+    const placed = role === 'query' && positions?.length === size && positions.every((position) => position >= 0);
+    return { factors: [placed ? { size, role, positions: Array.from(positions) } : { size, role }] };
+  });
   const keyAxes = facts.axes.of(key);
   return {
     ...base,
@@ -133,10 +142,20 @@ function fusedSite(facts: MaskFacts, node: GraphNode, writer: MaskWriter): MaskS
       query: positionPlace(own)?.factor.sequence ?? 0,
       key: (keyAxes && positionPlace(keyAxes)?.factor.sequence) ?? positionPlace(own)?.factor.sequence ?? 0,
     },
-    operands: { query, key, value: isPacked(node) ? query : (node.inputs[2] ?? '') },
+    operands: {
+      query,
+      keys: [key, ...pastOf(node, 1)],
+      values: [isPacked(node) ? query : (node.inputs[2] ?? ''), ...pastOf(node, 2)],
+    },
     reason: null,
   };
 }
+
+const pastOf = (node: GraphNode, fresh: number): string[] =>
+  cachedOperands(node)
+    .filter((own) => own.fresh === fresh)
+    .flatMap(({ past }) => node.inputs[past] ?? [])
+    .filter((input) => input !== '');
 
 /** Its first input holds queries, keys and values. */
 const isPacked = (node: GraphNode): boolean =>
@@ -165,7 +184,9 @@ class MaskWriter {
   /** Layers that read the same masks share what is written for them. */
   masksOf(node: GraphNode): Written | string {
     const attributes = node.proto.attribute.map(({ name, i, f }) => [name, String(i), String(f)]);
-    const sizes = node.inputs.slice(0, 3).map((input) => this.facts.shape(input));
+    // A past lengthens the keys.
+    const sized = [...node.inputs.slice(0, 3), ...pastOf(node, 1)];
+    const sizes = sized.map((input) => this.facts.shape(input));
     // What is "the lowest number" depends on the type.
     const dtype = this.facts.dtype(node.inputs[0] ?? '');
     const key = JSON.stringify([node.op, node.domain, dtype, attributes, maskInputs(node), sizes]);

@@ -264,3 +264,37 @@ describe('other batches', () => {
     expect(report.fixes?.find(({ id }) => id === 'right-padding')?.reason).toContain('cache');
   });
 });
+
+describe('attention as one operator with a past', () => {
+  const clean = stepInputs({ roles: ['pprrr', 'rrrrr'], tokens: 2 });
+  const node = `${attention}/Attention`;
+
+  it('hands the past on in its place, and new tokens stand behind it', async () => {
+    const inputs = { ...clean, [value]: withNaNAt(clean[value], 'heads-first', 0, 0) };
+    const report = await diagnosedModel(cachedDecoder({ fused: true }), inputs);
+    expect(report.batch).toMatchObject({ positions: 5, roles: ['pprrr', 'rrrrr'] });
+    expect(told(report)).toEqual([
+      ['present.0.key', ['', ''], 5],
+      ['present.0.value', ['0', ''], 5],
+      ['logits', ['3-4', ''], 2],
+    ]);
+    expect(born(report)).toEqual([[value, 'nan-in-input', ['0', '']]]);
+    expect(crossed(report)).toEqual([[node, 'zero-times-nan', ['3-4', '']]]);
+    expect(verdictsOf(report).heals).toEqual(['no-padding', 'zero-pad-hidden']);
+  });
+
+  it('tells a key that a row may attend to from one that is masked', async () => {
+    const key = `${pastName(0)}.key`;
+    const at = async (position: number) => {
+      const inputs = { ...clean, [key]: withNaNAt(clean[key], 'heads-first', 0, position) };
+      return crossed(await diagnosedModel(cachedDecoder({ fused: true }), inputs, { fixes: false }));
+    };
+    expect(await at(1)).toEqual([[node, 'nan-plus-minus-inf', ['3-4', '']]]);
+    expect(await at(2)).toEqual([[node, 'contraction', ['3-4', '']]]);
+  });
+
+  it('finds nothing without NaN', async () => {
+    const report = await diagnosedModel(cachedDecoder({ fused: true }), clean);
+    expect([born(report), crossed(report), report.silent]).toEqual([[], [], []]);
+  });
+});

@@ -55,6 +55,7 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
   const known = new Map<string, TensorAxes>(inputs);
   const maps = new Map<GraphNode, readonly (AxisMap | null)[]>();
   const bands = new Map<GraphNode, Band>();
+  const others = new Map<GraphNode, ReadonlyMap<number, readonly (AxisMap | null)[]>>();
 
   const axesOf = (value: string): TensorAxes => {
     const found = known.get(value);
@@ -96,6 +97,7 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
       const result = ruleFor(node)(contextOf(node));
       maps.set(node, result.maps);
       if (result.band) bands.set(node, result.band);
+      if (result.others) others.set(node, result.others);
       for (const [i, axes] of result.outputs.entries()) {
         if (axes && learn(node.outputs[i] ?? '', axes)) changed = true;
       }
@@ -128,10 +130,11 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
     // Nothing is learned any more: what is asked for every birth is worked out once.
     reads: remembered((node, i, o): Reads => {
       const input = node.inputs[i] ?? '';
-      const map = maps.get(node)?.[i] ?? null;
+      const other = others.get(node)?.get(o);
+      const map = (other ?? maps.get(node))?.[i] ?? null;
       const from = known.get(input);
       const to = known.get(node.outputs[o] ?? '');
-      if (node.op === 'Shape' || node.op === 'Size') return 'nothing';
+      if (node.op === 'Shape' || node.op === 'Size' || (other && map === null)) return 'nothing';
       const source = from ? positionPlace(from) : null;
       const target = to ? positionPlace(to) : null;
       if (!map || !source || !target || source.factor.sequence !== target.factor.sequence) return 'all-positions';
@@ -143,7 +146,8 @@ export function inferAxes(graph: Graph, inputs: ReadonlyMap<string, TensorAxes>,
       const map = maps.get(node)?.[i] ?? null;
       const from = known.get(node.inputs[i] ?? '');
       const to = known.get(node.outputs[o] ?? '');
-      if (map === null || map === 'layout' || !from || !to || movesRows(node.op)) return null;
+      if (map === null || map === 'layout' || !from || !to || movesRows(node.op) || others.get(node)?.has(o) === true)
+        return null;
       const link: Link = { from, to, map, band: i === 0 ? (bands.get(node) ?? null) : null };
       return plainLink(link) ? null : link;
     }),

@@ -1,15 +1,17 @@
 /**
  * Inputs that hold positions before those that are fed: a cache of keys and values. Which axis of such an input counts
- * positions is told by the graph alone: it is the one that a Concat lengthens with positions of the new tokens. The new
+ * positions is told by the graph alone: it is the one that a Concat (or attention that has one inside) lengthens with
+ * positions of the new tokens. The new
  * tokens then are not positions 0, 1, … but those behind the past.
  */
-import type { Graph } from '../graph';
+import type { Graph, GraphNode } from '../graph';
 import { intAttribute } from '../graph';
-import type { RunFacts } from './infer';
+import type { AxesOfGraph, RunFacts } from './infer';
 import { inferAxes } from './infer';
 import { normalise } from './rule';
+import { cachedAxis, cachedOperands } from './rules/attention';
 import type { Axis, Factor, TensorAxes } from './types';
-import { axisSize, isLabelled, positionFactor, unknown } from './types';
+import { axisSize, isLabelled, positionFactor, positionPlace, unknown } from './types';
 
 /** Sequences from here on are no sequences of the batch: they mark the axes that are looked for. */
 const firstMark = 1000;
@@ -93,38 +95,50 @@ function joinedAlong(
     );
   }
   const followed = inferAxes(graph, seeds, facts);
-  return graph.nodes.flatMap((node): Joined[] => {
-    if (node.op !== 'Concat') return [];
+  return graph.nodes
+    .flatMap((node) => joinsOf(node, followed))
+    .flatMap((parts): Joined[] => {
+      let offset = 0;
+      const placed: { readonly factor: Factor; readonly offset: number }[] = [];
+      for (const own of parts) {
+        // What is not known of one part is not known of those behind it.
+        if (!own) return [];
+        const [factor] = own;
+        if (own.length === 1 && factor?.kind === 'position') placed.push({ factor, offset });
+        offset += axisSize(own);
+      }
+      const fresh = placed.filter(({ factor }) => factor.sequence < firstMark && factor.positions === null);
+      const [next] = fresh;
+      if (!next || fresh.length > 1) return [];
+      return placed.flatMap(({ factor, offset: start }): Joined[] => {
+        const source = factor.sequence < firstMark ? undefined : marked[factor.sequence - firstMark];
+        const skipped = source ? firstOf(factor) : null;
+        if (!source || skipped === null) return [];
+        return [
+          {
+            input: source[0],
+            axis,
+            sequence: next.factor.sequence,
+            before: next.offset - start + skipped,
+            fresh: next.factor.size,
+          },
+        ];
+      });
+    });
+}
+
+/** Axes that a node lays end to end: a Concat, or attention that itself puts the past before what is new. */
+function joinsOf(node: GraphNode, followed: AxesOfGraph): (Axis | null)[][] {
+  if (node.op === 'Concat') {
     const parts = node.inputs.map((input) => followed.of(input));
     const rank = parts.find((part) => part !== null)?.length ?? 0;
     const along = normalise(intAttribute(node, 'axis', 0), rank);
-    let offset = 0;
-    const placed: { readonly factor: Factor; readonly offset: number }[] = [];
-    for (const part of parts) {
-      const own = part?.[along];
-      // What is not known of one part is not known of those behind it.
-      if (!own) return [];
-      const [factor] = own;
-      if (own.length === 1 && factor?.kind === 'position') placed.push({ factor, offset });
-      offset += axisSize(own);
-    }
-    const fresh = placed.filter(({ factor }) => factor.sequence < firstMark && factor.positions === null);
-    const [next] = fresh;
-    if (!next || fresh.length > 1) return [];
-    return placed.flatMap(({ factor, offset: start }): Joined[] => {
-      const source = factor.sequence < firstMark ? undefined : marked[factor.sequence - firstMark];
-      const skipped = source ? firstOf(factor) : null;
-      if (!source || skipped === null) return [];
-      return [
-        {
-          input: source[0],
-          axis,
-          sequence: next.factor.sequence,
-          before: next.offset - start + skipped,
-          fresh: next.factor.size,
-        },
-      ];
-    });
+    return [parts.map((part) => part?.[along] ?? null)];
+  }
+  return cachedOperands(node).map(({ fresh, past }) => {
+    const added = followed.of(node.inputs[fresh] ?? '');
+    const place = added && positionPlace(added);
+    return [followed.of(node.inputs[past] ?? '')?.[cachedAxis] ?? null, (place && added[place.axis]) ?? null];
   });
 }
 

@@ -15,6 +15,8 @@ export interface RuleResult {
   readonly outputs: readonly (TensorAxes | null)[];
   /** Per input, for the first output; null = every element may be read for every position. */
   readonly maps: readonly (AxisMap | null)[];
+  /** The same for outputs that are read otherwise: rows keep their labels there, and null is what is not read at all. */
+  readonly others?: ReadonlyMap<number, readonly (AxisMap | null)[]>;
   /** For the first input: only its neighbours along one axis are read, or what comes before or after. */
   readonly band?: Band;
 }
