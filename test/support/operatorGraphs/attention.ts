@@ -6,9 +6,9 @@ const x = floats();
 const four = { q: floats([2, 4, 3, 4]), k: floats([2, 4, 3, 4], { seed: 2 }), v: floats([2, 4, 3, 4], { seed: 3 }) };
 const three = { q: floats(), k: floats(undefined, { seed: 2 }), v: floats(undefined, { seed: 3 }) };
 const grouped = { q: floats(), k: floats([2, 3, 8], { seed: 2 }), v: floats([2, 3, 8], { seed: 3 }) };
-const past = (groups: number, length: number, size = 4) => ({
-  past_key: floats([2, groups, length, size], { layout: 'b...', seed: 4 }),
-  past_value: floats([2, groups, length, size], { layout: 'b...', seed: 5 }),
+const past = (groups: number, length: number, size = 4, layout = 'b...') => ({
+  past_key: floats([2, groups, length, size], { layout, seed: 4 }),
+  past_value: floats([2, groups, length, size], { layout, seed: 5 }),
 });
 const mask = whole('bool', [2, 1, 3, 3], [1, 0, 0, 1, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 1, 1, 1], 'b.sk');
 const additive = whole(
@@ -47,10 +47,11 @@ export const standardAttention: readonly OperatorGraph[] = [
   }),
   graph('Attention with a past', {
     opset: 23,
-    in: { ...four, ...past(4, 5) },
+    in: { ...four, ...past(4, 5, 4, 'b.p.') },
+    past: 5,
     run: ['y, pk, pv, qk = Attention(q, k, v, _, past_key, past_value)'],
     out: ['y', 'pk', 'pv', 'qk'],
-    layouts: { pk: 'b...', pv: 'b...', qk: 'b.s.' },
+    layouts: { pk: 'b.p.', pv: 'b.p.', qk: 'b.s.' },
   }),
   graph('Attention with lengths of keys', {
     opset: 24,
@@ -95,9 +96,10 @@ export const fused: readonly OperatorGraph[] = [
     run: [['y = ms.MultiHeadAttention(decoder_q, encoder_k, encoder_v)', { num_heads: 4 }]],
   }),
   graph('MultiHeadAttention with a past', {
-    in: { ...three, ...past(4, 5) },
+    in: { ...three, ...past(4, 5, 4, 'b.p.') },
+    past: 5,
     run: [['y, pk, pv = ms.MultiHeadAttention(q, k, v, _, _, _, past_key, past_value)', { num_heads: 4 }]],
-    layouts: { pk: 'b...', pv: 'b...' },
+    layouts: { pk: 'b.p.', pv: 'b.p.' },
   }),
   graph('GroupQueryAttention', {
     in: {

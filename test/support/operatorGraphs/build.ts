@@ -20,7 +20,8 @@ export const width = 4;
 /**
  * One letter for each axis: `b` the sample, `s` the position, `k` the position of a key,
  * `m` that of a memory, `.` anything else. Without
- * one, axes of size 2 and 3 are the sample and the position.
+ * one, axes of size 2 and 3 are the sample and the position. Behind a past, `s` counts on from it and `p` is the past
+ * with what is new.
  */
 export type Layout = string;
 
@@ -46,6 +47,8 @@ export interface OperatorGraph {
   readonly undefinedWithNaN: boolean;
   /** The kernel computes otherwise with weights that it was not allowed to pack, as in a measuring run. */
   readonly prepackingMatters: boolean;
+  /** Positions before those of `s`. */
+  readonly past: number;
 }
 
 export interface Parts {
@@ -61,6 +64,7 @@ export interface Parts {
   readonly births?: readonly string[];
   readonly undefinedWithNaN?: boolean;
   readonly prepackingMatters?: boolean;
+  readonly past?: number;
   readonly functions?: ModelInit['functions'];
 }
 
@@ -85,6 +89,7 @@ export function graph(name: string, parts: Parts): OperatorGraph {
     births = [],
     undefinedWithNaN = false,
     prepackingMatters = false,
+    past = 0,
   } = parts;
   const node = parts.run.map(nodeOf);
   const outputs = parts.out ?? node.at(-1)?.output?.filter((own) => own !== '') ?? [];
@@ -106,7 +111,7 @@ export function graph(name: string, parts: Parts): OperatorGraph {
       output: outputs.map((own) => ({ name: own })),
     },
   });
-  return { name, opset, model, feeds: parts.in, layouts, untold, births, undefinedWithNaN, prepackingMatters };
+  return { name, opset, model, feeds: parts.in, layouts, untold, births, undefinedWithNaN, prepackingMatters, past };
 }
 
 const symbols: Readonly<Record<string, string>> = { b: 'batch', s: 'sequence', k: 'key_sequence', m: 'memory_length' };

@@ -87,7 +87,7 @@ export class Checker {
       // A constant is known without a look; only weights are searched for NaN.
       if (flags === null && constants.has(value)) continue;
       const given = graph.layouts[value] ?? graph.feeds[value]?.layout;
-      const problem = differs(flags, tensor, meaningOf(tensor.dims, given));
+      const problem = differs(flags, tensor, meaningOf(tensor.dims, given, graph.past), graph.past + positions);
       if (problem === 'untold') untold.add(value);
       else if (problem !== null) problems.push(`NaN in ${name}, ${value} [${tensor.dims.join()}]: ${problem}`);
       if (text(told.flagsOf(value)) !== text(flags))
@@ -100,8 +100,8 @@ export class Checker {
     }
     const [first] = report.origins.filter((origin) => origin.mechanism === 'nan-in-input');
     if (first?.tensor !== name) problems.push(`NaN in ${name} is not told as the input's`);
-    else if (first.positions !== null && at.layout.includes('b') && at.layout.includes('s')) {
-      if (first.positions.join('|') !== '|1')
+    else if (first.positions !== null && at.layout.includes('b') && /[sp]/.test(at.layout)) {
+      if (first.positions.join('|') !== `|${String(at.layout.includes('p') ? 1 : graph.past + 1)}`)
         problems.push(`NaN in ${name} at position 1 of sample 1, told at "${first.positions.join('|')}"`);
     }
     const births = report.origins
@@ -175,16 +175,19 @@ interface Meaning {
   readonly positions: boolean;
 }
 
-function meaningOf(dims: readonly number[], given: Layout | Where | undefined): Meaning {
+function meaningOf(dims: readonly number[], given: Layout | Where | undefined, past: number): Meaning {
   if (typeof given === 'function') return { where: given, samples: true, positions: true };
   const layout = layoutOf(dims, given);
   const axis = (letter: string): number => (dims[layout.indexOf(letter)] === 1 ? -1 : layout.indexOf(letter));
-  const [b, s] = [axis('b'), layout.includes('s') ? axis('s') : axis('k')];
-  return { where: (...at) => [at[b] ?? null, at[s] ?? null], samples: b >= 0, positions: s >= 0 };
+  const counted = ['s', 'p', 'k'].find((letter) => layout.includes(letter)) ?? 's';
+  const [b, s] = [axis('b'), axis(counted)];
+  const first = counted === 's' ? past : 0;
+  const where: Where = (...at) => [at[b] ?? null, at[s] === undefined ? null : first + at[s]];
+  return { where, samples: b >= 0, positions: s >= 0 };
 }
 
 /** By sample × position; what is nobody's counts for all of its sample's, or for all. */
-function nanCells(tensor: TensorData, { where }: Meaning): boolean[][] {
+function nanCells(tensor: TensorData, { where }: Meaning, positions: number): boolean[][] {
   const cells = Array.from({ length: samples }, () => new Array<boolean>(positions).fill(false));
   for (let i = 0; i < elementCount(tensor.dims); i += 1) {
     if (!isNaNAt(tensor, i)) continue;
@@ -204,8 +207,11 @@ function coordinates(index: number, dims: readonly number[]): number[] {
   return at;
 }
 
-/** `untold`: right as far as it goes, but samples or positions are not told apart. */
-function differs(flags: Flags | null, tensor: TensorData, meaning: Meaning): string | null {
+/**
+ * `untold`: right as far as it goes, but samples or positions are not told apart.
+ * @param positions of the batch, with those of a past.
+ */
+function differs(flags: Flags | null, tensor: TensorData, meaning: Meaning, positions: number): string | null {
   // Without an element there is nothing to find.
   if (tensor.dims.includes(0))
     return flags?.bits.some((bit) => (bit & NAN) !== 0) === true ? 'NaN in an empty tensor' : null;
@@ -217,7 +223,7 @@ function differs(flags: Flags | null, tensor: TensorData, meaning: Meaning): str
     return `told apart by an axis that it does not have (${text(flags)})`;
   if ((flags.perSample && flags.samples > samples) || (flags.perPosition && flags.positions > positions))
     return 'more cells than there are';
-  const truth = nanCells(tensor, meaning);
+  const truth = nanCells(tensor, meaning, positions);
   for (let sample = 0; sample < samples; sample += 1) {
     for (let position = 0; position < positions; position += 1) {
       const [row, column] = [flags.perSample ? sample : 0, flags.perPosition && flags.positions > 1 ? position : 0];
