@@ -26,6 +26,7 @@ import type { Findings } from './measure/findings';
 import { findings, outputPositions } from './measure/findings';
 import type { Measurement } from './measure/measure';
 import { lookedAt } from './measure/measure';
+import { withInfinities } from './measure/infinity';
 import { observe } from './measure/observer';
 import type { RolesFound } from './measure/roles';
 import { rolesOf } from './measure/roles';
@@ -99,7 +100,8 @@ export async function runDiagnosis(
   );
   const placeOf = placesInTable(shownGraph, sites);
   const atBoundaries = await findings(job, measured, roles.roles, placeOf);
-  const { opened: bodies, ...found } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
+  const { opened: bodies, ...located } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
+  const found = { ...located, origins: await withInfinities(job, shown, located.origins) };
   const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
   const tabled = withFindings(sites, shownGraph, found.origins, (value) => {
     const flags = isFloatValue(shown, value) ? shown.flagsOf(value) : null;

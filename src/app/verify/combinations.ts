@@ -49,7 +49,7 @@ export async function combinations(
   let trials = 0;
   for (let size = 2; size <= largestSet && base.length > 0; size += 1) {
     const made: Set_[] = [];
-    for (const own of best(base)) {
+    for (const own of best(base, arena)) {
       const context = await contextOf(arena, own.edits);
       for (const fix of candidates) {
         if (own.parts.includes(fix) || trials >= mostTrials) continue;
@@ -68,7 +68,7 @@ export async function combinations(
     base = made.filter(({ result }) => worthwhile(result, shifted));
   }
   // Nothing heals: what comes nearest is told where it is better than its parts alone.
-  const [nearest] = best(base);
+  const [nearest] = best(base, arena);
   return nearest && nearest.parts.length > 1 && nearest.result.verdict === 'partial' ? [nearest.result] : [];
 }
 
@@ -76,8 +76,11 @@ export async function combinations(
 const worthwhile = ({ verdict }: FixResult, shifted: boolean): boolean =>
   verdict === 'partial' || verdict === 'fails' || (verdict === 'hides' && shifted);
 
-const best = (sets: readonly Set_[]): Set_[] => {
-  const ranked = rankFixes(sets.map(({ result }) => result));
+const best = (sets: readonly Set_[], { context }: Arena): Set_[] => {
+  const ranked = rankFixes(
+    sets.map(({ result }) => result),
+    context.origins,
+  );
   return [...sets].sort((a, b) => ranked.indexOf(a.result) - ranked.indexOf(b.result)).slice(0, width);
 };
 

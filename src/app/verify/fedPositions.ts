@@ -21,7 +21,10 @@ export async function withFedPositions(
   if (shift === null || shift <= (arena.reference.tolerance ?? 0)) return [];
   const { trial } = batchTrial(arena, positionIdsFromMask);
   if (typeof trial === 'string') return [];
-  const [best] = rankFixes(results.filter(({ kind, nanAfter }) => kind === 'graph' && nanAfter === 0));
+  const [best] = rankFixes(
+    results.filter(({ kind, nanAfter }) => kind === 'graph' && nanAfter === 0),
+    arena.context.origins,
+  );
   const fix = fixes.find(({ id }) => id === best?.id);
   const plan = fix?.plan(arena.context);
   if (!fix || !plan?.applies) return [];

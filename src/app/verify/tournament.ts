@@ -43,7 +43,7 @@ export async function tournament(arena: Arena): Promise<Outcome> {
     const shifted = fair.map((result) => withShift(result, shift, reference));
     const fed = await withFedPositions(arena, shifted, shift, plain.id);
     const combined = fed.length > 0 ? fed : await combinations(arena, shifted, shift, plain.id);
-    const ranked = rankFixes([...shifted, ...combined]);
+    const ranked = rankFixes([...shifted, ...combined], context.origins);
     return { fixes: ranked, recommendation: recommend(ranked, context.origins) };
   });
 }

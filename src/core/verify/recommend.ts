@@ -1,5 +1,6 @@
 /** Which fix to take, in one sentence, or what to do instead where none heals. */
-import type { FixResult, Origin, Recommendation } from '../report';
+import { infiniteOf } from '../diagnose/infinity';
+import type { Evidence, FixResult, Origin, Recommendation } from '../report';
 import { namesIn, outermostNode } from '../trace/evidence';
 
 /** @param ranked best first, as `rankFixes` orders them. */
@@ -65,14 +66,7 @@ function mendWords({ mechanism, op, node, evidence }: Origin): string {
     outer === null
       ? ''
       : ` It is born in a body of ${outer}, which fixes do not reach into: mend it in the model's source.`;
-  const operand = typeof evidence.infiniteOperand === 'string' ? evidence.infiniteOperand : null;
-  const stored = evidence.infinityIsStored === true;
-  const source =
-    operand === null
-      ? 'find where its infinite operand leaves the range of the type'
-      : stored
-        ? `${operand} is stored with an infinity: load the checkpoint again, or convert it anew`
-        : `find where ${operand} leaves the range of the type, and keep it finite there (clamp it, or compute it in a wider type)`;
+  const source = sourceWords(evidence);
   const instead: Partial<Record<Origin['mechanism'], string>> = {
     'zero-times-inf': `Nobody can tell what 0 × inf should have been: ${source}; to switch elements off, choose with Where instead of multiplying.`,
     'inf-over-inf': `Nobody can tell what inf / inf should have been: ${source}; before exp, subtract the row's maximum.`,
@@ -80,6 +74,20 @@ function mendWords({ mechanism, op, node, evidence }: Origin): string {
     unknown: `What ${node ?? 'the node'}${op === null ? '' : ` (${op})`} reads is told with the birth: keep it inside of what the operator is defined for, or compute it otherwise.`,
   };
   return `${instead[mechanism] ?? 'The origin says which node and which numbers made the NaN: mend it there.'}${where}`;
+}
+
+/** What to do where the infinite operand comes from. */
+function sourceWords(evidence: Evidence): string {
+  const [found] = infiniteOf({ evidence });
+  const operand = typeof evidence.infiniteOperand === 'string' ? evidence.infiniteOperand : (found?.operand ?? null);
+  const finite = 'keep it finite there (clamp it, or compute it in a wider type)';
+  if (operand === null) return 'find where its infinite operand leaves the range of the type';
+  if (evidence.infinityIsStored === true || found?.how === 'stored')
+    return `${found?.tensor ?? operand} is stored with an infinity: load the checkpoint again, or convert it anew`;
+  if (found?.how === 'fed') return `${found.tensor} is fed with an infinity: mend what fills it before the model runs`;
+  return found
+    ? `${found.tensor} leaves the range of the type in ${found.node ?? found.tensor}: ${finite}`
+    : `find where ${operand} leaves the range of the type, and ${finite}`;
 }
 
 const shiftWords = ({ paddingShift }: FixResult): string =>

@@ -1,5 +1,6 @@
 /** From what a fix left behind to its verdict; definitions in ARCHITECTURE.md and the report contract. */
-import type { FixResult, JsonNumber, Reference, Verdict } from '../report';
+import type { FixResult, JsonNumber, Origin, Reference, Verdict } from '../report';
+import { madeFor } from './madeFor';
 
 export interface Outcome {
   readonly reference: Reference;
@@ -52,16 +53,26 @@ const rank: Readonly<Record<Verdict, number>> = { heals: 0, partial: 1, unproven
 const costStep = (ratio: number | null): number =>
   ratio === null ? Infinity : Math.max(0, Math.floor(Math.log(ratio) / Math.log(1.5)));
 
-/** Best first, traps after all else: verdict, difference of real tokens, NaN left, cost. */
-export function rankFixes(results: readonly FixResult[]): FixResult[] {
-  const number = (value: JsonNumber | null): number => (typeof value === 'number' ? value : Infinity);
+/** A tenth of the tolerance in float32: two fixes whose real tokens differ by less differ by rounding. */
+const rounding = 1e-5;
+const roundingOf = (value: JsonNumber | null): number =>
+  typeof value !== 'number' ? Infinity : value <= rounding ? 0 : value;
+
+/**
+ * Best first, traps after all else: verdict, difference of real tokens, NaN left, cost; what is equal in all of that by
+ * being made for the cause, then in the given order.
+ */
+export function rankFixes(results: readonly FixResult[], origins: readonly Origin[]): FixResult[] {
+  const atBirth = new Set(origins.flatMap(({ mechanism }) => madeFor[mechanism]));
+  const aside = ({ id, parts }: FixResult): number => Number(!(parts ?? [id]).some((part) => atBirth.has(part)));
   return [...results].sort(
     (a, b) =>
       Number(a.kind === 'trap') - Number(b.kind === 'trap') ||
       rank[a.verdict] - rank[b.verdict] ||
-      number(a.realMaxAbsDiff) - number(b.realMaxAbsDiff) ||
+      roundingOf(a.realMaxAbsDiff) - roundingOf(b.realMaxAbsDiff) ||
       (a.nanAfter ?? Infinity) - (b.nanAfter ?? Infinity) ||
-      costStep(a.costRatio) - costStep(b.costRatio),
+      costStep(a.costRatio) - costStep(b.costRatio) ||
+      aside(a) - aside(b),
   );
 }
 

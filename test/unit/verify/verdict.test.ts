@@ -4,6 +4,7 @@ import { batchFactor, other, positionFactor } from '../../../src/core/onnx/axes/
 import type { FixResult, Verdict } from '../../../src/core/report';
 import { realPositions, sampleAlone, take, whyNotAlone } from '../../../src/core/verify/alone';
 import type { Outcome } from '../../../src/core/verify/verdict';
+import { seedReport } from '../../support/seedReport';
 import { rankFixes, verdictOf } from '../../../src/core/verify/verdict';
 
 const good: Outcome = {
@@ -63,7 +64,7 @@ describe('ranking', () => {
     edits: 1,
     ...more,
   });
-  const order = (...list: FixResult[]): string[] => rankFixes(list).map((one) => one.id);
+  const order = (...list: FixResult[]): string[] => rankFixes(list, []).map((one) => one.id);
 
   it('all six verdicts', () => {
     const verdicts: Verdict[] = ['declines', 'fails', 'hides', 'unproven', 'partial', 'heals'];
@@ -75,10 +76,23 @@ describe('ranking', () => {
     expect(order(fix('hidden', 'hides', { costRatio: 0.5 }), pads)).toEqual(['pads', 'hidden']);
   });
 
+  it('where difference and cost are noise, the fix made for the cause comes first, and the given order decides the rest', () => {
+    const aside = fix('zero-pad-hidden', 'heals', { costRatio: 1.06, realMaxAbsDiff: 0 });
+    const other = fix('mask-with-where', 'heals', { costRatio: 1.02, realMaxAbsDiff: 1e-7 });
+    const atBirth = fix('eps', 'heals', { costRatio: 1.09, realMaxAbsDiff: 2e-6 });
+    const [seed] = seedReport().origins;
+    const born = seed ? [{ ...seed, mechanism: 'zero-over-zero' as const }] : [];
+    const ids = (...list: FixResult[]): string[] => rankFixes(list, born).map(({ id }) => id);
+    expect(ids(aside, other, atBirth)).toEqual(['eps', 'zero-pad-hidden', 'mask-with-where']);
+    // Twice the cost is no noise, nor is half of the tolerance.
+    expect(ids(aside, { ...atBirth, costRatio: 2.1 })).toEqual(['zero-pad-hidden', 'eps']);
+    expect(ids(aside, { ...atBirth, realMaxAbsDiff: 5e-5 })).toEqual(['zero-pad-hidden', 'eps']);
+  });
+
   it('differences that are no numbers come last; the list given is not changed', () => {
     const list = [fix('nan', 'hides', { realMaxAbsDiff: 'NaN' }), fix('big', 'hides', { realMaxAbsDiff: 5.4 })];
     expect(order(...list)).toEqual(['big', 'nan']);
-    rankFixes(list);
+    rankFixes(list, []);
     expect(list.map((one) => one.id)).toEqual(['nan', 'big']);
   });
 });
