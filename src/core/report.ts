@@ -239,6 +239,8 @@ export interface InsideFrame {
   readonly iterations?: string;
 }
 
+export type Side = 'encoder' | 'decoder';
+
 export interface Finding {
   readonly tensor: string;
   /**
@@ -250,6 +252,8 @@ export interface Finding {
   readonly layer: number | null;
   readonly block: Block | null;
   readonly stage: Stage;
+  /** Only where the model has layers of both. */
+  readonly side?: Side;
   /** One string per sample, ranges; `null` where axes are `whole`. */
   readonly positions: readonly string[] | null;
   readonly evidence: Evidence;

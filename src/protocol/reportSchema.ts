@@ -29,6 +29,7 @@ const finding = {
   layer: z.int().nullable(),
   block,
   stage,
+  side: z.enum(['encoder', 'decoder']).exactOptional(),
   positions: z.array(ranges).nullable(),
   evidence: z.record(z.string(), evidence),
   explanation: z.string(),

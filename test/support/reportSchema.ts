@@ -78,6 +78,7 @@ const finding = {
   layer,
   block,
   stage,
+  side: z.enum(['encoder', 'decoder']).optional(),
   positions: z.array(ranges).nullable(),
   evidence: z
     .record(z.string(), evidence)

@@ -57,9 +57,7 @@ export async function findings(
       tensor: value,
       node: node?.name ?? null,
       op: node?.op ?? null,
-      layer: at?.layer ?? null,
-      block: at?.block ?? null,
-      stage: at?.stage ?? 'other',
+      ...(at ?? { layer: null, block: null, stage: 'other' as const }),
       positions: positionsOf(flags, grid.samples),
     };
   };

@@ -64,7 +64,7 @@ function unmasked(
         tensor: value,
         node: first.name,
         op: first.op,
-        ...placed(placeOf(first, value)),
+        ...placeOf(first, value),
         positions,
         ...explainUnmasked(
           nodes.map((node) => ({ node: node.name, layer: placeOf(node, node.outputs[0] ?? '').layer })),
@@ -131,16 +131,10 @@ function unread(
         tensor: weight.name,
         node: reader.name,
         op: reader.op,
-        ...placed(placeOf(reader, value)),
+        ...placeOf(reader, value),
         positions: null,
         ...explainUnread(weight, reader.name),
       },
     ];
   });
 }
-
-const placed = ({ layer, block, stage }: Place): Pick<SilentFinding, 'layer' | 'block' | 'stage'> => ({
-  layer,
-  block,
-  stage,
-});

@@ -2,7 +2,7 @@
 import type { AxesOfGraph } from '../onnx/axes/infer';
 import { keyPlace, positionPlace } from '../onnx/axes/types';
 import type { Graph, GraphNode } from '../onnx/graph';
-import type { Block, Port, Stage } from '../report';
+import type { Block, Finding, Port, Side, Stage } from '../report';
 import { stages } from '../report';
 import type { ModulePlace } from './modules';
 import { nodePlaces } from './places';
@@ -61,8 +61,14 @@ export function tableSites(graph: Graph, axes: AxesOfGraph, isFloat: (value: str
   );
 }
 
-/** Layer, block and stage of a finding. */
-export type Place = Pick<Site, 'layer' | 'block' | 'stage'>;
+/** Layer, block and stage of a finding, and whose layer it is. */
+export type Place = Pick<Finding, 'layer' | 'block' | 'stage' | 'side'>;
+
+/** What the path of a module says. */
+function sideOf(path: string): Side | null {
+  if (/(^|\.)decoder(\.|$)/.test(path)) return 'decoder';
+  return /(^|\.)encoder(\.|$)/.test(path) ? 'encoder' : null;
+}
 
 /**
  * Where a node's value stands: as the whole model's names say, and where they say nothing, as the table's row for
@@ -73,10 +79,13 @@ export type Place = Pick<Site, 'layer' | 'block' | 'stage'>;
 export function placesInTable(graph: Graph, sites: readonly Site[]): (node: GraphNode, value: string) => Place {
   const places = nodePlaces(graph);
   const rows = new Map(sites.filter((site) => site.port === 'out').map((site) => [site.tensor, site]));
+  const sides = new Set(sites.flatMap((site) => (site.layer === null ? [] : (sideOf(site.label) ?? []))));
   return (node, value) => {
     const own = places.of(node);
-    const { layer, block, stage } = own.stage === 'other' ? (rows.get(value) ?? own) : own;
-    return { layer, block, stage };
+    const row = own.stage === 'other' ? rows.get(value) : undefined;
+    const { layer, block, stage } = row ?? own;
+    const side = layer === null || sides.size < 2 ? null : sideOf(row?.label ?? own.module);
+    return { layer, block, stage, ...(side === null ? {} : { side }) };
   };
 }
 
@@ -132,12 +141,7 @@ function intoOf(
 function oneRowEach(sites: readonly Site[]): Site[] {
   const rows = new Map<string, Site>();
   for (const site of sites) {
-    const side = /(^|\.)decoder(\.|$)/.test(site.label)
-      ? 'decoder'
-      : /(^|\.)encoder(\.|$)/.test(site.label)
-        ? 'encoder'
-        : '';
-    const id = [side, site.layer, site.block, site.stage, site.port].join(' ');
+    const id = [sideOf(site.label) ?? '', site.layer, site.block, site.stage, site.port].join(' ');
     const before = rows.get(id);
     const better = !before || (site.port === 'in' ? site.order < before.order : site.order > before.order);
     if (better) rows.set(id, site);

@@ -34,14 +34,15 @@ export function verdictParts(report: Report): VerdictPart[] {
   ];
 }
 
-/** `layer 0 attention`, `layer 2 cross-attention`, `the embedding`: where a finding lies, in words. */
-export function placeOf(finding: Pick<Finding, 'layer' | 'block' | 'stage'>): string {
+/** `layer 0 attention`, `decoder layer 2 cross-attention`, `the embedding`: where a finding lies, in words. */
+export function placeOf(finding: Pick<Finding, 'layer' | 'block' | 'stage' | 'side'>): string {
   const stage =
     finding.block === 'cross' && finding.stage === 'attention' ? 'cross-attention' : stageWords[finding.stage];
   if (finding.layer === null) {
     return finding.stage === 'embed' || finding.stage === 'final-norm' ? `the ${stage}` : stage;
   }
-  return finding.stage === 'layer' ? `layer ${String(finding.layer)}` : `layer ${String(finding.layer)} ${stage}`;
+  const layer = `${finding.side === undefined ? '' : `${finding.side} `}layer ${String(finding.layer)}`;
+  return finding.stage === 'layer' ? layer : `${layer} ${stage}`;
 }
 
 /** A crossing's arithmetic, short enough for a table margin, with the number that this run's mask has. */

@@ -7,6 +7,7 @@ import { writeNpz } from '../../../src/core/batch/npz';
 import type { PadSide } from '../../../src/core/batch/types';
 import type { Report } from '../../../src/core/report';
 import type { TensorData } from '../../../src/core/tensor';
+import { verdictSentence } from '../../../src/core/trace/verdict';
 import { diagnosed } from '../../support/diagnosing';
 import { emptySample, leftPaddedDecoder, leftPaddedEncoderDecoder, verdictsOf } from '../../support/verdicts';
 
@@ -116,7 +117,11 @@ describe('t5-mini, a sample whose memory is empty while its target is real', () 
     const report = await diagnose('eager-add');
     expect(short(report.origins)).toEqual([[`${encoder(0)}/Softmax`, 'fully-masked-row', ['', '0-5']]]);
     expect(short(report.spread)).toEqual([[`${cross(0)}/Add`, 'nan-plus-minus-inf', ['', '0-3']]]);
-    expect(report.spread[0]).toMatchObject({ layer: 0, block: 'cross', stage: 'attention' });
+    expect(report.origins[0]).toMatchObject({ side: 'encoder', layer: 0, block: 'self', stage: 'attention' });
+    expect(report.spread[0]).toMatchObject({ side: 'decoder', layer: 0, block: 'cross', stage: 'attention' });
+    expect(verdictSentence(report)).toMatch(
+      /born in encoder layer 0 attention .* in decoder layer 0 cross-attention NaN/,
+    );
     const row = report.table.find((one) => one.block === 'cross' && one.layer === 0 && one.stage === 'attention');
     expect(row?.samples?.map(({ nanAt, real, pad }) => [nanAt, real, pad])).toEqual([
       ['', 4, 0],
