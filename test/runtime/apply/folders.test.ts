@@ -1,9 +1,18 @@
 /** Applied and undone, a folder is byte for byte what it was: random models, external data, big weights. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { ModelProtoSchema, TensorProtoSchema } from 'onnx-buf';
+import { ModelProtoSchema, TensorProto_DataLocation, TensorProto_DataType, TensorProtoSchema } from 'onnx-buf';
 import type { ModelProto } from 'onnx-buf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyInPlace } from '../../../src/app/apply/applyInPlace';
@@ -169,6 +178,50 @@ describe('a real export', () => {
     const folder = folderFor('external');
     await thereAndBack(folder, writeExternal(folder, 'model.onnx', model()));
   }, 120_000);
+
+  it('with more than 2 GB of external data: the weights stay where they are', async () => {
+    const folder = folderFor('huge');
+    const proto = model();
+    const path = writeExternal(folder, 'model.onnx', proto);
+    const huge = join(folder, 'huge.data');
+    // A file with a hole: on the disk it takes nothing, and everyone who reads it sees zeros.
+    const bytes = 2.25 * 2 ** 30;
+    writeFileSync(huge, '');
+    truncateSync(huge, bytes);
+    const external = fromBinary(ModelProtoSchema, readFileSync(path));
+    external.graph?.initializer.push(
+      create(TensorProtoSchema, {
+        name: 'ballast',
+        dataType: TensorProto_DataType.FLOAT,
+        dims: [BigInt(bytes / 4)],
+        dataLocation: TensorProto_DataLocation.EXTERNAL,
+        externalData: [
+          { key: 'location', value: 'huge.data' },
+          { key: 'length', value: String(bytes) },
+        ],
+      }),
+    );
+    writeFileSync(path, toBinary(ModelProtoSchema, external));
+    const before = [readFileSync(path), await files.identity(huge), readdirSync(folder)];
+    const now = async (): Promise<unknown> => [readFileSync(path), await files.identity(huge), readdirSync(folder)];
+    const deps = await realDeps();
+
+    const copy = await applyFix(deps, { ...request, model: path }, {});
+    expect(copy.weights).toBe('referenced');
+    expect(readdirSync(folder).sort()).toEqual(
+      ['huge.data', 'model.fixed.onnx', 'model.onnx', 'model.onnx.data'].sort(),
+    );
+    expect(statSync(copy.file).size).toBeLessThan(2 ** 20);
+    expect((await runDiagnosisOf(copy.file)).origins).toEqual([]);
+    await undo({ files }, copy.file);
+    expect(await now()).toEqual(before);
+
+    await applyFix(deps, { ...request, model: path, inPlace: true }, {});
+    expect(await files.identity(huge)).toBe(before[1]);
+    expect((await runDiagnosisOf(path)).origins).toEqual([]);
+    await undo({ files }, path);
+    expect(await now()).toEqual(before);
+  }, 300_000);
 
   it('with big weights inside', async () => {
     const folder = folderFor('big');
