@@ -10,7 +10,7 @@
 const roots = '^src/(extension|cli/main)\\.ts$';
 
 /** Files of core that hold nothing but words, types and small tables of them. */
-const words = '^src/core/(errors|report|tensor)\\.ts$';
+const words = '^src/core/(errors|report|tensor|live/guard)\\.ts$';
 
 /** Pure functions from a report or a tensor to words and rows: terminal, markdown, hover and page must say the same. */
 const sharedWording = ['^src/app/render/', '^src/core/trace/(ranges|verdict)\\.ts$', '^src/core/live/tensor\\.ts$'];

@@ -7,7 +7,7 @@ import { staticLook } from './app/look/staticLook';
 import { previewFix } from './app/preview';
 import { shrink } from './app/shrink/shrink';
 import { writeShrunk } from './app/shrink/writeShrunk';
-import { readerFor } from './debug/readers';
+import { guardFor, readerFor } from './debug/readers';
 import { createEngine } from './runtime/client/engine';
 import { nodeFiles } from './runtime/files/nodeFiles';
 import { createApi, type NanoscopeApi } from './vscode/api';
@@ -61,8 +61,15 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     workFor: (subject) => workshop.workFor(subject.kind === 'file' ? subject.model : null),
   });
   const modelEditor = registerModelEditor(panels);
-  const commands = registerCommands({ panels, workshop, log, extensionId: context.extension.id });
-  const debugging = registerDebugging({ extension: context.extensionUri, log, readerFor });
+  const debugging = registerDebugging({
+    extension: context.extensionUri,
+    memory: context.workspaceState,
+    log,
+    readerFor,
+    guardFor,
+  });
+  const { guard } = debugging;
+  const commands = registerCommands({ panels, workshop, guard, log, extensionId: context.extension.id });
   context.subscriptions.push(log, panels, modelEditor, commands, debugging);
   return createApi(workshop);
 }

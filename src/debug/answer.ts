@@ -3,9 +3,9 @@ import * as z from 'zod';
 import { NanoscopeError } from '../core/errors';
 import type { LiveDetail, LiveScope, LiveTensor } from '../core/live/tensor';
 
-const count = z.int().min(0);
-const number = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
-const text = z.string().max(10_000);
+export const count = z.int().min(0);
+export const number = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+export const text = z.string().max(10_000);
 const rows = <T extends z.ZodType>(cell: T): z.ZodArray<z.ZodArray<T>> =>
   z.array(z.array(cell).max(100_000)).max(100_000);
 
@@ -101,7 +101,7 @@ function tensorOf(fields: z.infer<typeof tensorFields>): LiveTensor {
   };
 }
 
-function parsed<T>(schema: z.ZodType<T>, answer: string): T {
+export function parsed<T>(schema: z.ZodType<T>, answer: string): T {
   try {
     return schema.parse(JSON.parse(answer));
   } catch (cause) {

@@ -4,11 +4,21 @@
  */
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
+import type { GuardOptions } from '../app/live/ports';
+import births from './python/births.py';
+import callers from './python/callers.py';
+import calls from './python/calls.py';
 import detail from './python/detail.py';
 import entry from './python/entry.py';
+import guard from './python/guard.py';
 import health from './python/health.py';
 import install from './python/install.py';
+import modes from './python/modes.py';
+import nancheck from './python/nancheck.py';
 import reach from './python/reach.py';
+import told from './python/told.py';
+import watch from './python/watch.py';
+import whenimported from './python/whenimported.py';
 
 /** In the order in which they import one another. */
 const sources: readonly (readonly [name: string, text: string])[] = [
@@ -16,6 +26,15 @@ const sources: readonly (readonly [name: string, text: string])[] = [
   ['reach', reach],
   ['detail', detail],
   ['entry', entry],
+  ['callers', callers],
+  ['nancheck', nancheck],
+  ['calls', calls],
+  ['births', births],
+  ['modes', modes],
+  ['told', told],
+  ['watch', watch],
+  ['guard', guard],
+  ['whenimported', whenimported],
 ];
 
 const version = createHash('sha256')
@@ -33,10 +52,16 @@ const frameLocals =
 
 const modules = "__import__('sys').modules";
 
+const isReady = `getattr(${modules}.get('_nanoscope'),'version',None)=='${version}'`;
+
+/** `ready` or `absent`. */
+export const readyExpression = `'ready' if ${isReady} else 'absent'`;
+export const whereReady = (expression: string): string => `(${expression} if ${isReady} else None)`;
+export const unlessReady = (expression: string): string => `(None if ${isReady} else ${expression})`;
+
 /** What the first small request tells: `none` no library with tensors, `ready` helper is there, `absent` it is not. */
 export const lookExpression =
-  `(lambda m:'none' if not any(n in m for n in ('torch','numpy')) else ` +
-  `'ready' if getattr(m.get('_nanoscope'),'version',None)=='${version}' else 'absent')(${modules})`;
+  `(lambda m:'none' if not any(n in m for n in ('torch','numpy')) else ` + `${readyExpression})(${modules})`;
 
 export function installExpression(): string {
   const packed = deflateSync(JSON.stringify([install, sources]), { level: 9 }).toString('base64');
@@ -54,6 +79,21 @@ export const scopeExpression = (options: Options): string =>
 /** @param expression Python that gives the tensor; it is evaluated in the frame */
 export const detailExpression = (expression: string, options: Options): string =>
   `${modules}['_nanoscope.entry'].detail((${expression}),${pythonString(expression)},${frameLocals},${JSON.stringify(options)})`;
+
+/** Booleans are Python's, the rest of JSON is the same there. */
+const pythonOptions = (options: Readonly<Record<string, string | number | boolean>>): string =>
+  `{${Object.entries(options)
+    .map(
+      ([name, value]) => `'${name}':${typeof value === 'boolean' ? (value ? 'True' : 'False') : JSON.stringify(value)}`,
+    )
+    .join(',')}}`;
+
+export const guardExpression = {
+  arm: (options: GuardOptions): string =>
+    `${modules}['_nanoscope.whenimported'].arm_when_imported(${pythonOptions({ ...options })})`,
+  disarm: `(${modules}['_nanoscope.whenimported'].cancel(),${modules}['_nanoscope.guard'].disarm())[-1]`,
+  status: `${modules}['_nanoscope.guard'].status()`,
+} as const;
 
 /** JSON's escapes are Python's as well, once everything beyond ASCII is written as an escape. */
 const pythonString = (text: string): string =>

@@ -1,5 +1,6 @@
 /** Which kind of debug session is read how. */
-import type { Evaluate, TensorReader } from '../app/live/ports';
+import type { Evaluate, NanGuard, TensorReader } from '../app/live/ports';
+import { PythonGuard } from './pythonGuard';
 import { PythonReader } from './pythonReader';
 
 /** Names that adapters of Python programs go by. */
@@ -8,3 +9,7 @@ const python = new Set(['python', 'debugpy']);
 /** Null: tensors of this type of session cannot be read. */
 export const readerFor = (sessionType: string, evaluate: Evaluate): TensorReader | null =>
   python.has(sessionType) ? new PythonReader(evaluate) : null;
+
+/** Null: sessions of this type cannot be stopped at the first NaN. */
+export const guardFor = (sessionType: string, evaluate: Evaluate): NanGuard | null =>
+  python.has(sessionType) ? new PythonGuard(evaluate) : null;

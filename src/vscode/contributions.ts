@@ -21,6 +21,7 @@ export const commandIds = {
   copySnippet: 'nanoscope.copySnippet',
   saveReport: 'nanoscope.saveReport',
   openReport: 'nanoscope.openReport',
+  breakOnFirstNaN: 'nanoscope.breakOnFirstNaN',
   showLog: 'nanoscope.showLog',
   openWalkthrough: 'nanoscope.openWalkthrough',
 } as const;

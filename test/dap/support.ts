@@ -14,50 +14,123 @@ const adapter = execFileSync(
   { encoding: 'utf8' },
 ).trim();
 
-export class Debuggee {
-  private constructor(
-    private readonly client: DebugClient,
-    private stopped: DebugProtocol.StoppedEvent['body'],
-  ) {}
+type BeforeRun = (evaluate: Evaluate) => Promise<void>;
 
-  /** Runs until the first `breakpoint()`. */
-  static async start(program: string, args: readonly string[] = []): Promise<Debuggee> {
+export class Debuggee {
+  private stopped: DebugProtocol.StoppedEvent['body'] = { reason: 'none' };
+  private nextStop!: Promise<DebugProtocol.StoppedEvent>;
+  private readonly children: Promise<Debuggee>[] = [];
+  /** All that the program wrote, and what the adapter says. */
+  output = '';
+
+  private constructor(private readonly client: DebugClient) {
+    client.on('output', ({ body }: DebugProtocol.OutputEvent) => {
+      this.output += body.output;
+    });
+  }
+
+  /**
+   * Runs until the program stops for the first time.
+   * @param beforeRun what is asked of the program before its first line runs
+   */
+  static async start(program: string, args: readonly string[] = [], beforeRun?: BeforeRun): Promise<Debuggee> {
+    const debuggee = await Debuggee.run(program, args, beforeRun);
+    await debuggee.stops();
+    return debuggee;
+  }
+
+  /** Runs on: `stops` tells when it stops. */
+  static async run(program: string, args: readonly string[] = [], beforeRun?: BeforeRun): Promise<Debuggee> {
     const client = new DebugClient(python, adapter, 'debugpy');
     client.defaultTimeout = 60_000;
     await client.start();
+    const launched = {
+      program: path.join(programs, program),
+      args,
+      console: 'internalConsole',
+      python: [python],
+      subProcess: true,
+      env: { PYTHONDONTWRITEBYTECODE: '1' },
+    };
+    return Debuggee.begin(client, 'launch', launched, beforeRun);
+  }
+
+  private static async begin(
+    client: DebugClient,
+    request: 'launch' | 'attach',
+    options: object,
+    beforeRun: BeforeRun | undefined,
+  ): Promise<Debuggee> {
     await client.initializeRequest({
       adapterID: 'debugpy',
       linesStartAt1: true,
       columnsStartAt1: true,
       pathFormat: 'path',
     });
-    const stop = client.waitForEvent('stopped');
+    const debuggee = new Debuggee(client);
+    debuggee.nextStop = client.waitForEvent('stopped') as Promise<DebugProtocol.StoppedEvent>;
+    // Not waited for by every test.
+    debuggee.nextStop.catch(() => undefined);
     const initialized = client.waitForEvent('initialized');
-    const launched = client.launchRequest({
-      program: path.join(programs, program),
-      args,
-      console: 'internalConsole',
-      python: [python],
-      env: { PYTHONDONTWRITEBYTECODE: '1' },
-    } as DebugProtocol.LaunchRequestArguments);
+    const begun = client.customRequest(request, options);
     await initialized;
+    await beforeRun?.(debuggee.evaluate);
     await client.configurationDoneRequest();
-    await launched;
-    const { body } = (await stop) as DebugProtocol.StoppedEvent;
-    return new Debuggee(client, body);
+    await begun;
+    return debuggee;
   }
 
-  readonly evaluate: Evaluate = async (request) => {
-    const { body } = await this.client.evaluateRequest({ ...request, format: { rawString: true } } as never);
+  /** Debugs the processes that the program starts as well, as VS Code does. @returns the first one that stops */
+  async subprocessThatStops(beforeRun?: BeforeRun): Promise<Debuggee> {
+    return new Promise((resolve, reject) => {
+      this.client.on('debugpyAttach', ({ body }: { body: { connect: { port: number } } }) => {
+        const child = Debuggee.attach(body, beforeRun);
+        this.children.push(child);
+        child.then(
+          (debuggee) => {
+            // A process that never stops, such as Python's own tracker of resources, is none of the test's.
+            debuggee.stops().then(
+              () => {
+                resolve(debuggee);
+              },
+              () => undefined,
+            );
+          },
+          (error: unknown) => {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          },
+        );
+      });
+    });
+  }
+
+  private static async attach(body: { connect: { port: number } }, beforeRun?: BeforeRun): Promise<Debuggee> {
+    const client = new DebugClient(python, adapter, 'debugpy');
+    client.defaultTimeout = 60_000;
+    await client.start(body.connect.port);
+    return Debuggee.begin(client, 'attach', body, beforeRun);
+  }
+
+  /** Waits for the stop that comes next. */
+  async stops(): Promise<void> {
+    this.stopped = (await this.nextStop).body;
+  }
+
+  readonly evaluate: Evaluate = async ({ frameId, ...request }) => {
+    const { body } = await this.client.evaluateRequest({
+      ...request,
+      ...(frameId === null ? {} : { frameId }),
+      format: { rawString: true },
+    } as never);
     return { result: body.result, type: body.type ?? null };
   };
 
   /** Frame `depth` of the stopped thread, 0 = where it stopped. */
-  async frame(depth = 0): Promise<{ readonly frameId: number; readonly line: number }> {
+  async frame(depth = 0): Promise<{ readonly frameId: number; readonly line: number; readonly name: string }> {
     const { body } = await this.client.stackTraceRequest({ threadId: this.stopped.threadId ?? 0 });
     const frame = body.stackFrames[depth];
     if (!frame) throw new Error(`No frame ${String(depth)}`);
-    return { frameId: frame.id, line: frame.line };
+    return { frameId: frame.id, line: frame.line, name: frame.name };
   }
 
   /** What the variables view lists as the frame's locals. */
@@ -69,9 +142,9 @@ export class Debuggee {
   }
 
   async next(): Promise<void> {
-    const stop = this.client.waitForEvent('stopped');
+    this.nextStop = this.client.waitForEvent('stopped') as Promise<DebugProtocol.StoppedEvent>;
     await this.client.continueRequest({ threadId: this.stopped.threadId ?? 0 });
-    this.stopped = ((await stop) as DebugProtocol.StoppedEvent).body;
+    await this.stops();
   }
 
   /** Runs to the end. @returns the exit code */
@@ -81,7 +154,21 @@ export class Debuggee {
     return ((await exited) as DebugProtocol.ExitedEvent).body.exitCode;
   }
 
+  /** Lets it go on, without waiting for anything. */
+  async goOn(): Promise<void> {
+    await this.client.continueRequest({ threadId: this.stopped.threadId ?? 0 });
+  }
+
+  /** Waits for the end without asking for anything. @returns the exit code */
+  async ends(): Promise<number> {
+    return ((await this.client.waitForEvent('exited')) as DebugProtocol.ExitedEvent).body.exitCode;
+  }
+
   async end(): Promise<void> {
+    for (const child of await Promise.all(this.children)) {
+      await child.client.disconnectRequest({}).catch(() => undefined);
+      await child.client.stop();
+    }
     await this.client.stop();
   }
 }

@@ -151,3 +151,51 @@ describe('a decoder stopped behind the softmax of layer 0', () => {
     await view.locator('header', { hasText: 'Nothing is stopped' }).waitFor();
   });
 });
+
+describe('break on first NaN', () => {
+  it('set before launch, the program stops in the line of the softmax, and the view says why', async () => {
+    await view.getByRole('checkbox', { name: 'Break on first NaN' }).check();
+    await workbench.page.locator('.statusbar-item', { hasText: 'First NaN' }).waitFor();
+    await workbench.runCommand('Debug: Select and Start Debugging');
+    await workbench.pick('decoder');
+    await stopsAt('decoder.py:19');
+    const found = view.locator('.guard article');
+    await found.waitFor();
+    expect(await found.locator('h2').textContent()).toBe('NaN begins: softmax in layers.0 (Attention)');
+    expect((await found.locator('.why').textContent())?.replace(/\s+/gu, ' ')).toBe(
+      'fully-masked-row softmax over axis -1: 60 of 140 rows hold nothing but -Inf, so the sum below is 0.',
+    );
+    const operands = await found.locator('.operands tr').allTextContents();
+    expect(operands.map((text) => text.replace(/\s+/gu, ' ').trim())).toEqual([
+      'in self float32[2,2,35,35] no NaN, −Inf 3,610',
+      'out output float32[2,2,35,35] NaN 2,100',
+    ]);
+    expect(await found.locator('.positions li').allTextContents()).toEqual(['Sample 0: positions 0-29']);
+    await view.getByText('NaN lies exactly at the padding of the mask.').waitFor();
+    expect(await names()).toContain('scores');
+    await workbench.screenshot('editor-first-nan');
+  });
+
+  it('goes on to the breakpoints of the program, and to its end', async () => {
+    await workbench.runCommand('Debug: Continue');
+    await stopsAt('decoder.py:21');
+    await workbench.runCommand('Debug: Continue');
+    await expect.poll(async () => row('probs').locator('.figures').textContent(), { timeout: 30_000 }).toMatch(/2,450/);
+    await workbench.runCommand('Debug: Continue');
+    await view.locator('header', { hasText: 'Nothing is stopped' }).waitFor();
+    // What it found stays, with the way to the line.
+    await view.getByRole('button', { name: 'decoder.py:19' }).waitFor();
+  });
+
+  it('is switched off by its command', async () => {
+    await workbench.runCommand('NaNoscope: Toggle Break on First NaN');
+    await expect.poll(async () => view.getByRole('checkbox', { name: 'Break on first NaN' }).isChecked()).toBe(false);
+    await workbench.page.locator('.statusbar-item', { hasText: 'First NaN' }).waitFor({ state: 'hidden' });
+    await workbench.runCommand('Debug: Select and Start Debugging');
+    await workbench.pick('decoder');
+    await stopsAt('decoder.py:21');
+    expect(await view.locator('.guard article').count()).toBe(1);
+    await workbench.runCommand('Debug: Stop');
+    await view.locator('header', { hasText: 'Nothing is stopped' }).waitFor();
+  });
+});

@@ -2,24 +2,27 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { conditionOf, sickness, typeOf, type Condition, type LiveTensor } from '../../src/core/live/tensor';
+import type { GuardView } from '../../src/core/live/guard';
 import type { FromTensors, ShownWatch } from '../../src/protocol/tensors';
 import { figure, nameOf, plural, visible } from '../shared/text';
 import { detailView } from './detail';
+import { guardView } from './guard';
 
 export interface View {
   /** Null until the host has said something. */
   readonly state: ShownWatch | null;
+  readonly guard: GuardView | null;
   readonly unreadable: string | null;
   readonly post: (message: FromTensors) => void;
 }
 
 export function tensorsView(view: View): TemplateResult {
-  const { state, unreadable } = view;
+  const { state, guard, unreadable } = view;
   if (unreadable !== null) {
     return html`<p class="error">A message of the extension could not be read: ${visible(unreadable)}</p>`;
   }
-  if (state === null) return html``;
-  return html`${headView(view, state)}${bodyView(view, state)}`;
+  if (state === null || guard === null) return html``;
+  return html`${guardView(guard, view.post)}${headView(view, state)}${bodyView(view, state)}`;
 }
 
 function headView({ post }: View, { phase, scope, place }: ShownWatch): TemplateResult {

@@ -5,7 +5,7 @@ import { rowOf } from '../../src/app/render/notes';
 import type { Report, TableRow } from '../../src/core/report';
 import { healthFigures, tensorFigures, wholeFigures } from './figures';
 import { rowTitle } from './describe';
-import type { AnyMechanism } from './guide';
+import type { AnyMechanism } from '../shared/guide';
 import type { PanelPage } from './page';
 import { portRows } from './rows';
 

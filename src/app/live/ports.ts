@@ -1,4 +1,5 @@
 /** What the faces ask of a debugged program. Implemented by `src/debug/`, over whatever debugger is attached. */
+import type { GuardLevel, GuardStatus } from '../../core/live/guard';
 import type { LiveDetail, LiveScope } from '../../core/live/tensor';
 
 /** A stopped frame, as the debugger numbers it; no longer valid once the program goes on. */
@@ -9,7 +10,8 @@ export interface FrameRef {
 /** One `evaluate` of the Debug Adapter Protocol; `result` as the adapter gives it. */
 export type Evaluate = (request: {
   readonly expression: string;
-  readonly frameId: number;
+  /** Null: no frame, as of a program that runs. Debugpy then evaluates globally and gives no result. */
+  readonly frameId: number | null;
   readonly context: 'clipboard' | 'hover';
 }) => Promise<{ readonly result: string; readonly type: string | null }>;
 
@@ -35,4 +37,32 @@ export interface TensorReader {
     expression: string,
     options: ReadOptions & { readonly index?: readonly number[] },
   ): Promise<LiveDetail | null>;
+}
+
+export interface GuardOptions {
+  /**
+   * `modules`: calls of `torch.nn.Module` in every thread, a few percent slower. `ops`: every operation as well, in the
+   * thread that armed and in every thread while a module runs in it; names the operation, and may double the time.
+   */
+  readonly level: GuardLevel;
+  /** Disarm at the first hit. */
+  readonly once: boolean;
+  /** Stop the program at a hit, on the line of its own code that led there; else only tell it in the status. */
+  readonly stop: boolean;
+}
+
+/**
+ * Stops a program where its first NaN begins. Works in the process of the frame; without one (`null`) in the process of
+ * the session while it runs, blindly: it gives no status then, and adapters other than debugpy may refuse.
+ */
+export interface NanGuard {
+  /**
+   * Arms at once, or as soon as the program has imported torch (`waiting`). Arming again replaces options and hits.
+   * @throws NanoscopeError `debugger`
+   */
+  arm(frame: FrameRef | null, options: GuardOptions): Promise<GuardStatus | null>;
+  /** Nothing of the guard is left in the program. @throws NanoscopeError `debugger` */
+  disarm(frame: FrameRef | null): Promise<void>;
+  /** `null` where the helper was never put into this process. @throws NanoscopeError `debugger` */
+  status(frame: FrameRef): Promise<GuardStatus | null>;
 }

@@ -24,7 +24,7 @@ def scope(names, options=None):
         found, cut = reach.find(names, options, start + budget * SEARCH_SHARE)
         shown = found[:options['maxTensors']]
         entries, late = _entries(shown, start + budget)
-    return _text({
+    return text({
         'version': VERSION, 'ms': _since(start), 'tensors': entries, 'more': len(found) - len(shown),
         'outOfTime': cut or late,
     })
@@ -42,12 +42,12 @@ def detail(value, name, names, options=None):
     if library is None:
         answer = {'path': name, 'origin': 'local', 'library': None, 'type': health.type_name(value),
                   'skipped': 'not a tensor'}
-        return _text(dict(answer, version=VERSION, ms=_since(start), outOfTime=False))
+        return text(dict(answer, version=VERSION, ms=_since(start), outOfTime=False))
     with health.quiet():
         entry = describe(reach.Found(name, 'local', value), library)
         late = measure(entry, value, deadline, lambda data: closeup.add(entry, data, name, names, options, deadline))
         late = late or time.perf_counter() > deadline
-    return _text(dict(entry, version=VERSION, ms=_since(start), outOfTime=late))
+    return text(dict(entry, version=VERSION, ms=_since(start), outOfTime=late))
 
 
 def _complete(options):
@@ -117,7 +117,7 @@ def error_text(error):
     return '%s: %s' % (type(error).__name__, str(error).strip().split('\n')[0][:300])
 
 
-def _text(answer):
+def text(answer):
     return json.dumps(_plain(answer), ensure_ascii=True, allow_nan=False, separators=(',', ':'))
 
 

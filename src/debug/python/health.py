@@ -98,21 +98,22 @@ def _other_class(value):
 
 
 @contextlib.contextmanager
-def quiet():
+def quiet(one_thread=True):
     """Libraries read without side effects: no autograd, no user's modes, one thread, no warnings of arithmetic.
 
-    Everything is put back on leaving, also after an error.
+    Everything is put back on leaving, also after an error. Where the program goes on at once, one_thread=False spares it
+    the change of its number of threads.
     """
     with contextlib.ExitStack() as stack:
         torch, numpy = module('torch'), module('numpy')
         if hasattr(numpy, 'errstate'):
             stack.enter_context(numpy.errstate(all='ignore'))
         if hasattr(torch, 'Tensor'):
-            _quiet_torch(stack, torch)
+            _quiet_torch(stack, torch, one_thread)
         yield
 
 
-def _quiet_torch(stack, torch):
+def _quiet_torch(stack, torch, one_thread):
     native = torch._C
     _guard(stack, native, 'DisableTorchFunction')
     if not hasattr(native, 'DisableTorchFunctionSubclass'):
@@ -122,7 +123,7 @@ def _quiet_torch(stack, torch):
     _guard(stack, native, '_DisableFuncTorch')
     _stop_tracing(stack, native)
     stack.enter_context(torch.no_grad())
-    threads = torch.get_num_threads()
+    threads = torch.get_num_threads() if one_thread else 1
     if threads > 1:
         torch.set_num_threads(1)
         stack.callback(torch.set_num_threads, threads)

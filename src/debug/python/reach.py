@@ -46,6 +46,22 @@ def find(names, options, deadline):
     return found, False
 
 
+def tensors(named, depth, limit):
+    """Found of every tensor in (path, value) pairs and the containers among them; modules are not opened."""
+    queue = deque(_Node(path, 'local', value, 0, 0) for path, value in named)
+    found, opened = [], set()
+    while queue and len(found) < limit:
+        node = queue.popleft()
+        if id(type(node.value)) in PLAIN_IDS:
+            continue
+        if health.library_of(node.value) is not None:
+            found.append(Found(node.path, node.origin, node.value))
+        elif node.depth < depth and id(node.value) not in opened and not _is_module(node.value):
+            opened.add(id(node.value))
+            queue.extend(_nodes(node, _parts(node, limit), 1))
+    return found
+
+
 def _is_local(name, value):
     """Whether a name is an expression of the frame: not a comprehension's '.0', not `__builtins__` and the like."""
     if type(name) is not str or not name.isidentifier() or id(type(value)) in PLAIN_IDS:

@@ -1,5 +1,6 @@
 /** Every command with its handler; a missing one does not compile. */
 import * as vscode from 'vscode';
+import type { GuardControl } from '../../app/live/guardControl';
 import { commandIds, walkthroughId, type CommandName } from '../contributions';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
@@ -14,6 +15,7 @@ import { copySnippet } from './snippet';
 export interface CommandParts {
   readonly panels: Panels;
   readonly workshop: Workshop;
+  readonly guard: GuardControl;
   readonly log: Log;
   /** `publisher.name` of this extension. */
   readonly extensionId: string;
@@ -38,7 +40,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
   return vscode.Disposable.from(...registered);
 }
 
-function handlers({ panels, workshop, log, extensionId }: CommandParts): Readonly<Record<CommandName, Handler>> {
+function handlers({ panels, workshop, guard, log, extensionId }: CommandParts): Readonly<Record<CommandName, Handler>> {
   return {
     diagnose: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseFile: (resource, selected) => diagnoseModel(panels, resource, selected),
@@ -57,6 +59,9 @@ function handlers({ panels, workshop, log, extensionId }: CommandParts): Readonl
     copySnippet: () => copySnippet(panels),
     saveReport: (resource) => saveReport(panels, resource),
     openReport: (resource) => openReport(panels, resource),
+    breakOnFirstNaN: () => {
+      guard.set(!guard.view.on);
+    },
     showLog: () => {
       log.show();
     },

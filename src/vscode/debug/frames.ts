@@ -6,7 +6,8 @@ import * as vscode from 'vscode';
 import * as z from 'zod';
 import type { Evaluate, TensorReader } from '../../app/live/ports';
 import type { StoppedFrame } from '../../app/live/tensorWatch';
-import { NanoscopeError } from '../../core/errors';
+import { evaluateIn } from './evaluate';
+import { ends, goesOn, traffic } from './traffic';
 
 export interface FrameParts {
   /** A reader for this kind of session; null where tensors of its language cannot be read. */
@@ -16,23 +17,6 @@ export interface FrameParts {
   readonly stands: (frame: StoppedFrame, place: string | null) => void;
 }
 
-/** Requests that let a program go on. */
-const goesOn = new Set([
-  'continue',
-  'reverseContinue',
-  'next',
-  'stepIn',
-  'stepOut',
-  'stepBack',
-  'goto',
-  'restart',
-  'restartFrame',
-  'disconnect',
-  'terminate',
-]);
-const ends = new Set(['continued', 'terminated', 'exited']);
-
-const evaluated = z.object({ result: z.string(), type: z.string().nullish() });
 const stack = z.object({
   stackFrames: z.array(
     z.object({
@@ -42,10 +26,6 @@ const stack = z.object({
     }),
   ),
 });
-const traffic = z.object({ type: z.string(), command: z.string().optional(), event: z.string().optional() });
-
-/** Beyond what a reading may take inside the program: an evaluate that waits for a lock never answers. */
-const patienceMs = 10_000;
 
 export class Frames implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[];
@@ -93,7 +73,7 @@ export class Frames implements vscode.Disposable {
     }
     const { session, frameId, threadId } = item;
     this.session = session;
-    const reader = this.parts.readerFor(session.type, async (request) => evaluate(session, request));
+    const reader = this.parts.readerFor(session.type, evaluateIn(session));
     const frame = { frameId, session: session.name, reader };
     this.parts.stoppedAt(frame);
     this.parts.stands(frame, await placeOf(session, threadId, frameId));
@@ -110,41 +90,5 @@ async function placeOf(session: vscode.DebugSession, threadId: number, frameId: 
   } catch {
     // A label only: what cannot be read will say so itself.
     return null;
-  }
-}
-
-async function evaluate(
-  session: vscode.DebugSession,
-  request: Parameters<Evaluate>[0],
-): Promise<{ result: string; type: string | null }> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(
-        new NanoscopeError(
-          'debugger',
-          `The debugger did not answer within ${String(patienceMs / 1000)} s.`,
-          'A variable may need a lock that another stopped thread holds. Step on, or choose another frame.',
-        ),
-      );
-    }, patienceMs);
-  });
-  try {
-    const answer: unknown = await Promise.race([
-      session.customRequest('evaluate', { ...request, format: { rawString: true } }),
-      late,
-    ]);
-    const { result, type } = evaluated.parse(answer);
-    return { result, type: type ?? null };
-  } catch (error) {
-    if (error instanceof NanoscopeError) throw error;
-    throw new NanoscopeError(
-      'debugger',
-      `The debugger refused: ${error instanceof Error ? error.message : String(error)}`.slice(0, 400),
-      'Step to another line or choose another frame; the program itself was not changed.',
-      { cause: error },
-    );
-  } finally {
-    clearTimeout(timer);
   }
 }

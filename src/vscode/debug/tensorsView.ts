@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { TensorWatch } from '../../app/live/tensorWatch';
-import type { WatchState } from '../../core/live/watch';
+import type { GuardControl } from '../../app/live/guardControl';
+import type { SourcePlace } from '../../core/live/guard';
 import { fromTensors, type ToTensors } from '../../protocol/tensors';
 import { panelPage } from '../panel/html';
 import { pageRoots } from '../panel/page';
+import { plainText } from '../plainText';
 
 export class TensorsView implements vscode.WebviewViewProvider {
   private view: vscode.WebviewView | null = null;
@@ -13,6 +15,7 @@ export class TensorsView implements vscode.WebviewViewProvider {
   constructor(
     private readonly extension: vscode.Uri,
     private readonly watch: () => TensorWatch,
+    private readonly guard: () => GuardControl,
     private readonly onUnknown: (why: string) => void,
   ) {}
 
@@ -43,9 +46,10 @@ export class TensorsView implements vscode.WebviewViewProvider {
     this.watch().watch(view.visible);
   }
 
-  show(state: WatchState): void {
+  show(): void {
     if (!this.view) return;
-    const message: ToTensors = { type: 'state', state };
+    const { state } = this.watch();
+    const message: ToTensors = { type: 'state', state, guard: this.guard().view };
     // A hidden page does not receive it; it asks again with `ready` when it is shown.
     void this.view.webview.postMessage(message);
     const sick = state.scope?.tensors.filter(({ counts }) => counts !== null && counts.nan > 0).length ?? 0;
@@ -63,7 +67,7 @@ export class TensorsView implements vscode.WebviewViewProvider {
     const { data } = parsed;
     switch (data.type) {
       case 'ready':
-        this.show(watch.state);
+        this.show();
         break;
       case 'refresh':
         watch.refresh();
@@ -77,6 +81,24 @@ export class TensorsView implements vscode.WebviewViewProvider {
       case 'track':
         watch.track(data.path, data.on);
         break;
+      case 'guard':
+        this.guard().set(data.on, data.level);
+        break;
+      case 'show': {
+        const hit = this.guard().view.hits.find(({ session }) => session === data.session);
+        if (hit?.at) void showLine(hit.at);
+        break;
+      }
     }
+  }
+}
+
+/** The file is named by the program: only what is there as a file is opened. */
+async function showLine({ file, line }: SourcePlace): Promise<void> {
+  const at = new vscode.Position(Math.max(0, line - 1), 0);
+  try {
+    await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(at, at) });
+  } catch {
+    void vscode.window.showWarningMessage(vscode.l10n.t('{0} is not a file on this machine.', plainText(file)));
   }
 }

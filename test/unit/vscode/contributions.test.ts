@@ -80,7 +80,7 @@ describe('the manifest', () => {
           id: viewIds.tensors,
           name: '%view.tensors%',
           icon: 'media/panel-dark.svg',
-          when: 'inDebugMode',
+          when: 'debuggersAvailable',
         },
       ],
     });

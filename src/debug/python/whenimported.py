@@ -1,0 +1,105 @@
+"""Arms the guard as soon as the program has imported torch."""
+import sys
+import threading
+
+_watcher = None
+
+
+def arm_when_imported(options=None):
+    """JSON text of the guard's status: armed at once where torch is there, else waiting for it."""
+    global _watcher
+    from . import guard
+    cancel()
+    if _complete():
+        return guard.arm(options)
+    _watcher = _Watcher(options)
+    if 'torch' in sys.modules:
+        _watcher.wait()
+    else:
+        sys.meta_path.insert(0, _watcher)
+    return guard.status()
+
+
+def cancel():
+    """Stops waiting."""
+    global _watcher
+    if _watcher is not None and _watcher in sys.meta_path:
+        sys.meta_path.remove(_watcher)
+    _watcher = None
+
+
+def waiting():
+    return _watcher is not None
+
+
+def _complete():
+    """Whether torch is imported to its end: a stop inside `import torch` finds a part of it."""
+    spec = getattr(sys.modules.get('torch'), '__spec__', None)
+    return spec is not None and not getattr(spec, '_initializing', False)
+
+
+class _Watcher:
+    """A finder that finds nothing itself: it only learns when the import of torch begins, and has its loader tell when
+    it has ended."""
+
+    def __init__(self, options):
+        self._options, self._looking = options, False
+
+    def wait(self):
+        """The import has begun already, in another thread or in this one below us: its lock is free when it ends."""
+        def imported():
+            try:
+                import torch  # noqa: F401
+            except Exception:  # It failed, as it will tell the program.
+                return
+            self._imported()
+
+        thread = threading.Thread(target=imported, daemon=True)
+        thread.is_pydev_daemon_thread = True  # No thread of the program: the debugger does not list or stop it.
+        thread.start()
+
+    def find_spec(self, name, path=None, target=None):
+        if name != 'torch' or self._looking:
+            return None
+        self._looking = True
+        try:
+            spec = self._found(path, target)
+        finally:
+            self._looking = False
+        if spec is not None and spec.loader is not None:
+            self._wrap(spec)
+        return spec
+
+    def _found(self, path, target):
+        for finder in list(sys.meta_path):
+            look = getattr(finder, 'find_spec', None)
+            spec = look('torch', path, target) if finder is not self and look is not None else None
+            if spec is not None:
+                return spec
+        return None
+
+    def _wrap(self, spec):
+        """The loader runs the module as always and arms then; nothing of it is left afterwards."""
+        loader = spec.loader
+        run = loader.exec_module
+        watcher = self
+
+        def exec_module(module):
+            loader.__dict__.pop('exec_module', None)
+            run(module)
+            watcher._imported()
+
+        try:
+            loader.exec_module = exec_module
+        except AttributeError:
+            pass  # A loader that takes no attribute is left alone.
+
+    def _imported(self):
+        from . import guard
+        if _watcher is not self:
+            return
+        cancel()
+        try:
+            guard.arm(self._options)
+        except Exception:  # The program's import must end as it would without us.
+            return
