@@ -57,7 +57,7 @@ function watchingView({ watching, hits, status, problem }: GuardView): TemplateR
     watching.length > 0
       ? html`<p class="quiet">
           ${status?.waiting === true ? 'Waits until torch is imported: ' : 'Watching '}${watching.map((name, i) => html`${i > 0 ? ', ' : ''}${nameOf(name)}`)}.
-          ${status && status.checked > 0 ? `${plural(status.checked, 'call')} looked at, no NaN began.` : nothing}
+          ${status && status.checked > 0 ? `${status.checked.toLocaleString('en')} calls looked at, no NaN began.` : nothing}
         </p>`
       : hits.length === 0
         ? html`<p class="quiet">The next Python program that is debugged is watched from its start.</p>`

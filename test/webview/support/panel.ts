@@ -18,10 +18,10 @@ export interface Bundle {
   readonly style: string;
 }
 
-/** The panel bundled from source, so that the tests never look at an old build. */
-export async function bundlePanel(): Promise<Bundle> {
+/** A page bundled from source, so that the tests never look at an old build. */
+export async function bundlePanel(entry = 'webview/panel/main.ts'): Promise<Bundle> {
   const result = await build({
-    entryPoints: [path.join(repositoryRoot, 'webview/panel/main.ts')],
+    entryPoints: [path.join(repositoryRoot, entry)],
     bundle: true,
     format: 'esm',
     platform: 'browser',

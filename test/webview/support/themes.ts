@@ -264,7 +264,9 @@ export const themeSheet = (name: ThemeName): string => `
 :root { ${Object.entries(themes[name])
   .map(([key, value]) => `--vscode-${key}: ${value};`)
   .join(' ')} }
-html { scrollbar-color: var(--vscode-scrollbarSlider-background) var(--vscode-editor-background); }
+/* A page is transparent: what it lies on is the editor. */
+html { background: var(--vscode-editor-background);
+  scrollbar-color: var(--vscode-scrollbarSlider-background) var(--vscode-editor-background); }
 body { overscroll-behavior-x: none; background-color: transparent; color: var(--vscode-editor-foreground);
   font-family: var(--vscode-font-family); font-weight: var(--vscode-font-weight); font-size: var(--vscode-font-size);
   margin: 0; padding: 0 20px; }
