@@ -7,7 +7,7 @@ import { staticLook } from './app/look/staticLook';
 import { previewFix } from './app/preview';
 import { shrink } from './app/shrink/shrink';
 import { writeShrunk } from './app/shrink/writeShrunk';
-import { guardFor, readerFor } from './debug/readers';
+import { guardFor, readerFor, recorderFor } from './debug/readers';
 import { createEngine } from './runtime/client/engine';
 import { nodeFiles } from './runtime/files/nodeFiles';
 import { createApi, type NanoscopeApi } from './vscode/api';
@@ -64,12 +64,17 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   const debugging = registerDebugging({
     extension: context.extensionUri,
     memory: context.workspaceState,
+    storage: vscode.Uri.joinPath(context.storageUri ?? context.globalStorageUri, 'traces'),
+    showReport: (file, report, first) => {
+      panels.show({ kind: 'report', from: file.toString() }, report, first);
+    },
     log,
     readerFor,
     guardFor,
+    recorderFor,
   });
-  const { guard } = debugging;
-  const commands = registerCommands({ panels, workshop, guard, log, extensionId: context.extension.id });
+  const { guard, recording } = debugging;
+  const commands = registerCommands({ panels, workshop, guard, recording, log, extensionId: context.extension.id });
   context.subscriptions.push(log, panels, modelEditor, commands, debugging);
   return createApi(workshop);
 }

@@ -66,7 +66,8 @@ export interface Report {
   readonly schemaVersion: 1;
   readonly model: ModelInfo;
   readonly engine: {
-    readonly name: 'onnxruntime-node';
+    /** `pytorch`: recorded from a live model; the level then says nothing. */
+    readonly name: 'onnxruntime-node' | 'pytorch';
     readonly version: string;
     /** Level of the measuring run; see `observer.userLevel` for the user's own. */
     readonly optimization: EngineLevel;
@@ -96,7 +97,8 @@ export type EngineLevel = (typeof engineLevels)[number];
 
 export interface ModelInfo {
   readonly name: string;
-  readonly source: 'file' | 'built-in';
+  /** `live`: a running PyTorch program, which has no opset (0). */
+  readonly source: 'file' | 'built-in' | 'live';
   /** The type that a model which the engine cannot run as it is was widened to. */
   readonly cast?: 'float32';
   /** Its fused attention was written out in plain operators, because somebody asked; `attention` is told of the result. */
@@ -184,6 +186,8 @@ export interface TableRow {
   readonly held?: string;
   readonly dtype: string;
   readonly shape: readonly number[];
+  /** The line of the program that made it, where it is known. */
+  readonly source?: SourceLine;
   /** `null` where axes are `whole`; then `whole` has the tensor's own figures. */
   readonly samples: readonly SampleHealth[] | null;
   readonly whole?: { readonly nan: boolean; readonly posInf: boolean; readonly negInf: boolean };
@@ -239,6 +243,12 @@ export interface InsideFrame {
   readonly iterations?: string;
 }
 
+export interface SourceLine {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+}
+
 export type Side = 'encoder' | 'decoder';
 
 export interface Finding {
@@ -254,6 +264,7 @@ export interface Finding {
   readonly stage: Stage;
   /** Only where the model has layers of both. */
   readonly side?: Side;
+  readonly source?: SourceLine;
   /** One string per sample, ranges; `null` where axes are `whole`. */
   readonly positions: readonly string[] | null;
   readonly evidence: Evidence;

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import type { GuardOptions } from '../app/live/ports';
+import type { GuardOptions, RecordOptions } from '../app/live/ports';
 import births from './python/births.py';
 import callers from './python/callers.py';
 import calls from './python/calls.py';
@@ -16,6 +16,7 @@ import install from './python/install.py';
 import modes from './python/modes.py';
 import nancheck from './python/nancheck.py';
 import reach from './python/reach.py';
+import record from './python/record.py';
 import told from './python/told.py';
 import watch from './python/watch.py';
 import whenimported from './python/whenimported.py';
@@ -33,8 +34,9 @@ const sources: readonly (readonly [name: string, text: string])[] = [
   ['modes', modes],
   ['told', told],
   ['watch', watch],
-  ['guard', guard],
   ['whenimported', whenimported],
+  ['guard', guard],
+  ['record', record],
 ];
 
 const version = createHash('sha256')
@@ -90,9 +92,15 @@ const pythonOptions = (options: Readonly<Record<string, string | number | boolea
 
 export const guardExpression = {
   arm: (options: GuardOptions): string =>
-    `${modules}['_nanoscope.whenimported'].arm_when_imported(${pythonOptions({ ...options })})`,
-  disarm: `(${modules}['_nanoscope.whenimported'].cancel(),${modules}['_nanoscope.guard'].disarm())[-1]`,
+    `${modules}['_nanoscope.guard'].arm_when_imported(${pythonOptions({ ...options })})`,
+  disarm: `${modules}['_nanoscope.guard'].disarm()`,
   status: `${modules}['_nanoscope.guard'].status()`,
+} as const;
+
+export const recordExpression = {
+  start: ({ file, functions }: RecordOptions): string =>
+    `${modules}['_nanoscope.record'].start({'file':${pythonString(file)},'functions':${functions ? 'True' : 'False'}})`,
+  stop: `${modules}['_nanoscope.record'].stop()`,
 } as const;
 
 /** JSON's escapes are Python's as well, once everything beyond ASCII is written as an escape. */

@@ -22,6 +22,8 @@ const evidence: z.ZodType<EvidenceValue> = z.lazy(() =>
   z.union([z.number(), z.string(), z.boolean(), z.null(), z.array(evidence), z.record(z.string(), evidence)]),
 );
 
+const sourceLine = z.object({ file: z.string(), line: z.int().min(0) });
+
 const finding = {
   tensor: z.string(),
   node: z.string().nullable(),
@@ -30,6 +32,7 @@ const finding = {
   block,
   stage,
   side: z.enum(['encoder', 'decoder']).exactOptional(),
+  source: sourceLine.exactOptional(),
   positions: z.array(ranges).nullable(),
   evidence: z.record(z.string(), evidence),
   explanation: z.string(),
@@ -65,6 +68,7 @@ const tableRow = z.object({
   held: ranges.exactOptional(),
   dtype: z.string(),
   shape: z.array(z.number()),
+  source: sourceLine.exactOptional(),
   samples: z.array(sampleHealth).nullable(),
   whole: z.object({ nan: z.boolean(), posInf: z.boolean(), negInf: z.boolean() }).exactOptional(),
 });
@@ -103,7 +107,7 @@ const lookCase = z.object({
 });
 export const modelSchema = z.object({
   name: z.string(),
-  source: z.enum(['file', 'built-in']),
+  source: z.enum(['file', 'built-in', 'live']),
   cast: z.literal('float32').exactOptional(),
   expandedAttention: z.literal(true).exactOptional(),
   opset: z.int(),
@@ -139,7 +143,7 @@ export const staticLookSchema = z.object({
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   model: modelSchema,
-  engine: z.object({ name: z.literal('onnxruntime-node'), version: z.string(), optimization: level }),
+  engine: z.object({ name: z.enum(['onnxruntime-node', 'pytorch']), version: z.string(), optimization: level }),
   batch: z.object({
     samples: count,
     positions: count,

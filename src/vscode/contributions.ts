@@ -22,6 +22,7 @@ export const commandIds = {
   saveReport: 'nanoscope.saveReport',
   openReport: 'nanoscope.openReport',
   breakOnFirstNaN: 'nanoscope.breakOnFirstNaN',
+  recordModules: 'nanoscope.recordModules',
   showLog: 'nanoscope.showLog',
   openWalkthrough: 'nanoscope.openWalkthrough',
 } as const;

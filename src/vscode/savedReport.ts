@@ -3,23 +3,29 @@
  * file is believed before it has the contract's shape (`protocol/reportSchema`) *and* agrees with itself: a list
  * per sample has as many entries as the batch has samples. Unknown fields are dropped.
  */
+import { traceReport } from '../app/live/traceReport';
 import { NanoscopeError } from '../core/errors';
 import type { Report } from '../core/report';
+import { isModuleTrace, parseModuleTrace } from '../core/trace/moduleTrace';
 import { reportSchema } from '../protocol/reportSchema';
 
 /** A report of 61 layers and every node is below 5 MB; the limit keeps a wrong file from filling the memory. */
 export const maxReportBytes = 64 * 1024 * 1024;
 
 /**
+ * @param bytes of a saved report, or of a trace that was recorded from a running program
  * @param name what the person knows the file by, for the message
- * @throws NanoscopeError `file-unreadable` when the bytes are not a report
+ * @throws NanoscopeError `file-unreadable` when the bytes are neither
  */
 export function parseReport(bytes: Uint8Array, name: string): Report {
   requireReportSize(bytes.byteLength, name);
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    if (isModuleTrace(text)) return traceReport(parseModuleTrace(text));
+    json = JSON.parse(text);
   } catch (error) {
+    if (error instanceof NanoscopeError) throw error;
     throw refusal(name, 'it is not JSON', error);
   }
   const version = schemaVersion(json);

@@ -5,6 +5,7 @@ import type { Frame, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../support/chromium';
 import { Workbench } from '../support/workbench';
+import { PanelView } from './support/panel';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 
 const debuggerExtension = path.join(repositoryRoot, 'test/fixtures/debugpy-extension');
@@ -61,21 +62,21 @@ async function hoverWord(line: string, word: string): Promise<void> {
 
 beforeAll(async () => {
   workspace = new TestWorkspace([]);
-  copyFileSync(path.join(repositoryRoot, 'test/dap/programs/decoder.py'), workspace.path('decoder.py'));
+  for (const name of ['decoder', 'kimi']) {
+    copyFileSync(path.join(repositoryRoot, `test/dap/programs/${name}.py`), workspace.path(`${name}.py`));
+  }
   workspace.write(
     '.vscode/launch.json',
     JSON.stringify({
       version: '0.2.0',
-      configurations: [
-        {
-          name: 'decoder',
-          type: 'debugpy',
-          request: 'launch',
-          program: '${workspaceFolder}/decoder.py',
-          console: 'internalConsole',
-          python: ['/usr/bin/python3'],
-        },
-      ],
+      configurations: ['decoder', 'kimi'].map((name) => ({
+        name,
+        type: 'debugpy',
+        request: 'launch',
+        program: `\${workspaceFolder}/${name}.py`,
+        console: 'internalConsole',
+        python: ['/usr/bin/python3'],
+      })),
     }),
   );
   const { extensions = [repositoryRoot] } = extensionUnderTest();
@@ -197,5 +198,27 @@ describe('break on first NaN', () => {
     expect(await view.locator('.guard article').count()).toBe(1);
     await workbench.runCommand('Debug: Stop');
     await view.locator('header', { hasText: 'Nothing is stopped' }).waitFor();
+  });
+});
+
+describe('record module trace', () => {
+  it('fills the panel from a running program, with the table of an ONNX run', async () => {
+    await workbench.runCommand('NaNoscope: Record Module Trace (Start or Stop)');
+    await workbench.page.locator('.statusbar-item', { hasText: 'Recording modules' }).waitFor();
+    await workbench.runCommand('Debug: Select and Start Debugging');
+    await workbench.pick('kimi');
+    const panel = await PanelView.of(workbench, 'KimiForCausalLM');
+    await panel.done();
+    const counts = async (stage: string): Promise<readonly string[]> =>
+      (await panel.cells(stage)).map((cell) => cell.split(' ')[0] ?? '');
+    await expect.poll(async () => counts('logits'), { timeout: 30_000 }).toEqual(['35/35', '0/35']);
+    expect(await counts('embed_tokens')).toEqual(['0/35', '0/35']);
+    expect(await panel.cells('layer 0 attention')).toEqual(['30/35 pad only', '0/35']);
+    expect(await counts('layer 0 mlp')).toEqual(['30/35', '0/35']);
+    expect(await panel.cells('layer 1 attention')).toEqual(['35/35 reaches real', '0/35']);
+    expect(await panel.verdict.textContent()).toMatch(/layer 0.*30 query rows of sample 0/s);
+    await workbench.page.locator('.notification-list-item', { hasText: 'KimiForCausalLM are recorded' }).waitFor();
+    await workbench.page.locator('.statusbar-item', { hasText: 'Recording modules' }).waitFor({ state: 'hidden' });
+    await workbench.screenshot('editor-trace');
   });
 });

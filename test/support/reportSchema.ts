@@ -17,6 +17,8 @@ const evidence: z.ZodType = z.lazy(() =>
   z.union([z.number(), z.string(), z.boolean(), z.null(), z.array(evidence), z.record(z.string(), evidence)]),
 );
 
+const sourceLine = z.strictObject({ file: z.string().min(1), line: count });
+
 const health = z
   .strictObject({
     nan: count,
@@ -53,6 +55,7 @@ const row = z
     held: ranges.optional(),
     dtype: z.string(),
     shape: z.array(count),
+    source: sourceLine.optional(),
     samples: z.array(health).nullable(),
     whole: z.strictObject({ nan: z.boolean(), posInf: z.boolean(), negInf: z.boolean() }).optional(),
   })
@@ -79,6 +82,7 @@ const finding = {
   block,
   stage,
   side: z.enum(['encoder', 'decoder']).optional(),
+  source: sourceLine.optional(),
   positions: z.array(ranges).nullable(),
   evidence: z
     .record(z.string(), evidence)
@@ -195,10 +199,10 @@ const fields = {
   schemaVersion: z.literal(1),
   model: z.strictObject({
     name: z.string().min(1),
-    source: z.enum(['file', 'built-in']),
+    source: z.enum(['file', 'built-in', 'live']),
     cast: z.literal('float32').optional(),
     expandedAttention: z.literal(true).optional(),
-    opset: z.int().min(1),
+    opset: count,
     layers: count,
     attention: z.array(
       z.strictObject({
@@ -211,7 +215,7 @@ const fields = {
     ),
   }),
   engine: z.strictObject({
-    name: z.literal('onnxruntime-node'),
+    name: z.enum(['onnxruntime-node', 'pytorch']),
     version: z.string().regex(/^\d+\.\d+/),
     optimization: level,
   }),

@@ -62,7 +62,7 @@ function headView(page: PanelPage, state: PanelState): TemplateResult {
     ...(model === undefined ? [] : modelFacts(model)),
     ...(report === null
       ? []
-      : [batchText(report.batch), `roles from ${report.batch.rolesFrom}`, `ONNX Runtime ${report.engine.version}`]),
+      : [batchText(report.batch), `roles from ${report.batch.rolesFrom}`, report.engine.name === 'pytorch' ? `PyTorch ${report.engine.version}` : `ONNX Runtime ${report.engine.version}`]),
   ];
   return html`<header>
     <div class="title">
@@ -81,9 +81,9 @@ function headView(page: PanelPage, state: PanelState): TemplateResult {
   </header>`;
 }
 
-const modelFacts = ({ opset, layers, attention, expandedAttention }: ModelInfo): string[] =>
+const modelFacts = ({ source, opset, layers, attention, expandedAttention }: ModelInfo): string[] =>
   [
-    `opset ${String(opset)}`,
+    source === 'live' ? '' : `opset ${String(opset)}`,
     plural(layers, 'layer'),
     `${attentionWords(attention.map(({ kind, op }) => `${kind} ${op}`))}${expandedAttention ? ', fused written out' : ''}`,
   ].filter((fact) => fact !== '');

@@ -66,3 +66,25 @@ export interface NanGuard {
   /** `null` where the helper was never put into this process. @throws NanoscopeError `debugger` */
   status(frame: FrameRef): Promise<GuardStatus | null>;
 }
+
+export interface RecordOptions {
+  /** Of the trace that the program writes, made anew; a path on the program's machine. */
+  readonly file: string;
+  /**
+   * See softmax and attention calls and their lines. Torch's own transformer layers leave their fused fast path while
+   * this is on.
+   */
+  readonly functions: boolean;
+}
+
+/** Records what goes in and out of the modules of a running program, as `core/trace/moduleTrace` describes it. */
+export interface ModuleRecorder {
+  /**
+   * At once, or as soon as the program has imported torch.
+   * @param frame null as for `NanGuard`
+   * @throws NanoscopeError `debugger`
+   */
+  start(frame: FrameRef | null, options: RecordOptions): Promise<void>;
+  /** @throws NanoscopeError `debugger` */
+  stop(frame: FrameRef | null): Promise<void>;
+}

@@ -1,5 +1,5 @@
 /** Findings in words, shared by the terminal and the markdown report. Nothing here is escaped yet. */
-import type { Evidence, EvidenceValue, Finding, FixResult, Observer, Report } from '../../core/report';
+import type { Evidence, EvidenceValue, Finding, FixResult, ModelInfo, Observer, Report } from '../../core/report';
 import { placeOf } from '../../core/trace/verdict';
 import { shortNumber } from './numbers';
 import { clip } from './text';
@@ -158,3 +158,11 @@ export function attentionText({ model }: Pick<Report, 'model'>): string {
     ? 'no attention found'
     : `attention by ${[...kinds].map(([kind, count]) => `${kind}${count > 1 ? ` × ${String(count)}` : ''}`).join(', ')}`;
 }
+
+/** `opset 17, 4 layers`; a running program has no opset. */
+export const modelFacts = ({ source, opset, layers }: ModelInfo): string =>
+  `${source === 'live' ? '' : `opset ${String(opset)}, `}${String(layers)} ${layers === 1 ? 'layer' : 'layers'}`;
+
+/** What computed it, at which level of optimization where it has levels. */
+export const engineText = ({ name, version, optimization }: Report['engine']): string =>
+  name === 'pytorch' ? `PyTorch ${version}` : `${name} ${version}, optimization ${optimization}`;

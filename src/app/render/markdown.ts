@@ -10,8 +10,10 @@ import { code, fenced, markdownTable, prose } from './escape';
 import {
   attentionText,
   capitalised,
+  engineText,
   evidencePairs,
   groupFindings,
+  modelFacts,
   observerText,
   othersText,
   placeText,
@@ -60,7 +62,8 @@ export function markdownReport(report: Report, options: MarkdownOptions = {}): s
     ruledOut(report),
     fixes(report),
     `## How it was measured\n\n${engine(report)}`,
-    `## Reproduce\n\n${reproduce(report, options)}`,
+    // A recording cannot be made again from here: the program is its owner's.
+    report.model.source === 'live' ? '' : `## Reproduce\n\n${reproduce(report, options)}`,
   ]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
@@ -314,8 +317,8 @@ function fixSentences(fix: FixResult): string {
 function engine(report: Report): string {
   const { model } = report;
   return [
-    `- Model: ${code(model.name)} (${model.source}), opset ${String(model.opset)}, ${String(model.layers)} ${model.layers === 1 ? 'layer' : 'layers'}, ${prose(attentionText(report))}.`,
-    `- Engine: ${report.engine.name} ${prose(report.engine.version)}, optimization ${code(report.engine.optimization)}.`,
+    `- Model: ${code(model.name)} (${model.source}), ${modelFacts(model)}, ${prose(attentionText(report))}.`,
+    `- Engine: ${prose(engineText(report.engine))}.`,
     ...(report.observer === undefined ? [] : [`- ${prose(observerText(report.observer))}`]),
     ...report.notes.map((note) => `- ${prose(note)}`),
   ].join('\n');

@@ -5,8 +5,10 @@ import { batchText } from './batch';
 import {
   attentionText,
   capitalised,
+  engineText,
   evidencePairs,
   groupFindings,
+  modelFacts,
   observerText,
   othersText,
   placeText,
@@ -62,16 +64,9 @@ export function terminalReport(report: Report, options: TableOptions): string {
 function summary(report: Report, options: TableOptions): string {
   const { model, batch, engine } = report;
   const lines = [
-    `${options.style.strong(visible(model.name))}  opset ${String(model.opset)}, ${String(model.layers)} ${
-      model.layers === 1 ? 'layer' : 'layers'
-    }, ${visible(attentionText(report))}`,
+    `${options.style.strong(visible(model.name))}  ${modelFacts(model)}, ${visible(attentionText(report))}`,
     options.style.quiet(
-      wrap(
-        visible(
-          `batch ${batchText(batch)}; roles from ${batch.rolesFrom}; ${engine.name} ${engine.version}, optimization ${engine.optimization}`,
-        ),
-        options.width,
-      ),
+      wrap(visible(`batch ${batchText(batch)}; roles from ${batch.rolesFrom}; ${engineText(engine)}`), options.width),
     ),
   ];
   return lines.join('\n');

@@ -5,6 +5,7 @@
  * the operation itself. `namespace` has the same as `: Net/model: pkg.Model/model.layers.0: pkg.Layer/add: aten.add`.
  */
 import type { GraphNode } from '../onnx/graph';
+import type { SourceLine } from '../report';
 
 const keys = {
   scopes: 'pkg.torch.onnx.name_scopes',
@@ -22,12 +23,6 @@ export function moduleOfNode(node: GraphNode): string {
   const paths = list ?? namespacePaths(metadata(node, keys.namespace) ?? '');
   // The last entry is the operation.
   return plainPath(paths.at(-2) ?? '');
-}
-
-export interface SourceLine {
-  readonly file: string;
-  /** 1-based. */
-  readonly line: number;
 }
 
 /**

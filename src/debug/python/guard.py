@@ -9,7 +9,7 @@ and gradients, except those that the CPU computes in a watched thread.
 import os
 import threading
 
-from . import births, calls, callers, health, modes, nancheck, told, watch
+from . import births, calls, callers, health, modes, nancheck, told, watch, whenimported
 from .entry import text
 
 MOST_HITS = 100
@@ -37,8 +37,15 @@ def arm(options=None):
     return status()
 
 
+def arm_when_imported(options=None):
+    """JSON text of status(): armed at once where torch is imported, else waiting for that."""
+    whenimported.do('guard', lambda: arm(options))
+    return status()
+
+
 def disarm():
     """JSON text of status(); the hits stay readable until the next `arm`."""
+    whenimported.cancel('guard')
     if _armed is not None:
         _armed.stop()
     return status()
@@ -50,11 +57,10 @@ def status():
     waiting: torch is not imported yet; modes: how operations are seen; sickInputs: passes that were given NaN, with the
     first one's; left: threads in which a mode of ours does nothing any more but is not off yet.
     """
-    from . import whenimported
     guard = _armed
     told_ = {'armed': False, 'level': 'modules', 'modes': None, 'checked': 0, 'errors': 0, 'lastError': None,
              'sickInputs': {'count': 0, 'first': None}, 'left': 0, 'hits': []} if guard is None else guard.status()
-    return text(dict(told_, waiting=whenimported.waiting(), pid=os.getpid()))
+    return text(dict(told_, waiting=whenimported.waiting('guard'), pid=os.getpid()))
 
 
 class Guard(watch.Watch):

@@ -1,35 +1,39 @@
-"""Arms the guard as soon as the program has imported torch."""
+"""Does things as soon as the program has imported torch."""
 import sys
 import threading
 
+_waiting = {}  # What waits, by a name of its own: {name: function}
 _watcher = None
 
 
-def arm_when_imported(options=None):
-    """JSON text of the guard's status: armed at once where torch is there, else waiting for it."""
+def do(name, function):
+    """Calls `function` now where torch is there, else once it is; in place of what waited under this name."""
     global _watcher
-    from . import guard
-    cancel()
+    cancel(name)
     if _complete():
-        return guard.arm(options)
-    _watcher = _Watcher(options)
-    if 'torch' in sys.modules:
-        _watcher.wait()
-    else:
-        sys.meta_path.insert(0, _watcher)
-    return guard.status()
+        function()
+        return
+    _waiting[name] = function
+    if _watcher is None:
+        _watcher = _Watcher()
+        if 'torch' in sys.modules:
+            _watcher.wait()
+        else:
+            sys.meta_path.insert(0, _watcher)
 
 
-def cancel():
-    """Stops waiting."""
+def cancel(name):
+    """What waits under this name waits no longer."""
     global _watcher
-    if _watcher is not None and _watcher in sys.meta_path:
-        sys.meta_path.remove(_watcher)
-    _watcher = None
+    _waiting.pop(name, None)
+    if not _waiting:
+        if _watcher is not None and _watcher in sys.meta_path:
+            sys.meta_path.remove(_watcher)
+        _watcher = None
 
 
-def waiting():
-    return _watcher is not None
+def waiting(name):
+    return name in _waiting
 
 
 def _complete():
@@ -42,8 +46,8 @@ class _Watcher:
     """A finder that finds nothing itself: it only learns when the import of torch begins, and has its loader tell when
     it has ended."""
 
-    def __init__(self, options):
-        self._options, self._looking = options, False
+    def __init__(self):
+        self._looking = False
 
     def wait(self):
         """The import has begun already, in another thread or in this one below us: its lock is free when it ends."""
@@ -95,11 +99,11 @@ class _Watcher:
             pass  # A loader that takes no attribute is left alone.
 
     def _imported(self):
-        from . import guard
         if _watcher is not self:
             return
-        cancel()
-        try:
-            guard.arm(self._options)
-        except Exception:  # The program's import must end as it would without us.
-            return
+        for name, function in list(_waiting.items()):
+            cancel(name)
+            try:
+                function()
+            except Exception:  # The program's import must end as it would without us.
+                continue

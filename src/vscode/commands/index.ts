@@ -1,6 +1,7 @@
 /** Every command with its handler; a missing one does not compile. */
 import * as vscode from 'vscode';
 import type { GuardControl } from '../../app/live/guardControl';
+import type { Recording } from '../../app/live/recording';
 import { commandIds, walkthroughId, type CommandName } from '../contributions';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
@@ -16,6 +17,7 @@ export interface CommandParts {
   readonly panels: Panels;
   readonly workshop: Workshop;
   readonly guard: GuardControl;
+  readonly recording: Recording;
   readonly log: Log;
   /** `publisher.name` of this extension. */
   readonly extensionId: string;
@@ -40,7 +42,14 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
   return vscode.Disposable.from(...registered);
 }
 
-function handlers({ panels, workshop, guard, log, extensionId }: CommandParts): Readonly<Record<CommandName, Handler>> {
+function handlers({
+  panels,
+  workshop,
+  guard,
+  recording,
+  log,
+  extensionId,
+}: CommandParts): Readonly<Record<CommandName, Handler>> {
   return {
     diagnose: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseFile: (resource, selected) => diagnoseModel(panels, resource, selected),
@@ -62,6 +71,7 @@ function handlers({ panels, workshop, guard, log, extensionId }: CommandParts): 
     breakOnFirstNaN: () => {
       guard.set(!guard.view.on);
     },
+    recordModules: () => recording.toggle(vscode.debug.activeDebugSession?.id ?? null),
     showLog: () => {
       log.show();
     },

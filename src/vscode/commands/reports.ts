@@ -62,7 +62,7 @@ async function askReport(): Promise<vscode.Uri | undefined> {
   const chosen = await vscode.window.showOpenDialog({
     title: vscode.l10n.t('Open Saved Report'),
     canSelectMany: false,
-    filters: { [vscode.l10n.t('NaNoscope report')]: ['json'] },
+    filters: { [vscode.l10n.t('NaNoscope report or trace')]: ['json', 'jsonl'] },
     ...(folder ? { defaultUri: folder } : {}),
   });
   return chosen?.[0];

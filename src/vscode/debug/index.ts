@@ -1,18 +1,24 @@
 /** Debugging: the view of tensors, hovers and line ends, over one watch of the frame that is looked at. */
 import * as vscode from 'vscode';
 import { GuardControl } from '../../app/live/guardControl';
-import type { Evaluate, NanGuard, TensorReader } from '../../app/live/ports';
+import type { Evaluate, ModuleRecorder, NanGuard, TensorReader } from '../../app/live/ports';
+import { Recording } from '../../app/live/recording';
 import { TensorWatch } from '../../app/live/tensorWatch';
+import type { Report } from '../../core/report';
 import { viewIds } from '../contributions';
 import type { Log } from '../log';
 import { readSetting } from '../settings';
 import { Frames } from './frames';
 import { GuardFace } from './guardFace';
-import { watchSessions } from './guardSessions';
+import { RecordingFace } from './recordingFace';
+import { followSessions } from './sessions';
 import { registerLanguage } from './language';
 import { TensorsView } from './tensorsView';
 
 export interface DebuggingParts {
+  /** Where traces are kept. */
+  readonly storage: vscode.Uri;
+  readonly showReport: (file: vscode.Uri, report: Report, first: boolean) => void;
   readonly extension: vscode.Uri;
   readonly memory: vscode.Memento;
   readonly log: Log;
@@ -20,14 +26,18 @@ export interface DebuggingParts {
   readonly readerFor: (sessionType: string, evaluate: Evaluate) => TensorReader | null;
   /** Null: sessions of this type cannot be stopped at the first NaN. */
   readonly guardFor: (sessionType: string, evaluate: Evaluate) => NanGuard | null;
+  /** Null: modules of such sessions cannot be recorded. */
+  readonly recorderFor: (sessionType: string, evaluate: Evaluate) => ModuleRecorder | null;
 }
 
 export interface Debugging {
   readonly guard: GuardControl;
+  readonly recording: Recording;
   dispose(): void;
 }
 
-export function registerDebugging({ extension, memory, log, readerFor, guardFor }: DebuggingParts): Debugging {
+export function registerDebugging(parts: DebuggingParts): Debugging {
+  const { extension, memory, log, readerFor, guardFor, recorderFor } = parts;
   const report = (what: string, error: unknown): void => {
     log.error(what, error);
   };
@@ -64,17 +74,56 @@ export function registerDebugging({ extension, memory, log, readerFor, guardFor 
       watch.stands(frame, place);
     },
   });
-  const parts = vscode.Disposable.from(
+  const recordingFace = new RecordingFace(parts);
+  const recording = new Recording(recordingFace.parts);
+  const sessions = followSessions(
+    [
+      {
+        began: (session, evaluate) => {
+          const own = guardFor(session.type, evaluate);
+          if (own) guard.began({ id: session.id, name: session.name, guard: own });
+        },
+        stopped: (id, frame) => {
+          guard.stopped(id, frame);
+        },
+        goesOn: (id) => {
+          guard.goesOn(id);
+        },
+        ended: (id) => {
+          guard.ended(id);
+        },
+      },
+      {
+        began: (session, evaluate) => {
+          const own = recorderFor(session.type, evaluate);
+          if (own) recording.began({ id: session.id, name: session.name, recorder: own });
+        },
+        stopped: (id, frame) => {
+          recording.stopped(id, frame);
+        },
+        goesOn: (id) => {
+          recording.goesOn(id);
+        },
+        ended: (id) => {
+          recording.ended(id);
+        },
+      },
+    ],
+    report,
+  );
+  const disposables = vscode.Disposable.from(
     frames,
     face,
-    watchSessions(guard, guardFor, report),
+    recordingFace,
+    sessions,
     registerLanguage(watch, report),
     vscode.window.registerWebviewViewProvider(viewIds.tensors, view),
   );
   return {
     guard,
+    recording,
     dispose: () => {
-      parts.dispose();
+      disposables.dispose();
     },
   };
 }

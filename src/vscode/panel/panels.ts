@@ -89,6 +89,12 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     return this.connect(panel, this.fresh(subject));
   }
 
+  /** Shows a report in the panel of its subject; where `bring` is false that panel stays where it is, or closed. */
+  show(subject: Subject, report: Report, bring: boolean): void {
+    const known = this.open.get(subjectId(subject));
+    if (bring || known) (bring ? this.reveal(subject) : known)?.session.open(report);
+  }
+
   /** After a window reload; VS Code calls it for every panel that was open. */
   async deserializeWebviewPanel(panel: vscode.WebviewPanel, pageState: unknown): Promise<void> {
     const key = keyOf(pageState);

@@ -1,0 +1,161 @@
+/**
+ * Recording the modules of a debugged program: which session, which file, and the report that grows with it. One
+ * recording at a time.
+ */
+import { NanoscopeError, toPayload } from '../../core/errors';
+import type { Report } from '../../core/report';
+import { parseModuleTrace } from '../../core/trace/moduleTrace';
+import type { FrameRef, ModuleRecorder } from './ports';
+import { traceReport } from './traceReport';
+
+export interface RecordedSession {
+  readonly id: string;
+  readonly name: string;
+  readonly recorder: ModuleRecorder;
+}
+
+export interface RecordingState {
+  /** `waiting`: the next session that begins is recorded. */
+  readonly phase: 'off' | 'waiting' | 'recording';
+  /** Name of the session. */
+  readonly session: string | null;
+}
+
+export interface RecordingParts {
+  /** A path that is not there yet. */
+  readonly newFile: () => Promise<string>;
+  /** The text of a file; null where there is none. */
+  readonly read: (file: string) => Promise<string | null>;
+  readonly changed: (state: RecordingState) => void;
+  /** What the trace tells so far; `file` is the same for all of one recording. */
+  readonly grown: (file: string, report: Report) => void;
+  /** It ended. `report`: null where no module was called. */
+  readonly done: (file: string, report: Report | null) => void;
+  readonly failed: (error: unknown) => void;
+  /** Calls back after a time in milliseconds; returns what takes that back. */
+  readonly later: (ms: number, call: () => void) => () => void;
+}
+
+/** Between two looks at the file, at least; five times what a look takes where that is more. */
+const pauseMs = 500;
+
+interface Known extends RecordedSession {
+  frame: FrameRef | null;
+}
+
+interface Current {
+  readonly session: Known;
+  readonly file: string;
+  read: number;
+  report: Report | null;
+  cancel: () => void;
+}
+
+export class Recording {
+  private readonly sessions = new Map<string, Known>();
+  private current: Current | null = null;
+  private waiting = false;
+
+  constructor(private readonly parts: RecordingParts) {}
+
+  get state(): RecordingState {
+    if (this.current) return { phase: 'recording', session: this.current.session.name };
+    return { phase: this.waiting ? 'waiting' : 'off', session: null };
+  }
+
+  /** Begins in this session, or in the next one that begins where it is null or cannot be recorded; or ends. */
+  async toggle(activeId: string | null): Promise<void> {
+    if (this.current) {
+      await this.stop();
+      return;
+    }
+    const session = activeId === null ? undefined : this.sessions.get(activeId);
+    if (session) {
+      await this.start(session);
+      return;
+    }
+    this.waiting = !this.waiting;
+    this.parts.changed(this.state);
+  }
+
+  began(session: RecordedSession): void {
+    const known = { ...session, frame: null };
+    this.sessions.set(session.id, known);
+    if (this.waiting) void this.start(known);
+  }
+
+  stopped(id: string, frame: FrameRef): void {
+    const session = this.sessions.get(id);
+    if (session) session.frame = frame;
+  }
+
+  goesOn(id: string): void {
+    const session = this.sessions.get(id);
+    if (session) session.frame = null;
+  }
+
+  ended(id: string): void {
+    this.sessions.delete(id);
+    if (this.current?.session.id === id) void this.finish(this.current);
+  }
+
+  private async start(session: Known): Promise<void> {
+    this.waiting = false;
+    try {
+      const file = await this.parts.newFile();
+      await session.recorder.start(session.frame, { file, functions: true });
+      const current: Current = { session, file, read: 0, report: null, cancel: () => undefined };
+      this.current = current;
+      this.lookLater(current, pauseMs);
+    } catch (error) {
+      this.parts.failed(error);
+    }
+    this.parts.changed(this.state);
+  }
+
+  private async stop(): Promise<void> {
+    const { current } = this;
+    if (!current) return;
+    try {
+      await current.session.recorder.stop(current.session.frame);
+    } catch (error) {
+      // It ended meanwhile, most often: what was recorded is in the file.
+      this.parts.failed(error);
+    }
+    await this.finish(current);
+  }
+
+  private async finish(current: Current): Promise<void> {
+    if (this.current !== current) return;
+    this.current = null;
+    current.cancel();
+    await this.look(current);
+    this.parts.changed(this.state);
+    this.parts.done(current.file, current.report);
+  }
+
+  private lookLater(current: Current, ms: number): void {
+    current.cancel = this.parts.later(ms, () => {
+      void (async () => {
+        const start = Date.now();
+        await this.look(current);
+        if (this.current === current) this.lookLater(current, Math.max(pauseMs, 5 * (Date.now() - start)));
+      })();
+    });
+  }
+
+  private async look(current: Current): Promise<void> {
+    try {
+      const text = await this.parts.read(current.file);
+      if (text === null || text.length === current.read) return;
+      current.read = text.length;
+      current.report = traceReport(parseModuleTrace(text));
+      this.parts.grown(current.file, current.report);
+    } catch (error) {
+      // Its header, or its first module, is not there yet.
+      if (error instanceof NanoscopeError && toPayload(error).code === 'file-unreadable' && current.report === null)
+        return;
+      this.parts.failed(error);
+    }
+  }
+}
