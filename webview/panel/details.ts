@@ -6,8 +6,9 @@ import type { PanelState } from '../../src/protocol/panel';
 import { titleOf } from './card';
 import { findingView } from './finding';
 import { fixesHere } from './fixActions';
-import { healthFigures, tensorFigures, wholeFigures } from './figures';
+import { healthFigures, item, tensorFigures, wholeFigures } from './figures';
 import type { PanelPage } from './page';
+import { sourceLink } from './source';
 import { showFinding } from './story';
 import { goToCell } from './table';
 
@@ -39,7 +40,8 @@ export function detailsView(page: PanelPage, state: PanelState, report: Report):
     </h2>
     <vscode-button appearance="secondary" class="close" @click=${close}>Close</vscode-button>
     <dl>
-      ${tensorFigures(row)} ${health === undefined ? nothing : healthFigures(health)}
+      ${tensorFigures(row)} ${row.source === undefined ? nothing : item('Source', sourceLink(page, row.source))}
+      ${health === undefined ? nothing : healthFigures(health)}
       ${row.samples === null && row.whole !== undefined ? wholeFigures(row.whole) : nothing}
     </dl>
     ${findings.map(

@@ -28,7 +28,10 @@ export function healthFigures(health: SampleHealth): TemplateResult {
     ${item(
       'Finite range',
       health.min === null && health.max === null
-        ? 'no finite element'
+        ? // What only the screen, or a recording, looked at has no figures.
+          health.nan + health.posInf + health.negInf < health.of
+          ? 'not measured'
+          : 'no finite element'
         : `${figure(health.min)} … ${figure(health.max)}`,
     )}
     ${item('Abs max', figure(health.absMax))} ${item('Norm', figure(health.norm))}

@@ -8,6 +8,7 @@ import { guideView } from './guide';
 import { formulas, formulasView, nanElementsText, toldByFormulas } from './operands';
 import type { PanelPage } from './page';
 import { scoreRowOf, scoreRowView } from './scoreRow';
+import { sourceLink } from './source';
 import { showRow } from './table';
 
 export type ShownFinding = Finding & { readonly mechanism: AnyMechanism };
@@ -32,6 +33,7 @@ export function findingView(page: PanelPage, report: Report, finding: ShownFindi
       }
     </p>
     <p class="explanation">${visible(finding.explanation)}</p>
+    ${finding.source === undefined ? nothing : html`<p>${sourceLink(page, finding.source)}</p>`}
     ${
       finding.positions === null
         ? html`<p class="quiet">The positions of this tensor are unknown.</p>`

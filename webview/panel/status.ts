@@ -137,9 +137,12 @@ function readOnlyView(state: PanelState): TemplateResult | typeof nothing {
     ? html`<section class="status notice" role="note">
         <p>
           ${
-            state.source === 'report'
-              ? html`<strong>Saved report.</strong> It shows a run of the past; to run the model, diagnose its file.`
-              : html`<strong>Read only.</strong> Running a model needs a trusted workspace.`
+            state.report?.model.source === 'live'
+              ? html`<strong>Recorded from a running program.</strong> To try fixes, export its model and diagnose the
+                  file.`
+              : state.source === 'report'
+                ? html`<strong>Saved report.</strong> It shows a run of the past; to run the model, diagnose its file.`
+                : html`<strong>Read only.</strong> Running a model needs a trusted workspace.`
           }
         </p>
       </section>`

@@ -62,7 +62,13 @@ function headView(page: PanelPage, state: PanelState): TemplateResult {
     ...(model === undefined ? [] : modelFacts(model)),
     ...(report === null
       ? []
-      : [batchText(report.batch), `roles from ${report.batch.rolesFrom}`, report.engine.name === 'pytorch' ? `PyTorch ${report.engine.version}` : `ONNX Runtime ${report.engine.version}`]),
+      : [
+          batchText(report.batch),
+          `roles from ${report.batch.rolesFrom}`,
+          report.engine.name === 'pytorch'
+            ? `PyTorch ${report.engine.version}`
+            : `ONNX Runtime ${report.engine.version}`,
+        ]),
   ];
   return html`<header>
     <div class="title">

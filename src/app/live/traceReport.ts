@@ -144,12 +144,17 @@ function attentionOf(calls: readonly Call[], places: (call: Call) => ModulePlace
   });
 }
 
+/** Samples × positions of the largest batch that is told by position. */
+const mostCells = 10_000_000;
+
 function batchOf(pass: TracePass, sites: readonly TraceSite[]): BatchInfo {
   const mask = pass.masks.find(({ shape, pad }) => shape.length === 2 && pad.length === shape[0]);
   const ids = pass.inputs.find(({ dtype, shape }) => shape?.length === 2 && dtype?.startsWith('int') === true);
   const told = sites.find(({ tensor }) => tensor.positions && tensor.shape?.length === 3)?.tensor;
-  const [samples = 0, positions = 0] =
+  const [rows = 0, columns = 0] =
     mask?.shape ?? ids?.shape?.map((size) => Math.max(0, size)) ?? (told ? sizesOf(told) : []);
+  // Sizes are the file's word; what no table could show is not told apart.
+  const [samples, positions] = rows * columns <= mostCells ? [rows, columns] : [0, 0];
   const roles = Array.from({ length: samples }, (_, sample) => {
     const pads = new Set(positionsIn(mask?.pad[sample] ?? ''));
     return Array.from({ length: positions }, (_role, position) => (pads.has(position) ? 'p' : 'r')).join('');
@@ -230,7 +235,7 @@ class Reading {
       // What began inside is told there.
       if (told.some((inner) => isInside(inner, call))) return [];
       told.push(call);
-      const { op, mechanism = 'unknown', why, path } = call.first;
+      const { op, mechanism = 'unknown', why } = call.first;
       const positions = this.nanAt(gave);
       const place = whereText(positions, this.batch.roles, op?.endsWith('softmax') === true ? 'query row' : 'position');
       const reason =
@@ -240,7 +245,7 @@ class Reading {
         {
           ...this.finding(call, gave, positions),
           mechanism,
-          evidence: { ...linesOf(call), path },
+          evidence: functionOf(call),
           explanation: `${place}: ${reason}${atLine(call)}`,
         },
       ];
@@ -264,7 +269,7 @@ class Reading {
         {
           ...this.finding(call, gave, reached),
           mechanism,
-          evidence: { ...linesOf(call), ...evidence },
+          evidence: { ...functionOf(call), ...evidence },
           explanation: `${explanation}${atLine(call)}`,
         },
       ];
@@ -435,8 +440,7 @@ function without(ranges: string, others: string): string {
 const sourceOf = ({ first }: Call): { source?: SourceLine } =>
   first.at === null ? {} : { source: { file: first.at.file, line: first.at.line } };
 
-const linesOf = ({ first }: Call): Finding['evidence'] =>
-  first.at === null ? {} : { file: first.at.file, line: first.at.line, function: first.at.function };
+const functionOf = ({ first }: Call): Finding['evidence'] => (first.at === null ? {} : { function: first.at.function });
 
 const atLine = ({ first }: Call): string =>
   first.at === null ? '' : ` (${first.at.file.split(/[\\/]/).at(-1) ?? first.at.file}:${String(first.at.line)})`;

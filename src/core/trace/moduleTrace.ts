@@ -6,13 +6,23 @@
 import * as z from 'zod';
 import { NanoscopeError } from '../errors';
 import { birthMechanisms } from '../report';
+import { parseRanges } from './ranges';
 
 const count = z.int().min(0);
 const name = z.string().max(2000);
+/** Longer sequences are not told by position. */
+const mostPositions = 1_000_000;
+
 const ranges = z
   .string()
   .max(100_000)
-  .regex(/^(\d{1,9}(-\d{1,9})?(,\d{1,9}(-\d{1,9})?)*)?$/);
+  .refine((text) => {
+    try {
+      return parseRanges(text).every(({ to }) => to < mostPositions);
+    } catch {
+      return false;
+    }
+  }, 'positions that are no ascending ranges');
 const perSample = z.array(ranges).max(100_000);
 const place = z.object({ file: z.string().max(10_000), line: count, function: name });
 const number = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);

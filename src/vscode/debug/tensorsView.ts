@@ -3,11 +3,10 @@ import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
 import type { TensorWatch } from '../../app/live/tensorWatch';
 import type { GuardControl } from '../../app/live/guardControl';
-import type { SourcePlace } from '../../core/live/guard';
 import { fromTensors, type ToTensors } from '../../protocol/tensors';
 import { panelPage } from '../panel/html';
 import { pageRoots } from '../panel/page';
-import { plainText } from '../plainText';
+import { showLine } from '../showLine';
 
 export class TensorsView implements vscode.WebviewViewProvider {
   private view: vscode.WebviewView | null = null;
@@ -90,15 +89,5 @@ export class TensorsView implements vscode.WebviewViewProvider {
         break;
       }
     }
-  }
-}
-
-/** The file is named by the program: only what is there as a file is opened. */
-async function showLine({ file, line }: SourcePlace): Promise<void> {
-  const at = new vscode.Position(Math.max(0, line - 1), 0);
-  try {
-    await vscode.window.showTextDocument(vscode.Uri.file(file), { selection: new vscode.Range(at, at) });
-  } catch {
-    void vscode.window.showWarningMessage(vscode.l10n.t('{0} is not a file on this machine.', plainText(file)));
   }
 }

@@ -4,11 +4,12 @@
  */
 import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
-import type { EngineLevel, Report } from '../../core/report';
+import type { EngineLevel, Report, SourceLine } from '../../core/report';
 import type { BatchChoice, FromPanel, PanelState } from '../../protocol/panel';
 import { commandIds, contextKeys, viewTypes, type CommandName, type ContextKey } from '../contributions';
 import type { Log } from '../log';
 import { readSetting } from '../settings';
+import { showLine } from '../showLine';
 import { copySnippetOf } from './copySnippet';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
@@ -277,6 +278,10 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         return;
       case 'copyMarkdown':
         return execute('copyMarkdown');
+      case 'openSource':
+        // A page may only name what the report does.
+        if (namesSource(session.current.report, message)) await showLine({ file: message.file, line: message.line });
+        return;
       case 'openLog':
         this.parts.log.show();
         return;
@@ -373,3 +378,9 @@ const defaultBatch: Omit<BatchChoice, 'level'> = {
 function levelFor(subject: Subject): EngineLevel {
   return readSetting('engine.level', subject.kind === 'file' ? vscode.Uri.file(subject.model) : undefined);
 }
+
+const namesSource = (report: Report | null, { file, line }: SourceLine): boolean =>
+  report !== null &&
+  [...report.table, ...report.origins, ...report.spread, ...report.silent].some(
+    ({ source }) => source?.file === file && source.line === line,
+  );
