@@ -164,5 +164,9 @@ export const modelFacts = ({ source, opset, layers }: ModelInfo): string =>
   `${source === 'live' ? '' : `opset ${String(opset)}, `}${String(layers)} ${layers === 1 ? 'layer' : 'layers'}`;
 
 /** What computed it, at which level of optimization where it has levels. */
-export const engineText = ({ name, version, optimization }: Report['engine']): string =>
-  name === 'pytorch' ? `PyTorch ${version}` : `${name} ${version}, optimization ${optimization}`;
+export const engineText = (
+  { name, version, optimization }: Report['engine'],
+  plain: (text: string) => string = String,
+  code: (text: string) => string = String,
+): string =>
+  name === 'pytorch' ? `PyTorch ${plain(version)}` : `${name} ${plain(version)}, optimization ${code(optimization)}`;

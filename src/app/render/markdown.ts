@@ -318,7 +318,7 @@ function engine(report: Report): string {
   const { model } = report;
   return [
     `- Model: ${code(model.name)} (${model.source}), ${modelFacts(model)}, ${prose(attentionText(report))}.`,
-    `- Engine: ${prose(engineText(report.engine))}.`,
+    `- Engine: ${engineText(report.engine, prose, code)}.`,
     ...(report.observer === undefined ? [] : [`- ${prose(observerText(report.observer))}`]),
     ...report.notes.map((note) => `- ${prose(note)}`),
   ].join('\n');
