@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { defineConfig, type Plugin } from 'vitest/config';
+import { expressionOf } from './scripts/lib/expression.mjs';
 
 /** As the bundler does: a Python file is its text. */
 const pythonAsText: Plugin = {
@@ -7,9 +8,19 @@ const pythonAsText: Plugin = {
   load: (id) => (id.endsWith('.py') ? `export default ${JSON.stringify(readFileSync(id, 'utf8'))};` : null),
 };
 
+/** As the bundler does: `entry.ts?expression` is a bundle of it, as the text of an expression. */
+const expressionAsText: Plugin = {
+  name: 'expression-as-text',
+  enforce: 'pre',
+  load: async (id) =>
+    id.endsWith('?expression')
+      ? `export default ${JSON.stringify((await expressionOf(id.slice(0, -'?expression'.length))).text)};`
+      : null,
+};
+
 /** One project per suite; `npm test -- --only unit,cli` and `npx vitest run --project unit` choose among them. */
 const suite = (name: string, settings: { timeout?: number; serial?: boolean; retry?: number } = {}) => ({
-  plugins: [pythonAsText],
+  plugins: [pythonAsText, expressionAsText],
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],

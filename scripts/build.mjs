@@ -10,6 +10,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
+import { expressions } from './lib/expression.mjs';
 import { root } from './lib/root.mjs';
 
 const dist = path.join(root, 'dist');
@@ -85,7 +86,7 @@ for (const target of targets) {
     ...target.options,
     entryPoints: [target.entry],
     outfile,
-    plugins: target.executable ? [executable(outfile)] : [],
+    plugins: [expressions, ...(target.executable ? [executable(outfile)] : [])],
   });
   contexts.push(context);
 }

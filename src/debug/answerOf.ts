@@ -6,15 +6,18 @@ import { NanoscopeError } from '../core/errors';
 export async function answerOf(evaluate: Evaluate, frameId: number, expression: string): Promise<string> {
   const { result, type } = await evaluate({ expression, frameId, context: 'clipboard' });
   // debugpy tells what was raised as a success, with the exception's name as the type.
-  if (type !== null && type !== '' && type !== 'str') throw refused(`${type}: ${result}`);
+  if (type !== null && !textTypes.has(type)) throw refused(`${type}: ${result}`);
   return unquoted(result);
 }
 
-/** Adapters give a `str` as it is, or as Python would write it. Ours is ASCII without a quote or backslash of its own… */
+/** What adapters call text; some call it nothing. */
+const textTypes: ReadonlySet<string> = new Set(['', 'str', 'string', 'String']);
+
+/** Adapters give text as it is, or as the language would write it. Ours is ASCII without a quote or backslash of its own… */
 function unquoted(result: string): string {
   const quote = result[0];
   if ((quote !== "'" && quote !== '"') || !result.endsWith(quote) || result.length < 2) return result;
-  // …but JSON has both; Python's repr escapes the backslash and, where both quotes occur, the single one.
+  // …but JSON has both; a literal escapes the backslash and, where both quotes occur, the single one.
   return result.slice(1, -1).replace(/\\(\\|'|")/g, '$1');
 }
 

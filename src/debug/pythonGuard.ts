@@ -2,7 +2,7 @@
 import type { Evaluate, FrameRef, GuardOptions, NanGuard } from '../app/live/ports';
 import type { GuardStatus } from '../core/live/guard';
 import { readGuardStatus } from './guardAnswer';
-import { guardExpression } from './helper';
+import { guardExpression } from './pythonHelper';
 import { PythonInstalled } from './pythonInstalled';
 
 export class PythonGuard implements NanGuard {

@@ -1,7 +1,7 @@
 /** The helper inside one Python program: asked in a stopped frame, or told blindly while the program runs. */
 import type { Evaluate, FrameRef } from '../app/live/ports';
 import { answerOf } from './answerOf';
-import { installExpression, readyExpression, unlessReady, whereReady } from './helper';
+import { installExpression, readyExpression, unlessReady, whereReady } from './pythonHelper';
 
 export class PythonInstalled {
   constructor(private readonly evaluate: Evaluate) {}

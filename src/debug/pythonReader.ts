@@ -3,7 +3,7 @@ import type { Evaluate, FrameRef, ReadOptions, TensorReader } from '../app/live/
 import type { LiveDetail, LiveScope } from '../core/live/tensor';
 import { readDetail, readScope } from './answer';
 import { answerOf } from './answerOf';
-import { detailExpression, installExpression, lookExpression, scopeExpression, type Options } from './helper';
+import { detailExpression, installExpression, lookExpression, scopeExpression, type Options } from './pythonHelper';
 
 export class PythonReader implements TensorReader {
   constructor(private readonly evaluate: Evaluate) {}

@@ -1,6 +1,6 @@
 /** Has a Python program record its modules, over `evaluate` requests. */
 import type { Evaluate, FrameRef, ModuleRecorder, RecordOptions } from '../app/live/ports';
-import { recordExpression } from './helper';
+import { recordExpression } from './pythonHelper';
 import { PythonInstalled } from './pythonInstalled';
 
 export class PythonRecorder implements ModuleRecorder {

@@ -1,64 +1,20 @@
 /** Debug sessions of a real debugpy in real VS Code: the view of tensors, hovers and line ends. */
 import { copyFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Frame, Locator } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../support/chromium';
 import { Workbench } from '../support/workbench';
 import { PanelView } from './support/panel';
+import { hoverWord } from './support/hover';
+import { TensorsList } from './support/tensors';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 
 const debuggerExtension = path.join(repositoryRoot, 'test/fixtures/debugpy-extension');
 
 let workspace: TestWorkspace;
 let workbench: Workbench;
-let view: Frame;
-
-const row = (name: string): Locator =>
-  view.locator('.tensors > li').filter({ has: view.locator('.what .name', { hasText: new RegExp(`^${name}$`) }) });
-const names = async (): Promise<string[]> => view.locator('.tensors > li .what .name').allTextContents();
-/** Waits for the stop in this line and for its reading. */
-const stopsAt = async (place: string): Promise<void> => {
-  await view.locator('header b', { hasText: place }).waitFor();
-  await view.locator('header').filter({ hasNotText: 'reading' }).waitFor();
-};
-
-/** Asks again where the editor was still moving its views about. */
-async function tensorsView(): Promise<Frame> {
-  for (let tries = 3; ; tries -= 1) {
-    await workbench.runCommand('Focus on NaNoscope: Tensors View');
-    try {
-      return await workbench.webview('ul.tensors', 10_000);
-    } catch (error) {
-      if (tries === 1) {
-        await workbench.keepEvidence('failed-tensors-view');
-        throw error;
-      }
-    }
-  }
-}
-
-/** Moves the pointer over the first mention of a word in a line of the editor. */
-async function hoverWord(line: string, word: string): Promise<void> {
-  const place = await workbench.page
-    .locator('.view-line', { hasText: line })
-    .first()
-    .evaluate((element, wanted) => {
-      const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
-      for (let node = texts.nextNode(); node; node = texts.nextNode()) {
-        const at = node.textContent?.indexOf(wanted) ?? -1;
-        if (at === -1) continue;
-        const range = document.createRange();
-        range.setStart(node, at);
-        range.setEnd(node, at + wanted.length);
-        const { x, y, width, height } = range.getBoundingClientRect();
-        return { x: x + width / 2, y: y + height / 2 };
-      }
-      throw new Error(`No "${wanted}" in the line`);
-    }, word);
-  await workbench.page.mouse.move(place.x - 3, place.y);
-  await workbench.page.mouse.move(place.x, place.y);
-}
+let list: TensorsList;
+let view: TensorsList['view'];
 
 beforeAll(async () => {
   workspace = new TestWorkspace([]);
@@ -89,7 +45,8 @@ beforeAll(async () => {
   await workbench.runCommand('Debug: Select and Start Debugging');
   await workbench.pick('decoder');
   await workbench.page.locator('.debug-top-stack-frame-column, .codicon-debug-stackframe').first().waitFor();
-  view = await tensorsView();
+  list = await TensorsList.open(workbench);
+  ({ view } = list);
 });
 afterAll(async () => {
   await workbench.close();
@@ -98,31 +55,33 @@ afterAll(async () => {
 
 describe('a decoder stopped behind the softmax of layer 0', () => {
   it('lists the tensors of the frame, those with NaN first', async () => {
-    await stopsAt('decoder.py:21');
-    expect((await names())[0]).toBe('probs');
-    expect(await row('probs').locator('.figures').textContent()).toMatch(/NaN 2,100/);
-    expect(await names()).toEqual(expect.arrayContaining(['hidden', 'attention_mask', 'causal', 'self.qkv.weight']));
+    await list.stopsAt('decoder.py:21');
+    expect((await list.names())[0]).toBe('probs');
+    expect(await list.row('probs').locator('.figures').textContent()).toMatch(/NaN 2,100/);
+    expect(await list.names()).toEqual(
+      expect.arrayContaining(['hidden', 'attention_mask', 'causal', 'self.qkv.weight']),
+    );
     await workbench.screenshot('editor-tensors');
   });
 
   it('opens one: positions per sample, pad and real told apart by the mask of the frame', async () => {
-    await row('probs').locator('button.line').click();
-    const cells = row('probs').locator('table.cells tbody tr');
+    await list.row('probs').locator('button.line').click();
+    const cells = list.row('probs').locator('table.cells tbody tr');
     await cells.first().waitFor();
     expect(await cells.nth(0).locator('td:not(.strip)').allTextContents()).toEqual(['30/35', '30/30', '0/5']);
     expect(await cells.nth(1).locator('td:not(.strip)').allTextContents()).toEqual(['0/35', '0/0', '0/35']);
-    await row('probs').getByRole('button', { name: 'Track' }).click();
+    await list.row('probs').getByRole('button', { name: 'Track' }).click();
     await workbench.screenshot('editor-tensors-open');
   });
 
   it('shows a card on hover, and leaves other variables to the debugger', async () => {
     const card = workbench.page.locator('.monaco-hover:visible');
-    await hoverWord('probs = scores.softmax', 'probs');
+    await hoverWord(workbench, 'probs = scores.softmax', 'probs');
     await card.filter({ hasText: 'Sample 0: NaN at 30 of 35 positions (30 pad, 0 real)' }).waitFor();
     await workbench.screenshot('editor-tensor-hover');
     await workbench.page.mouse.move(900, 750);
     await card.waitFor({ state: 'hidden' });
-    await hoverWord('mixed = ', 'positions');
+    await hoverWord(workbench, 'mixed = ', 'positions');
     await workbench.page.locator('.debug-hover-widget', { hasText: '35' }).waitFor();
     await workbench.page.mouse.move(5, 5);
   });
@@ -137,9 +96,9 @@ describe('a decoder stopped behind the softmax of layer 0', () => {
   it('follows the program to layer 1 and to its end', async () => {
     await workbench.runCommand('Debug: Continue');
     await expect
-      .poll(async () => row('probs').locator('.figures').textContent(), { timeout: 30_000 })
+      .poll(async () => list.row('probs').locator('.figures').textContent(), { timeout: 30_000 })
       .toMatch(/NaN 2,450/);
-    const cells = row('probs').locator('table.cells tbody tr');
+    const cells = list.row('probs').locator('table.cells tbody tr');
     await expect
       .poll(async () => cells.nth(0).locator('td:not(.strip)').allTextContents())
       .toEqual(['35/35', '30/30', '5/5']);
@@ -159,7 +118,7 @@ describe('break on first NaN', () => {
     await workbench.page.locator('.statusbar-item', { hasText: 'First NaN' }).waitFor();
     await workbench.runCommand('Debug: Select and Start Debugging');
     await workbench.pick('decoder');
-    await stopsAt('decoder.py:19');
+    await list.stopsAt('decoder.py:19');
     const found = view.locator('.guard article');
     await found.waitFor();
     expect(await found.locator('h2').textContent()).toBe('NaN begins: softmax in layers.0 (Attention)');
@@ -173,15 +132,17 @@ describe('break on first NaN', () => {
     ]);
     expect(await found.locator('.positions li').allTextContents()).toEqual(['Sample 0: positions 0-29']);
     await view.getByText('NaN lies exactly at the padding of the mask.').waitFor();
-    expect(await names()).toContain('scores');
+    expect(await list.names()).toContain('scores');
     await workbench.screenshot('editor-first-nan');
   });
 
   it('goes on to the breakpoints of the program, and to its end', async () => {
     await workbench.runCommand('Debug: Continue');
-    await stopsAt('decoder.py:21');
+    await list.stopsAt('decoder.py:21');
     await workbench.runCommand('Debug: Continue');
-    await expect.poll(async () => row('probs').locator('.figures').textContent(), { timeout: 30_000 }).toMatch(/2,450/);
+    await expect
+      .poll(async () => list.row('probs').locator('.figures').textContent(), { timeout: 30_000 })
+      .toMatch(/2,450/);
     await workbench.runCommand('Debug: Continue');
     await view.locator('header', { hasText: 'Nothing is stopped' }).waitFor();
     // What it found stays, with the way to the line.
@@ -194,7 +155,7 @@ describe('break on first NaN', () => {
     await workbench.page.locator('.statusbar-item', { hasText: 'First NaN' }).waitFor({ state: 'hidden' });
     await workbench.runCommand('Debug: Select and Start Debugging');
     await workbench.pick('decoder');
-    await stopsAt('decoder.py:21');
+    await list.stopsAt('decoder.py:21');
     expect(await view.locator('.guard article').count()).toBe(1);
     await workbench.runCommand('Debug: Stop');
     await view.locator('header', { hasText: 'Nothing is stopped' }).waitFor();

@@ -60,7 +60,7 @@ function watchingView({ watching, hits, status, problem }: GuardView): TemplateR
           ${status && status.checked > 0 ? `${status.checked.toLocaleString('en')} calls looked at, no NaN began.` : nothing}
         </p>`
       : hits.length === 0
-        ? html`<p class="quiet">The next Python program that is debugged is watched from its start.</p>`
+        ? html`<p class="quiet">The next PyTorch program that is debugged is watched from its start.</p>`
         : nothing
   }
   ${

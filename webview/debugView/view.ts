@@ -67,7 +67,7 @@ function bodyView(view: View, state: ShownWatch): TemplateResult {
     case 'unsupported':
       return html`<p>
         The session <b>${nameOf(session ?? '')}</b> is of a kind whose tensors NaNoscope cannot read. It reads Python
-        programs (debugpy).
+        and JavaScript programs.
       </p>`;
     case 'none':
       return html`<p class="quiet">No tensor can be reached from this frame.</p>

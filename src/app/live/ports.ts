@@ -15,6 +15,13 @@ export type Evaluate = (request: {
   readonly context: 'clipboard' | 'hover';
 }) => Promise<{ readonly result: string; readonly type: string | null }>;
 
+/** What a debug adapter is asked for the readers. */
+export interface Adapter {
+  readonly evaluate: Evaluate;
+  /** Names of the variables that the frame sees, globals left out. @throws NanoscopeError `debugger` */
+  readonly names: (frame: FrameRef) => Promise<readonly string[]>;
+}
+
 export interface ReadOptions {
   /** Time that one reading may take inside the program, milliseconds. */
   readonly budgetMs: number;

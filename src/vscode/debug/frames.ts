@@ -4,14 +4,14 @@
  */
 import * as vscode from 'vscode';
 import * as z from 'zod';
-import type { Evaluate, TensorReader } from '../../app/live/ports';
+import type { Adapter, FrameRef, TensorReader } from '../../app/live/ports';
 import type { StoppedFrame } from '../../app/live/tensorWatch';
-import { evaluateIn } from './evaluate';
+import { adapterOf } from './adapter';
 import { ends, goesOn, traffic } from './traffic';
 
 export interface FrameParts {
   /** A reader for this kind of session; null where tensors of its language cannot be read. */
-  readonly readerFor: (sessionType: string, evaluate: Evaluate) => TensorReader | null;
+  readonly readerFor: (sessionType: string, adapter: Adapter, frame: FrameRef) => Promise<TensorReader | null>;
   readonly stoppedAt: (frame: StoppedFrame | null) => void;
   /** Said a moment later than `stoppedAt`: the adapter has to be asked. */
   readonly stands: (frame: StoppedFrame, place: string | null) => void;
@@ -30,6 +30,8 @@ const stack = z.object({
 export class Frames implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[];
   private session: vscode.DebugSession | null = null;
+  /** Of the looks at a frame: while one waits for its reader, another may begin. */
+  private turn = 0;
 
   constructor(private readonly parts: FrameParts) {
     this.subscriptions = [
@@ -62,10 +64,13 @@ export class Frames implements vscode.Disposable {
   private leave(session: vscode.DebugSession): void {
     if (this.session?.id !== session.id) return;
     this.session = null;
+    this.turn += 1;
     this.parts.stoppedAt(null);
   }
 
   private async look(item: vscode.DebugThread | vscode.DebugStackFrame | undefined): Promise<void> {
+    this.turn += 1;
+    const { turn } = this;
     if (!(item instanceof vscode.DebugStackFrame)) {
       if (this.session) this.parts.stoppedAt(null);
       this.session = null;
@@ -73,7 +78,8 @@ export class Frames implements vscode.Disposable {
     }
     const { session, frameId, threadId } = item;
     this.session = session;
-    const reader = this.parts.readerFor(session.type, evaluateIn(session));
+    const reader = await this.parts.readerFor(session.type, adapterOf(session), { frameId });
+    if (this.turn !== turn) return;
     const frame = { frameId, session: session.name, reader };
     this.parts.stoppedAt(frame);
     this.parts.stands(frame, await placeOf(session, threadId, frameId));

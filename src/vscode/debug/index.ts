@@ -1,7 +1,7 @@
 /** Debugging: the view of tensors, hovers and line ends, over one watch of the frame that is looked at. */
 import * as vscode from 'vscode';
 import { GuardControl } from '../../app/live/guardControl';
-import type { Evaluate, ModuleRecorder, NanGuard, TensorReader } from '../../app/live/ports';
+import type { Adapter, Evaluate, FrameRef, ModuleRecorder, NanGuard, TensorReader } from '../../app/live/ports';
 import { Recording } from '../../app/live/recording';
 import { TensorWatch } from '../../app/live/tensorWatch';
 import type { Report } from '../../core/report';
@@ -12,7 +12,7 @@ import { Frames } from './frames';
 import { GuardFace } from './guardFace';
 import { RecordingFace } from './recordingFace';
 import { followSessions } from './sessions';
-import { registerLanguage } from './language';
+import { registerLanguages } from './language';
 import { TensorsView } from './tensorsView';
 
 export interface DebuggingParts {
@@ -22,8 +22,8 @@ export interface DebuggingParts {
   readonly extension: vscode.Uri;
   readonly memory: vscode.Memento;
   readonly log: Log;
-  /** Null: tensors of this type of session cannot be read. */
-  readonly readerFor: (sessionType: string, evaluate: Evaluate) => TensorReader | null;
+  /** Null: tensors of this session cannot be read. */
+  readonly readerFor: (sessionType: string, adapter: Adapter, frame: FrameRef) => Promise<TensorReader | null>;
   /** Null: sessions of this type cannot be stopped at the first NaN. */
   readonly guardFor: (sessionType: string, evaluate: Evaluate) => NanGuard | null;
   /** Null: modules of such sessions cannot be recorded. */
@@ -116,7 +116,7 @@ export function registerDebugging(parts: DebuggingParts): Debugging {
     face,
     recordingFace,
     sessions,
-    registerLanguage(watch, report),
+    registerLanguages(watch, report),
     vscode.window.registerWebviewViewProvider(viewIds.tensors, view),
   );
   return {

@@ -5,7 +5,7 @@
 import * as vscode from 'vscode';
 import * as z from 'zod';
 import type { Evaluate, FrameRef } from '../../app/live/ports';
-import { evaluateIn } from './evaluate';
+import { evaluateIn } from './adapter';
 import { ends, goesOn, traffic } from './traffic';
 
 export interface SessionListener {
