@@ -14,6 +14,7 @@ import { createApi, type NanoscopeApi } from './vscode/api';
 import { registerCommands } from './vscode/commands';
 import { registerDebugging } from './vscode/debug';
 import { Log } from './vscode/log';
+import { registerNameHover } from './vscode/nameHover';
 import { registerModelEditor } from './vscode/panel/modelEditor';
 import { Panels } from './vscode/panel/panels';
 import { BatchMemory, PanelStore } from './vscode/panel/store';
@@ -75,7 +76,8 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   });
   const { guard, recording } = debugging;
   const commands = registerCommands({ panels, workshop, guard, recording, log, extensionId: context.extension.id });
-  context.subscriptions.push(log, panels, modelEditor, commands, debugging);
+  const nameHover = registerNameHover(() => panels.lastReport);
+  context.subscriptions.push(log, panels, modelEditor, commands, debugging, nameHover);
   return createApi(workshop);
 }
 

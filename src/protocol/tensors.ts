@@ -126,6 +126,7 @@ export const fromTensors = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('open'), path, index: z.array(count).max(64) }),
   z.strictObject({ type: z.literal('close'), path }),
   z.strictObject({ type: z.literal('track'), path, on: z.boolean() }),
+  z.strictObject({ type: z.literal('addToWatch'), path }),
   z.strictObject({ type: z.literal('guard'), on: z.boolean(), level: z.enum(guardLevels) }),
   /** Opens the line in which a session's first NaN began. */
   z.strictObject({ type: z.literal('show'), session: z.string().max(1000) }),

@@ -71,6 +71,8 @@ describe('a decoder stopped behind the softmax of layer 0', () => {
     expect(await cells.nth(0).locator('td:not(.strip)').allTextContents()).toEqual(['30/35', '30/30', '0/5']);
     expect(await cells.nth(1).locator('td:not(.strip)').allTextContents()).toEqual(['0/35', '0/0', '0/35']);
     await list.row('probs').getByRole('button', { name: 'Track' }).click();
+    await list.row('probs').getByRole('button', { name: 'Add to Watch' }).click();
+    await workbench.page.locator('.debug-watch .expression', { hasText: 'probs' }).waitFor();
     await workbench.screenshot('editor-tensors-open');
   });
 
@@ -181,5 +183,23 @@ describe('record module trace', () => {
     await workbench.page.locator('.notification-list-item', { hasText: 'KimiForCausalLM are recorded' }).waitFor();
     await workbench.page.locator('.statusbar-item', { hasText: 'Recording modules' }).waitFor({ state: 'hidden' });
     await workbench.screenshot('editor-trace');
+  });
+});
+
+describe('without a session', () => {
+  it('names of modules show what the trace said of them', async () => {
+    await workbench.runCommand('View: Show Explorer');
+    await workbench.openFile('kimi.py');
+    await workbench.runCommand('Go to Line/Column...');
+    await workbench.type(':46');
+    await hoverWord(workbench, 'self.self_attn, self.mlp = ', 'self_attn');
+    const card = workbench.page.locator('.monaco-hover:visible');
+    await card.filter({ hasText: 'self_attn in the last diagnosis: KimiForCausalLM' }).waitFor();
+    expect(await card.locator('tbody tr').allTextContents()).toEqual([
+      expect.stringMatching(/layer 0 attention\s*30\/35 pad only\s*0\/35/),
+      expect.stringMatching(/layer 1 attention\s*35\/35 reaches real\s*0\/35/),
+    ]);
+    await card.filter({ hasText: 'NaN begins here, layer 0 (fully-masked-row)' }).waitFor();
+    await workbench.screenshot('editor-name-hover');
   });
 });

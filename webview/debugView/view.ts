@@ -145,6 +145,15 @@ function rowView({ post }: View, state: ShownWatch, tensor: LiveTensor): Templat
                 : html`<p class="quiet">reading…</p>`
             }
             ${trackButton(post, path, path in state.tracked)}
+            <button
+              class="tool"
+              title="Open it among the editor's own watch expressions, with all that it holds"
+              @click=${() => {
+                post({ type: 'addToWatch', path });
+              }}
+            >
+              Add to Watch
+            </button>
           </div>`
         : nothing
     }

@@ -138,7 +138,8 @@ export class TensorWatch {
     if (on && this.shown.scope) this.follow(this.shown.scope, [path]);
   }
 
-  private lists(path: string): boolean {
+  /** Whether a path came from the list. */
+  lists(path: string): boolean {
     return this.shown.scope?.tensors.some((tensor) => tensor.path === path) === true;
   }
 

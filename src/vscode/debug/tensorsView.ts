@@ -80,6 +80,13 @@ export class TensorsView implements vscode.WebviewViewProvider {
       case 'track':
         watch.track(data.path, data.on);
         break;
+      case 'addToWatch':
+        // What the editor's own menu of a variable runs; it has no other door.
+        if (watch.lists(data.path)) {
+          const variable = { evaluateName: data.path };
+          void vscode.commands.executeCommand('debug.addToWatchExpressions', { variable });
+        }
+        break;
       case 'guard':
         this.guard().set(data.on, data.level);
         break;

@@ -44,6 +44,8 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
   /** The panel in front, or the last one that was. */
   private front: OpenPanel | null = null;
   private closing = false;
+  /** The report that was shown last; it stays when its panel is closed. */
+  private last: Report | null = null;
   /** Keys that are being read back now. */
   private readonly restoring = new Set<string>();
   private pruning: NodeJS.Timeout | null = null;
@@ -68,6 +70,10 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
 
   get current(): OpenPanel | null {
     return this.front;
+  }
+
+  get lastReport(): Report | null {
+    return this.last;
   }
 
   get running(): readonly DiagnosisSession[] {
@@ -199,6 +205,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       person: personFor(record.subject),
       trusted: () => vscode.workspace.isTrusted,
       show: (state) => {
+        this.last = state.report ?? this.last;
         page.show(state);
         progress.follow(state, panel.visible);
         this.announce(opened);
@@ -242,6 +249,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         store.forget(record.key);
       }
     });
+    this.last = session.current.report ?? this.last;
     page.show(session.current);
     this.announce(opened);
     return opened;
