@@ -22,6 +22,8 @@ interface Watched extends GuardedSession {
   frame: FrameRef | null;
   /** Which wish it was armed for; null: it is not armed by us. */
   armedFor: number | null;
+  /** It was told to arm, and nothing has said since that it is not: an answer may be late or lost. */
+  mayBeArmed: boolean;
   hit: GuardHit | null;
   status: GuardStatus | null;
   problem: string | null;
@@ -75,6 +77,7 @@ export class GuardControl {
       ...session,
       frame: null,
       armedFor: null,
+      mayBeArmed: false,
       hit: null,
       status: null,
       problem: null,
@@ -90,7 +93,7 @@ export class GuardControl {
     session.frame = frame;
     this.last = id;
     // A program that was never told of a guard is not asked for one.
-    if (this.on || session.armedFor !== null) this.tell(session);
+    if (this.on || session.mayBeArmed) this.tell(session);
   }
 
   goesOn(id: string): void {
@@ -131,12 +134,16 @@ export class GuardControl {
   private async bring(session: Watched, frame: FrameRef | null): Promise<void> {
     const { wish } = this;
     if (!this.on) {
-      if (session.armedFor === null) return;
+      if (!session.mayBeArmed) return;
       await session.guard.disarm(frame);
+      // While it runs nothing is answered: the next stop makes sure.
+      session.mayBeArmed = frame === null && session.armedFor === null;
       session.armedFor = null;
       session.status = null;
     } else if (session.armedFor !== wish) {
       session.hit = null;
+      session.armedFor = null;
+      session.mayBeArmed = true;
       session.status = await session.guard.arm(frame, { level: this.level, once: true, stop: true });
       session.armedFor = wish;
     } else if (frame !== null) {

@@ -45,9 +45,12 @@ interface Known extends RecordedSession {
 
 interface Current {
   readonly session: Known;
-  readonly file: string;
+  /** Null until the program was told. */
+  file: string | null;
   read: number;
   report: Report | null;
+  /** What was told of a file that cannot be read: once. */
+  failed: string | null;
   cancel: () => void;
 }
 
@@ -101,21 +104,35 @@ export class Recording {
 
   private async start(session: Known): Promise<void> {
     this.waiting = false;
+    const current: Current = { session, file: null, read: 0, report: null, failed: null, cancel: () => undefined };
+    this.current = current;
+    this.parts.changed(this.state);
     try {
       const file = await this.parts.newFile();
       await session.recorder.start(session.frame, { file, functions: true });
-      const current: Current = { session, file, read: 0, report: null, cancel: () => undefined };
-      this.current = current;
-      this.lookLater(current, pauseMs);
+      current.file = file;
+      // Ended, or taken back, while it was told.
+      if (this.current === current) this.lookLater(current, pauseMs);
+      else await session.recorder.stop(session.frame);
     } catch (error) {
-      this.parts.failed(error);
+      const wanted = this.current === current;
+      if (wanted) this.current = null;
+      if (wanted || this.sessions.has(session.id)) this.parts.failed(error);
+      // An answer may be late: then the program records.
+      await session.recorder.stop(session.frame).catch(() => undefined);
+      this.parts.changed(this.state);
     }
-    this.parts.changed(this.state);
   }
 
   private async stop(): Promise<void> {
     const { current } = this;
     if (!current) return;
+    if (current.file === null) {
+      // It is told at this moment, and stopped once it was.
+      this.current = null;
+      this.parts.changed(this.state);
+      return;
+    }
     try {
       await current.session.recorder.stop(current.session.frame);
     } catch (error) {
@@ -131,7 +148,7 @@ export class Recording {
     current.cancel();
     await this.look(current);
     this.parts.changed(this.state);
-    this.parts.done(current.file, current.report);
+    if (current.file !== null) this.parts.done(current.file, current.report);
   }
 
   private lookLater(current: Current, ms: number): void {
@@ -145,6 +162,7 @@ export class Recording {
   }
 
   private async look(current: Current): Promise<void> {
+    if (current.file === null) return;
     try {
       const text = await this.parts.read(current.file);
       if (text === null || text.length === current.read) return;
@@ -155,7 +173,9 @@ export class Recording {
       // Its header, or its first module, is not there yet.
       if (error instanceof NanoscopeError && toPayload(error).code === 'file-unreadable' && current.report === null)
         return;
-      this.parts.failed(error);
+      const { message } = toPayload(error);
+      if (current.failed !== message) this.parts.failed(error);
+      current.failed = message;
     }
   }
 }

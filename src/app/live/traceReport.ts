@@ -20,7 +20,7 @@ import type {
 import { paddingSide } from '../../core/batch/roles';
 import type { ModuleTrace, TracePass, TraceSite, TraceTensor } from '../../core/trace/moduleTrace';
 import { modulePlaces, type ModulePlace } from '../../core/trace/modules';
-import { countRanges, countRole, formatRanges, parseRanges } from '../../core/trace/ranges';
+import { countRanges, countRole, parseRanges, ranges } from '../../core/trace/ranges';
 
 /**
  * @param trace complete, or as far as it has come
@@ -67,13 +67,14 @@ interface ChosenPass {
   readonly sick: boolean;
 }
 
-/** The first pass in which there is NaN, else the first one. */
+/** The first pass in which there is NaN, else the first one; one that was recorded from its beginning, if there is any. */
 function choosePass(trace: ModuleTrace): ChosenPass | null {
   const all = trace.passes.map((pass) => {
     const sites = trace.sites.filter((site) => site.pass === pass.number);
     return { pass, sites, sick: sites.some(({ tensor }) => (tensor.nan ?? 0) > 0) };
   });
-  return all.find(({ sick }) => sick) ?? all[0] ?? null;
+  const whole = all.filter(({ pass }) => pass.partial !== true);
+  return whole.find(({ sick }) => sick) ?? all.find(({ sick }) => sick) ?? whole[0] ?? all[0] ?? null;
 }
 
 /** One call of a module, or of an operation in it. */
@@ -283,7 +284,7 @@ class Reading {
   ): { mechanism: CrossingMechanism; explanation: string; evidence: Finding['evidence'] } {
     const where = whereText(reached, this.batch.roles, 'position');
     const { poisoned, op } = call.first;
-    const keys = poisoned?.keys ?? [];
+    const keys = poisoned?.keys.length === this.batch.samples ? poisoned.keys : [];
     const first = reached.findIndex((ranges) => ranges !== '');
     const own = keys[first] ?? '';
     if (op?.endsWith('softmax') === true && own !== '') {
@@ -431,11 +432,10 @@ const isInside = (inner: Call, outer: Call): boolean =>
     inner.first.path === outer.first.path ||
     inner.first.path.startsWith(`${outer.first.path}.`));
 
-function without(ranges: string, others: string): string {
+const without = (text: string, others: string): string => {
   const gone = new Set(positionsIn(others));
-  const left = new Set(positionsIn(ranges).filter((position) => !gone.has(position)));
-  return formatRanges(Math.max(-1, ...left) + 1, (position) => left.has(position));
-}
+  return ranges(positionsIn(text).filter((position) => !gone.has(position)));
+};
 
 const sourceOf = ({ first }: Call): { source?: SourceLine } =>
   first.at === null ? {} : { source: { file: first.at.file, line: first.at.line } };
@@ -454,6 +454,9 @@ function notesOf(trace: ModuleTrace, { pass, sites, sick }: ChosenPass): string[
       ? [
           `${String(many)} forward passes were recorded; this is number ${String(pass.number + 1)}, ${sick ? 'the first in which there is NaN' : 'the first one; there is NaN in none of them'}.`,
         ]
+      : []),
+    ...(pass.partial === true
+      ? ['The recording began in the middle of this forward pass: what came before it is not told.']
       : []),
     ...(implementations.length > 0
       ? [`Modules were built with _attn_implementation ${implementations.join(', ')}.`]

@@ -24,31 +24,43 @@ const ranges = z
     }
   }, 'positions that are no ascending ranges');
 const perSample = z.array(ranges).max(100_000);
+
+/** Whether every position that is named lies within an axis of that length. */
+const within = (samples: readonly string[], length: number): boolean =>
+  samples.every((text) => Number(/(\d+)$/.exec(text)?.[1] ?? -1) < length);
 const place = z.object({ file: z.string().max(10_000), line: count, function: name });
 const number = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
 
-const tensor = z.object({
-  name: name.nullish(),
-  type: name,
-  dtype: name.optional(),
-  shape: z.array(z.int().min(-1)).max(64).optional(),
-  nan: count.optional(),
-  posInf: count.optional(),
-  negInf: count.optional(),
-  min: number.nullish(),
-  max: number.nullish(),
-  skipped: z.string().max(2000).nullish(),
-  /** For each sample the positions with NaN and Inf; null where no two axes could be taken for these. */
-  positions: z
-    .object({
-      sample: z.int().nullish(),
-      position: z.int().nullish(),
-      nan: perSample,
-      posInf: perSample,
-      negInf: perSample,
-    })
-    .nullish(),
-});
+const tensor = z
+  .object({
+    name: name.nullish(),
+    type: name,
+    dtype: name.optional(),
+    shape: z.array(z.int().min(-1)).max(64).optional(),
+    nan: count.optional(),
+    posInf: count.optional(),
+    negInf: count.optional(),
+    min: number.nullish(),
+    max: number.nullish(),
+    skipped: z.string().max(2000).nullish(),
+    /** For each sample the positions with NaN and Inf; null where no two axes could be taken for these. */
+    positions: z
+      .object({
+        sample: z.int().nullish(),
+        position: z.int().nullish(),
+        nan: perSample,
+        posInf: perSample,
+        negInf: perSample,
+      })
+      .nullish(),
+  })
+  .refine(({ shape = [], positions }) => {
+    const axis = positions?.position ?? null;
+    if (!positions || axis === null) return true;
+    const length = shape.at(axis) ?? 0;
+    // Axes that were joined stand behind one another in the one that is told.
+    return [positions.nan, positions.posInf, positions.negInf].every((kind) => within(kind, length));
+  }, 'positions beyond the shape');
 
 const site = z.object({
   pass: count.nullable(),
@@ -79,7 +91,15 @@ const site = z.object({
 const pass = z.object({
   number: count,
   root: name,
-  masks: z.array(z.object({ name, shape: z.array(count).max(8), pad: perSample })).max(64),
+  masks: z
+    .array(
+      z
+        .object({ name, shape: z.array(count).max(8), pad: perSample })
+        .refine(({ shape, pad }) => within(pad, shape[1] ?? 0), 'positions beyond the shape of a mask'),
+    )
+    .max(64),
+  /** The recording began in the middle of it. */
+  partial: z.boolean().optional(),
   inputs: z
     .array(z.object({ name: name.nullish(), dtype: name.optional(), shape: z.array(z.int()).max(64).optional() }))
     .max(64),

@@ -22,43 +22,57 @@ export function followSessions(
   listeners: readonly SessionListener[],
   log: (what: string, error: unknown) => void,
 ): vscode.Disposable {
-  const stops = async (session: vscode.DebugSession, threadId: number): Promise<void> => {
-    try {
-      const answer: unknown = await session.customRequest('stackTrace', { threadId, startFrame: 0, levels: 1 });
-      const [frame] = stack.parse(answer).stackFrames;
-      if (frame) for (const listener of listeners) listener.stopped(session.id, { frameId: frame.id });
-    } catch (error) {
-      // It went on before it could be asked.
-      log(`The stop of ${session.name}`, error);
-    }
-  };
-  const tell = (session: vscode.DebugSession, what: 'goesOn' | 'ended'): void => {
-    for (const listener of listeners) listener[what](session.id);
-  };
+  /** The adapter that speaks for a session: a restart gives it another one, and the first may end late. */
+  const speaking = new Map<string, object>();
   return vscode.debug.registerDebugAdapterTrackerFactory('*', {
-    createDebugAdapterTracker: (session) => ({
-      onWillReceiveMessage: (message: unknown) => {
-        const { data } = traffic.safeParse(message);
-        if (data?.type === 'request' && goesOn.has(data.command ?? '')) tell(session, 'goesOn');
-      },
-      onDidSendMessage: (message: unknown) => {
-        const { data } = traffic.safeParse(message);
-        if (data?.type !== 'event') return;
-        if (data.event === 'initialized') {
-          for (const listener of listeners) listener.began(session, evaluateIn(session));
-        } else if (data.event === 'stopped') {
-          const { threadId } = stopped.safeParse(data.body).data ?? {};
-          if (threadId !== undefined) void stops(session, threadId);
-        } else if (ends.has(data.event ?? '')) {
-          tell(session, 'goesOn');
+    createDebugAdapterTracker: (session) => {
+      const adapter = {};
+      speaking.set(session.id, adapter);
+      /** Counts the times it went on: what is told of a stop before that is out of date. */
+      let moves = 0;
+      const goOn = (): void => {
+        moves += 1;
+        for (const listener of listeners) listener.goesOn(session.id);
+      };
+      const end = (): void => {
+        if (speaking.get(session.id) !== adapter) return;
+        speaking.delete(session.id);
+        moves += 1;
+        for (const listener of listeners) listener.ended(session.id);
+      };
+      const stops = async (threadId: number): Promise<void> => {
+        const before = moves;
+        try {
+          const answer: unknown = await session.customRequest('stackTrace', { threadId, startFrame: 0, levels: 1 });
+          const [frame] = stack.parse(answer).stackFrames;
+          if (frame && moves === before) {
+            for (const listener of listeners) listener.stopped(session.id, { frameId: frame.id });
+          }
+        } catch (error) {
+          // It went on before it could be asked.
+          log(`The stop of ${session.name}`, error);
         }
-      },
-      onExit: () => {
-        tell(session, 'ended');
-      },
-      onWillStopSession: () => {
-        tell(session, 'ended');
-      },
-    }),
+      };
+      return {
+        onWillReceiveMessage: (message: unknown) => {
+          const { data } = traffic.safeParse(message);
+          if (data?.type === 'request' && goesOn.has(data.command ?? '')) goOn();
+        },
+        onDidSendMessage: (message: unknown) => {
+          const { data } = traffic.safeParse(message);
+          if (data?.type !== 'event') return;
+          if (data.event === 'initialized') {
+            for (const listener of listeners) listener.began(session, evaluateIn(session));
+          } else if (data.event === 'stopped') {
+            const { threadId } = stopped.safeParse(data.body).data ?? {};
+            if (threadId !== undefined) void stops(threadId);
+          } else if (ends.has(data.event ?? '')) {
+            goOn();
+          }
+        },
+        onExit: end,
+        onWillStopSession: end,
+      };
+    },
   });
 }

@@ -38,6 +38,8 @@ class Program implements NanGuard {
   /** Without a frame nothing is taken, as adapters other than debugpy do. */
   needsFrame = false;
   broken = false;
+  /** Takes what it is told, but its answer comes too late. */
+  late = false;
 
   arm(frame: FrameRef | null, options: GuardOptions): Promise<GuardStatus | null> {
     this.told.push(`arm ${String(frame?.frameId ?? 'running')} ${options.level}`);
@@ -45,6 +47,7 @@ class Program implements NanGuard {
       return Promise.reject(new NanoscopeError('debugger', 'No.', ''));
     this.armed = options;
     this.hits = [];
+    if (this.late) return Promise.reject(new NanoscopeError('debugger', 'Too late.', ''));
     return Promise.resolve(frame === null ? null : this.now());
   }
 
@@ -184,6 +187,28 @@ describe('break on first NaN', () => {
     expect(program.told).toEqual(['arm running ops', 'status 1', 'arm 1 ops']);
     expect(guard.view.watching).toEqual(['train']);
   });
+
+  it.each([null, { frameId: 1 }])(
+    'is taken out of a program whose answer came too late, told in frame %j',
+    async (frame) => {
+      const { guard } = control();
+      const program = new Program();
+      program.late = true;
+      guard.began({ id: 'a', name: 'train', guard: program });
+      if (frame) guard.stopped('a', frame);
+      await settled();
+      expect(program.armed).not.toBeNull();
+      guard.set(false);
+      await settled();
+      expect(program.armed).toBeNull();
+      // Told while it ran, it is asked once more where it can answer, and then no more.
+      guard.stopped('a', { frameId: 2 });
+      await settled();
+      guard.stopped('a', { frameId: 3 });
+      await settled();
+      expect(program.told.slice(frame ? 2 : 1)).toEqual(frame ? ['disarm 1'] : ['disarm running', 'disarm 2']);
+    },
+  );
 
   it('keeps sessions apart, and what a session found after its end', async () => {
     const { guard } = control();

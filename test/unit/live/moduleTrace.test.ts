@@ -31,6 +31,7 @@ const text = (...lines: readonly object[]): string =>
   [header, ...lines].map((line) => `${JSON.stringify(line)}\n`).join('');
 const end = { end: { dropped: 0, errors: 0, lastError: null } };
 const clean = ['', ''];
+const vastPad = { name: 'm', shape: [1000, 10], pad: Array.from({ length: 1000 }, () => '0-999999') };
 const pads = ['0-1', ''];
 
 describe('a trace file', () => {
@@ -53,6 +54,12 @@ describe('a trace file', () => {
     [text(pass(), site('a', 'Linear', 'out', ['1,1', ''])), /line 3/],
     [text(pass(), site('a', 'Linear', 'out', ['99999999999', ''])), /line 3/],
     [text(pass(), site('a', 'Linear', 'out', ['0-999999999', ''])), /line 3/],
+    [text(pass(), site('a', 'Linear', 'out', ['0-4', ''])), /line 3: positions beyond the shape/],
+    // Small to write, and no end to read.
+    [
+      text({ pass: { number: 0, root: 'Net', masks: [vastPad], inputs: [] } }),
+      /line 2: positions beyond the shape of a mask/,
+    ],
   ])('that is none is refused with its line: %#', (content, message) => {
     expect(() => parseModuleTrace(content)).toThrow(message);
   });
@@ -134,6 +141,8 @@ describe('its report', () => {
       ).spread.map(({ mechanism }) => mechanism);
     expect(scores(['0-1', ''])).toEqual(['nan-plus-minus-inf']);
     expect(scores(['0-2', ''])).toEqual(['softmax-row']);
+    // Told per head and not per sample: whose they are is not known.
+    expect(scores(['0-1', '0-1', '', ''])).toEqual(['contraction']);
   });
 
   it('is of the first pass in which there is NaN, and says how many there were', () => {
@@ -153,6 +162,37 @@ describe('its report', () => {
       '2 forward passes were recorded; this is number 2, the first in which there is NaN.',
       'Modules were built with _attn_implementation sdpa.',
     ]);
+  });
+
+  it('is of a pass that was recorded from its beginning, where there is one', () => {
+    const partial = { pass: { ...pass(0).pass, root: 'Identity', partial: true } };
+    const lines = [partial, site('layers.0.mlp', 'Mlp', 'out', pads)];
+    const whole = [pass(1), site('layers.0.mlp', 'Mlp', 'out', clean, { pass: 1 }), end];
+    expect(traceReport(parseModuleTrace(text(...lines, end))).notes).toContain(
+      'The recording began in the middle of this forward pass: what came before it is not told.',
+    );
+    // Where there is NaN in none but that one, it is the one to show.
+    expect(traceReport(parseModuleTrace(text(...lines, ...whole))).model.name).toBe('Identity');
+    const clear = [partial, site('layers.0.mlp', 'Mlp', 'out', clean)];
+    expect(traceReport(parseModuleTrace(text(...clear, ...whole))).model.name).toBe('Net');
+  });
+
+  it('is told of a million positions', () => {
+    const size = 1_000_000;
+    const long = { ...pass().pass, masks: [{ name: 'mask', shape: [1, size], pad: [''] }] };
+    const tensor = (nan: string): object => ({
+      ...hidden([nan]),
+      shape: [1, size, 2],
+      nan: 1,
+      positions: { sample: 0, position: 1, nan: [nan], posInf: [''], negInf: [''] },
+    });
+    const one = (port: 'in' | 'out', nan: string): object => ({
+      site: { ...site('layers.0.mlp', 'Mlp', port, []).site, tensor: tensor(nan) },
+    });
+    const report = traceReport(
+      parseModuleTrace(text({ pass: long }, one('in', '3'), one('out', `0-${String(size - 1)}`), end)),
+    );
+    expect(report.spread[0]?.positions).toEqual([`0-2,4-${String(size - 1)}`]);
   });
 
   it('is not made larger than memory by the sizes that a file claims', () => {

@@ -11,10 +11,12 @@ const pass = '{"pass":{"number":0,"root":"Net","masks":[],"inputs":[]}}\n';
 class Program implements ModuleRecorder {
   readonly told: string[] = [];
   refuses = false;
+  /** What `start` waits for. */
+  answered: Promise<void> = Promise.resolve();
 
   start(frame: FrameRef | null, { file }: RecordOptions): Promise<void> {
     this.told.push(`start ${String(frame?.frameId ?? 'running')} ${file}`);
-    return this.refuses ? Promise.reject(new NanoscopeError('debugger', 'No.', '')) : Promise.resolve();
+    return this.refuses ? Promise.reject(new NanoscopeError('debugger', 'No.', '')) : this.answered;
   }
 
   stop(frame: FrameRef | null): Promise<void> {
@@ -100,7 +102,9 @@ describe('a recording', () => {
     program.refuses = true;
     recording.began({ id: 'a', name: 'train', recorder: program });
     await recording.toggle('a');
-    expect(events).toEqual(['failed NanoscopeError: No.', 'off -']);
+    expect(events).toEqual(['recording train', 'failed NanoscopeError: No.', 'off -']);
+    // What was refused late may have begun.
+    expect(program.told).toEqual(['start running t.jsonl', 'stop running']);
   });
 
   it('that was asked for can be taken back before a session begins', async () => {
@@ -113,6 +117,43 @@ describe('a recording', () => {
     expect(program.told).toEqual([]);
   });
 
+  it('of a session that ends while it is told is none', async () => {
+    const { recording, events, waits } = setup();
+    const program = new Program();
+    let resolve = (): void => undefined;
+    const promise = new Promise<void>((done) => {
+      resolve = done;
+    });
+    program.answered = promise;
+    recording.began({ id: 'a', name: 'train', recorder: program });
+    const toggled = recording.toggle('a');
+    await settled();
+    recording.ended('a');
+    await settled();
+    resolve();
+    await toggled;
+    expect(events).toEqual(['recording train', 'off -']);
+    expect(recording.state.phase).toBe('off');
+    expect(waits()).toBe(false);
+  });
+
+  it('that is taken back while it is told is stopped, and begun only once', async () => {
+    const { recording, events } = setup();
+    const program = new Program();
+    let resolve = (): void => undefined;
+    const promise = new Promise<void>((done) => {
+      resolve = done;
+    });
+    program.answered = promise;
+    recording.began({ id: 'a', name: 'train', recorder: program });
+    const toggled = recording.toggle('a');
+    await recording.toggle('a');
+    resolve();
+    await toggled;
+    expect(program.told).toEqual(['start running t.jsonl', 'stop running']);
+    expect(events).toEqual(['recording train', 'off -']);
+  });
+
   it('tells a file that was broken from outside', async () => {
     const { recording, files, events, tick } = setup();
     recording.began({ id: 'a', name: 'train', recorder: new Program() });
@@ -122,5 +163,9 @@ describe('a recording', () => {
     files.set('t.jsonl', `${header}${pass}broken\n`);
     await tick();
     expect(events.at(-1)).toMatch(/failed .*line 3/);
+    const told = events.length;
+    files.set('t.jsonl', `${header}${pass}broken\nmore\n`);
+    await tick();
+    expect(events).toHaveLength(told);
   });
 });
