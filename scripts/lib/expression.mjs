@@ -4,6 +4,7 @@
  */
 import path from 'node:path';
 import * as esbuild from 'esbuild';
+import { root } from './root.mjs';
 
 /** @param {string} file @returns {Promise<{ text: string; inputs: readonly string[] }>} */
 export async function expressionOf(file) {
@@ -33,11 +34,12 @@ export const expressions = {
   name: 'expressions',
   setup(build) {
     build.onResolve({ filter: /\?expression$/ }, (args) => ({
-      path: path.resolve(args.resolveDir, args.path.slice(0, -suffix.length)),
+      // Relative: the bundle's comments name it, and no folder of the building machine belongs there.
+      path: path.relative(root, path.resolve(args.resolveDir, args.path.slice(0, -suffix.length))),
       namespace: 'expression',
     }));
     build.onLoad({ filter: /.*/, namespace: 'expression' }, async (args) => {
-      const { text, inputs } = await expressionOf(args.path);
+      const { text, inputs } = await expressionOf(path.resolve(root, args.path));
       return { contents: text, loader: 'text', watchFiles: inputs.map((input) => path.resolve(input)) };
     });
   },
