@@ -7,7 +7,15 @@ const impure = ['process', 'Buffer', 'require', 'module', '__dirname', '__filena
 const pureFolders = ['src/core/**', 'src/protocol/**'];
 
 export default defineConfig(
-  globalIgnores(['dist/', '.cache/', 'test-results/', 'test/fixtures/imports/', 'test/dap/programs/', '**/*.cjs', '**/*.d.mts']),
+  globalIgnores([
+    'dist/',
+    '.cache/',
+    'test-results/',
+    'test/fixtures/imports/',
+    'test/dap/programs/',
+    '**/*.cjs',
+    '**/*.d.mts',
+  ]),
   {
     files: ['**/*.ts', '**/*.mts', '**/*.mjs'],
     extends: [js.configs.recommended, tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

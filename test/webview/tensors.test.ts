@@ -180,7 +180,7 @@ describe('break on first NaN', () => {
     const { page } = panel;
     const told = (await page.textContent('.guard'))?.replace(/\s+/g, ' ') ?? '';
     expect(told).toContain('Watching train, worker 1. 1,200 calls looked at, no NaN began.');
-    expect(told).toContain('NaN was given from outside: input of Linear.');
+    expect(told).toContain('NaN that was not computed here: input of Linear.');
     expect(told).toContain('This version of torch shows no operations; its modules are watched.');
     expect(told).toContain('2 checks failed (TypeError: odd); the program went on.');
     await panel.sendRaw({

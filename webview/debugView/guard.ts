@@ -65,7 +65,7 @@ function watchingView({ watching, hits, status, problem }: GuardView): TemplateR
   }
   ${
     status && status.sickInputs.count > 0
-      ? html`<p class="quiet">NaN was given from outside: ${visible(status.sickInputs.first ?? '')}.</p>`
+      ? html`<p class="quiet">NaN that was not computed here: ${visible(status.sickInputs.first ?? '')}.</p>`
       : nothing
   }
   ${

@@ -155,27 +155,31 @@ export class Recording {
     current.cancel = this.parts.later(ms, () => {
       void (async () => {
         const start = Date.now();
-        await this.look(current);
-        if (this.current === current) this.lookLater(current, Math.max(pauseMs, 5 * (Date.now() - start)));
+        if (await this.look(current)) await this.finish(current);
+        else if (this.current === current) this.lookLater(current, Math.max(pauseMs, 5 * (Date.now() - start)));
       })();
     });
   }
 
-  private async look(current: Current): Promise<void> {
-    if (current.file === null) return;
+  /** Whether the file is complete: at its limit a recorder ends by itself. */
+  private async look(current: Current): Promise<boolean> {
+    if (current.file === null) return false;
     try {
       const text = await this.parts.read(current.file);
-      if (text === null || text.length === current.read) return;
+      if (text === null || text.length === current.read) return false;
       current.read = text.length;
-      current.report = traceReport(parseModuleTrace(text));
+      const trace = parseModuleTrace(text);
+      current.report = traceReport(trace);
       this.parts.grown(current.file, current.report);
+      return trace.end !== null;
     } catch (error) {
       // Its header, or its first module, is not there yet.
       if (error instanceof NanoscopeError && toPayload(error).code === 'file-unreadable' && current.report === null)
-        return;
+        return false;
       const { message } = toPayload(error);
       if (current.failed !== message) this.parts.failed(error);
       current.failed = message;
+      return false;
     }
   }
 }

@@ -471,7 +471,9 @@ function notesOf(trace: ModuleTrace, { pass, sites, sick }: ChosenPass): string[
       : ['This version of torch does not show its functions: softmax and attention calls were not seen.']),
     ...(trace.end === null ? ['The recording has no end: it is still running, or the program was killed.'] : []),
     ...(trace.end && trace.end.dropped > 0
-      ? [`${trace.end.dropped.toLocaleString('en')} tensors beyond the limit were not recorded.`]
+      ? [
+          `${trace.end.dropped.toLocaleString('en')} tensors or more were not recorded: of one call only the first ones are, and at its limit a recording ends.`,
+        ]
       : []),
     ...(trace.end && trace.end.errors > 0
       ? [`${String(trace.end.errors)} looks failed (${trace.end.lastError ?? ''}); the program went on.`]

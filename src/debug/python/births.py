@@ -19,6 +19,8 @@ PRODUCTS = ('matmul', 'mm', 'bmm', 'addmm', 'baddbmm', 'linear')
 REDUCTIONS = ('sum', 'mean', 'var', 'std', 'var_mean', 'std_mean', 'cumsum', 'nansum', 'logsumexp', 'norm',
               'native_layer_norm', 'layer_norm', 'native_group_norm', 'native_batch_norm', 'batch_norm')
 
+LOST = object()  # Among an operation's arguments: a tensor that it has overwritten.
+
 Operation = namedtuple('Operation', 'name args kwargs out')
 Operation.__doc__ = """An operation that ran: plain name, positional and keyword arguments, first output with NaN."""
 
@@ -33,6 +35,8 @@ def mechanism(operation):
 
 def _mechanism(operation):
     name = operation.name
+    if any(value is LOST for value in operation.args):
+        return 'unknown', 'What it overwrote is gone: too large to be copied before, or of a kind that is not read.'
     plain = [_plain(value) for value in operation.args]
     tensors = [value for value in plain if value is not None]
     if sum(value.numel() for value in tensors) > LARGEST:
@@ -109,7 +113,7 @@ def _attention(operation, plain, out):
     lead = [min(place, size - 1) for place, size in zip(at[:-2], key.shape[:-2])]
     row = query[tuple(at[:-1])]
     scores = key[tuple(lead)].double() @ row.double()
-    scale = _argument(operation, 6, 'scale') or 1 / math.sqrt(query.shape[-1])
+    scale = operation.kwargs.get('scale') or 1 / math.sqrt(query.shape[-1])
     limit = torch.finfo(operation.args[0].dtype).max
     largest = float((scores * scale).abs().max())
     if largest > limit:
@@ -126,6 +130,7 @@ def _times(operation, plain, out):
 
 def _plus(operation, plain, out):
     left, right = _pair(operation, plain)
+    right = right * operation.kwargs.get('alpha', 1)
     if operation.name in ('sub', 'subtract', 'rsub'):
         right = -right
     wrong = _infinite(left) & _infinite(right) & (left != right)

@@ -5,11 +5,15 @@ And the one way to stop the program in such a frame.
 import os
 import sys
 
+from . import health
+
 INSTALLED = ('site-packages', 'dist-packages')
 DEBUGGERS = ('debugpy', '_pydevd_bundle', '_pydevd_frame_eval', '_pydev_bundle')
 STANDARD = os.path.dirname(os.path.normpath(os.__file__)) + os.sep
-TYPED = ('<stdin>', '<ipython')  # What a person typed has no file and is theirs all the same.
+TYPED = ('<stdin>', '<ipython', '<string>')  # What a person typed has no file and is theirs all the same.
+OWN = os.path.dirname((lambda: None).__code__.co_filename) or None  # In a debugged program we have no folder.
 LONGEST = 12  # frames in a told stack
+LONGEST_NAME = 500  # characters
 
 _known = {}
 
@@ -23,16 +27,20 @@ def of_program(file):
 
 
 def _of_program(file):
-    if file.startswith('<'):
+    if file.startswith('<') or os.path.dirname(file) == OWN:
         return file.startswith(TYPED)
     parts = file.replace('\\', '/').split('/')
     if parts[-1] == 'pydevd.py' or any(part in INSTALLED or part in DEBUGGERS for part in parts):
         return False
-    return not os.path.normpath(file).startswith(STANDARD)
+    return not os.path.normpath(file).startswith(STANDARD) and not _of_torch(file)
 
 
 def _of_torch(file):
-    return file.startswith('<') or 'torch' in file.replace('\\', '/').split('/')
+    """Also one that runs from its own source tree, which is no installed package."""
+    home = getattr(health.module('torch'), '__file__', None)
+    if file.startswith('<') or not home:
+        return file.startswith('<')
+    return os.path.normpath(file).startswith(os.path.dirname(os.path.normpath(home)) + os.sep)
 
 
 def user_frame(frame):
@@ -52,7 +60,9 @@ def place(frame):
     """{'file', 'line', 'function'} of a frame, None for None."""
     if frame is None:
         return None
-    return {'file': frame.f_code.co_filename, 'line': frame.f_lineno or 0, 'function': frame.f_code.co_name}
+    code = frame.f_code
+    return {'file': code.co_filename[-LONGEST_NAME:], 'line': frame.f_lineno or 0,
+            'function': code.co_name[:LONGEST_NAME]}
 
 
 def stack(frame):

@@ -1,10 +1,12 @@
 """Which modules a thread is inside of, outermost first."""
+import weakref
 from collections import namedtuple
 
 from . import health
 
-Call = namedtuple('Call', 'module frame depth data')
-Call.__doc__ = """A module being called: itself, the id and depth of torch's frame that calls it, what its owner keeps."""
+Call = namedtuple('Call', 'ref frame depth code data')
+Call.__doc__ = """A module being called: a weak reference to it; id, depth and code of torch's frame that calls it; what
+its owner keeps. Nothing here keeps a model or its inputs alive."""
 
 
 class Calls:
@@ -14,39 +16,45 @@ class Calls:
         self._stack = []
 
     def enter(self, module, frame, data):
-        """Returns the calls that were left by an exception, outermost first."""
-        alive, depth, outer = set(), 0, frame
-        while outer is not None:
-            outer, depth = outer.f_back, depth + 1
-            if outer is not None:
-                alive.add(id(outer))
-        gone = [call for call in self._stack if call.frame not in alive or call.depth >= depth]
-        if gone:
-            first = self._stack.index(gone[0])
-            gone, self._stack = self._stack[first:], self._stack[:first]
-        self._stack.append(Call(module, id(frame), depth, data))
-        return gone
+        """A call has begun in torch's `frame`. What was in that frame before is gone."""
+        depth = self._prune(frame.f_back)
+        self._stack.append(Call(weakref.ref(module), id(frame), depth + 1, frame.f_code, data))
 
-    def leave(self, module):
-        """The Call of `module`, taken off with all that were left inside of it; None where it did not begin here."""
+    def leave(self, module, frame):
+        """The Call of `module` in torch's `frame`, taken off with all that were left inside of it; None where it did
+        not begin here."""
         for at in range(len(self._stack) - 1, -1, -1):
-            if self._stack[at].module is module:
-                call = self._stack[at]
+            call = self._stack[at]
+            if call.frame == id(frame) and call.ref() is module:
                 del self._stack[at:]
                 return call
         return None
 
+    def at(self, frame):
+        """The calls that `frame` is inside of, outermost first; those that an exception has left are taken off."""
+        self._prune(frame)
+        return tuple(self._stack)
+
+    def _prune(self, frame):
+        """Takes off what is not around `frame`, and gives the frame's depth."""
+        alive, depth = {}, 0
+        while frame is not None:
+            alive[id(frame)] = depth, frame.f_code
+            frame, depth = frame.f_back, depth + 1
+        for at, call in enumerate(self._stack):
+            held, code = alive.get(call.frame, (None, None))
+            # The place in memory of a frame that is gone may be another one's by now.
+            if held is None or depth - held != call.depth or code is not call.code:
+                del self._stack[at:]
+                break
+        return depth
+
     def __len__(self):
         return len(self._stack)
 
-    def all(self):
-        return tuple(self._stack)
-
     def root(self):
-        return self._stack[0].module if self._stack else None
-
-    def inner(self):
-        return self._stack[-1].module if self._stack else None
+        """The outermost module, None outside of all."""
+        return self._stack[0].ref() if self._stack else None
 
 
 def path_of(module, root):

@@ -101,12 +101,12 @@ def _other_class(value):
 def quiet(one_thread=True):
     """Libraries read without side effects: no autograd, no user's modes, one thread, no warnings of arithmetic.
 
-    Everything is put back on leaving, also after an error. Where the program goes on at once, one_thread=False spares it
-    the change of its number of threads.
+    Everything is put back on leaving, also after an error. Where the program goes on at once and only tensors of torch
+    are read, one_thread=False spares it the change of its number of threads.
     """
     with contextlib.ExitStack() as stack:
         torch, numpy = module('torch'), module('numpy')
-        if hasattr(numpy, 'errstate'):
+        if one_thread and hasattr(numpy, 'errstate'):
             stack.enter_context(numpy.errstate(all='ignore'))
         if hasattr(torch, 'Tensor'):
             _quiet_torch(stack, torch, one_thread)

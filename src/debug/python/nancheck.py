@@ -1,13 +1,12 @@
 """Whether tensors hold NaN, as fast as a running program can bear, and which tensors a call was given."""
 import math
-import sys
 import weakref
 
 from . import health, reach
 
 DEPTH = 4  # containers in containers
-MOST = 64  # tensors of one call
-REMEMBERED = 64
+MOST = 4096  # tensors of one call
+REMEMBERED = 4096  # Among them the weights of a model, which every pass is given again.
 
 
 def tensors(named, of_numbers=True):
@@ -61,23 +60,46 @@ def _exactly(data):
     return False
 
 
-class Clean:
-    """Tensors that were found without NaN and have not been written to since: what one call gives, the next is given."""
+def weakly(found):
+    """Found whose value is a weak reference: the frame that calls keeps it alive, and nothing of ours does longer."""
+    return [item._replace(value=weakref.ref(item.value)) for item in found]
+
+
+def alive(found):
+    held = [item._replace(value=item.value()) for item in found]
+    return [item for item in held if item.value is not None]
+
+
+class Remembered:
+    """What is known of tensors, as long as they live and are not written to."""
 
     def __init__(self):
         self._known = {}
 
-    def remember(self, value):
+    def put(self, value, knowledge):
         version = version_of(value)
         if version is None:
             return
         if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[id(value)] = (weakref.ref(value), version)
+            self._known = {key: held for key, held in self._known.items() if held[0]() is not None}
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+        self._known[id(value)] = weakref.ref(value), version, knowledge
+
+    def get(self, value):
+        """None where nothing is known, or not any more."""
+        ref, version, knowledge = self._known.get(id(value), (None, None, None))
+        return knowledge if ref is not None and ref() is value and version == version_of(value) else None
+
+
+class Clean(Remembered):
+    """Tensors that were found without NaN: what one call gives, the next is given."""
+
+    def remember(self, value):
+        self.put(value, True)
 
     def __contains__(self, value):
-        ref, version = self._known.get(id(value), (None, None))
-        return ref is not None and ref() is value and version == version_of(value)
+        return self.get(value) is not None
 
     def sick(self, found, known=True):
         """Those of Found that hold NaN; the others are remembered. `known`: what is remembered is not asked again."""
@@ -101,10 +123,11 @@ def version_of(value):
         return None
 
 
-def call_arguments(frame, args, function):
-    """(name, value) pairs of a module's call: torch gives hooks no keyword arguments, its own frame has them."""
-    code = getattr(function, '__code__', None)
-    names = code.co_varnames[1:code.co_argcount] if code is not None else ()
+def call_arguments(frame, args, names):
+    """(name, value) pairs of a module's call: torch gives hooks no keyword arguments, its own frame has them.
+
+    names: what the module's `forward` calls its positional arguments.
+    """
     pairs = [(names[at] if at < len(names) else 'args[%d]' % at, value) for at, value in enumerate(args)]
     for _ in range(3):  # Newer versions of torch call the hooks from a function inside `_call_impl`.
         if frame is None or frame.f_code.co_name not in ('inner', '_call_impl', '__call__'):
@@ -116,8 +139,29 @@ def call_arguments(frame, args, function):
     return pairs
 
 
+def storage_of(value):
+    """What a tensor's memory is known by, None where it has none that is read. Inside `health.quiet`."""
+    try:
+        plain = health.prepare(value, 'torch').array
+    except health.Skip:
+        return None
+    read = getattr(type(plain), 'untyped_storage', None)
+    return str(plain.device), (read(plain) if read is not None else plain.storage()).data_ptr()
+
+
+def copied(value, largest):
+    """The values of a tensor on their own; None where it has more than `largest`, or they are not read as they are."""
+    try:
+        data = health.prepare(value, 'torch')
+    except health.Skip:
+        return None
+    return data.array.clone() if data.note is None and data.array.numel() <= largest else None
+
+
 def compiling():
-    """Whether torch.compile is looking at this code instead of running it."""
-    dynamo = sys.modules.get('torch._dynamo')
-    asked = getattr(getattr(dynamo, 'external_utils', None), 'is_compiling', None)
-    return bool(asked()) if asked is not None else False
+    """Torch's own function that tells whether torch.compile is looking at this code instead of running it."""
+    for home, name in (('torch.compiler', 'is_compiling'), ('torch._dynamo.external_utils', 'is_compiling')):
+        asked = getattr(health.module(home), name, None)
+        if asked is not None:
+            return asked
+    return lambda: False

@@ -13,6 +13,7 @@ from collections import UserDict, deque, namedtuple
 from . import health
 
 MODULE_DEPTH = 24  # A module tree is followed much deeper than containers: its weights are what people look for.
+LOOKED = 1 << 15  # things in the containers that one call is given
 CLOCK_EVERY = 256  # nodes between two looks at the clock
 LONGEST_KEY = 200  # characters of a key in a path
 PLAIN = (int, float, complex, bool, str, bytes, type(None), types.ModuleType, types.FunctionType, type)
@@ -47,10 +48,13 @@ def find(names, options, deadline):
 
 
 def tensors(named, depth, limit):
-    """Found of every tensor in (path, value) pairs and the containers among them; modules are not opened."""
+    """Found of every tensor in (path, value) pairs and the containers among them; modules are not opened.
+
+    limit: of tensors, and of what is looked at in one container.
+    """
     queue = deque(_Node(path, 'local', value, 0, 0) for path, value in named)
-    found, opened = [], set()
-    while queue and len(found) < limit:
+    found, opened, looked = [], set(), 0
+    while queue and len(found) < limit and looked < LOOKED:
         node = queue.popleft()
         if id(type(node.value)) in PLAIN_IDS:
             continue
@@ -58,7 +62,9 @@ def tensors(named, depth, limit):
             found.append(Found(node.path, node.origin, node.value))
         elif node.depth < depth and id(node.value) not in opened and not _is_module(node.value):
             opened.add(id(node.value))
-            queue.extend(_nodes(node, _parts(node, limit), 1))
+            parts = _parts(node, limit)
+            looked += len(parts)
+            queue.extend(_nodes(node, parts, 1))
     return found
 
 

@@ -1,6 +1,8 @@
 """What watching costs a model: /usr/bin/python3 test/dap/python/bench_hooks.py [pairs]. Prints ratios, fails nothing.
 
 A decoder of 12 layers, hidden 512, 4 x 128 tokens; forward passes with and without, in turn, medians of their ratios.
+The ratios depend on how fast the matrix products are: Debian's reference BLAS takes fifty times as long as OpenBLAS,
+and watching costs nothing beside it. So the library that is loaded is printed, with the seconds of a plain pass.
 """
 import importlib
 import os
@@ -63,13 +65,24 @@ def ratio(model, value, pairs, start, stop):
     return statistics.median(ratios)
 
 
+def blas():
+    """The file that the matrix products come from; 'inside torch' where it is none of its own."""
+    try:
+        with open('/proc/self/maps') as maps:
+            files = {line.split()[-1] for line in maps if 'blas' in line.rsplit('/', 1)[-1]}
+    except OSError:
+        return 'not known here'
+    return ', '.join(sorted(map(os.path.basename, files))) or 'inside torch'
+
+
 def main():
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 15
     torch.manual_seed(0)
     model, value = Model().eval(), torch.randn(4, 128, 512)
     for _ in range(3):
         timed(model, value)
-    print('torch %s, %d threads, %d pairs; watched / plain' % (torch.__version__, torch.get_num_threads(), pairs))
+    print('torch %s, %d threads, BLAS: %s, %.2f s a pass, %d pairs; watched / plain' % (
+        torch.__version__, torch.get_num_threads(), blas(), timed(model, value), pairs))
     for level in ('modules', 'ops'):
         print('%-28s %6.3f' % ('break on first NaN, ' + level, ratio(
             model, value, pairs, lambda: guard.arm({'level': level}), guard.disarm)))

@@ -96,6 +96,17 @@ describe('a recording', () => {
     expect(events).toEqual(['recording train', 'off -', 'done nothing']);
   });
 
+  it('ends where its file has ended, as one that reached its limit does', async () => {
+    const { recording, files, events, tick, waits } = setup();
+    recording.began({ id: 'a', name: 'train', recorder: new Program() });
+    await recording.toggle('a');
+    files.set('t.jsonl', `${header}${pass}{"end":{"dropped":1,"errors":0,"lastError":null}}\n`);
+    await tick();
+    expect(events).toEqual(['recording train', 'grown Net', 'off -', 'done Net']);
+    expect(waits()).toBe(false);
+    expect(recording.state.phase).toBe('off');
+  });
+
   it('that is refused says so and is none', async () => {
     const { recording, events } = setup();
     const program = new Program();
