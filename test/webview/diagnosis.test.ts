@@ -295,7 +295,9 @@ describe('the story', () => {
     expect(await texts(page, '.chain > ol > li.more summary')).toEqual(['60 more births', 'the same in layers 2–59']);
     expect(await page.locator('.chain li.crossing:not(.more)').count()).toBe(1);
     await type(page, 'layers', '40');
-    await page.locator('td.notes button', { hasText: 'NaN + (−inf)' }).click();
+    const crossings = page.locator('td.notes button', { hasText: 'NaN + (−inf)' });
+    await expect.poll(() => crossings.count(), 'the table is narrowed soon after').toBe(1);
+    await crossings.click();
     await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('crossing-39');
     await page.locator('td.notes button', { hasText: 'born here too' }).click();
     await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('birth-40');
