@@ -58,6 +58,7 @@ module.exports = {
         'onnxruntime-node',
         'onnxruntime-common',
         'write-file-atomic',
+        'web-tree-sitter',
         'zod',
         '(node:)?(assert|buffer|child_process|crypto|events|fs|fs/promises|os|path|process|readline|stream|timers|url|util|v8|worker_threads)',
       ],

@@ -7,7 +7,16 @@
  *
  * Also writes `dist/THIRD-PARTY-NOTICES.txt`: name, version and licence of every package that went into a bundle.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
 import { expressions } from './lib/expression.mjs';
@@ -91,12 +100,18 @@ for (const target of targets) {
   contexts.push(context);
 }
 
+/** WebAssembly that is read at run time, beside the bundles. */
+const assemblies = ['web-tree-sitter/web-tree-sitter.wasm', 'tree-sitter-python/tree-sitter-python.wasm'];
+mkdirSync(path.join(dist, 'python'), { recursive: true });
+for (const file of assemblies)
+  copyFileSync(path.join(root, 'node_modules', file), path.join(dist, 'python', path.basename(file)));
+
 if (watch) {
   for (const context of contexts) await context.watch();
   console.log('Watching for changes; Ctrl+C ends.');
 } else {
   /** @type {Set<string>} */
-  const packages = new Set();
+  const packages = new Set(assemblies.map((file) => `node_modules/${path.dirname(file)}`));
   for (const context of contexts) {
     // esbuild printed what is wrong.
     const built = await context.rebuild().catch(() => (partial ? null : fail('The build failed.')));

@@ -3,6 +3,7 @@ import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { shrink } from '../app/shrink/shrink';
 import type { writeShrunk } from '../app/shrink/writeShrunk';
+import type { lint, LintDeps } from '../app/source/lint';
 import type { EngineOptions } from '../app/ports';
 import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, PreviewFix, UndoFix } from '../app/useCases';
 import type { Terminal } from './terminal';
@@ -19,13 +20,18 @@ export interface Context {
     readonly shrink: typeof shrink;
     readonly writeShrunk: typeof writeShrunk;
     readonly staticLook: typeof staticLook;
+    readonly lint: typeof lint;
   };
   readonly files: FileAccess;
+  /** Python files and their parser. */
+  readonly source: LintDeps;
   /** Aborted by Ctrl-C and by termination. */
   readonly signal: AbortSignal;
   createDeps(options: EngineOptions): DiagnoseDeps;
   /** Absolute form of a path that was typed. */
   resolvePath(path: string): string;
+  /** As it is shown: from the folder where the command runs, where it is in there. */
+  relativePath(file: string): string;
   /** Tells a failure with its stack, where that was asked for (NANOSCOPE_LOG). */
   log(error: unknown): Promise<void>;
 }

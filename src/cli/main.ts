@@ -1,5 +1,5 @@
 /** Composition root of the command line: connects the use cases with files, the engine and this process. */
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { version } from '../../package.json';
@@ -10,9 +10,12 @@ import { staticLook } from '../app/look/staticLook';
 import { previewFix } from '../app/preview';
 import { shrink } from '../app/shrink/shrink';
 import { writeShrunk } from '../app/shrink/writeShrunk';
+import { lint } from '../app/source/lint';
 import { toPayload } from '../core/errors';
 import { createEngine } from '../runtime/client/engine';
 import { nodeFiles } from '../runtime/files/nodeFiles';
+import { sourceFiles } from '../runtime/files/sourceFiles';
+import { bundledParser, loadPython } from '../runtime/python/parser';
 import type { Context } from './context';
 import { printFailure } from './output';
 import { runCli } from './run';
@@ -28,8 +31,10 @@ const stop = new AbortController();
 const context: Context = {
   version,
   terminal,
-  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, shrink, writeShrunk, staticLook },
+  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, shrink, writeShrunk, staticLook, lint },
   files: nodeFiles,
+  // The parser's WebAssembly lies beside the bundle too.
+  source: { files: sourceFiles, python: () => loadPython(bundledParser(fileURLToPath(new URL('.', import.meta.url)))) },
   signal: stop.signal,
   // The bundles lie side by side; the worker is the only one that loads the engine.
   createDeps: (options) => ({
@@ -37,6 +42,10 @@ const context: Context = {
     files: nodeFiles,
   }),
   resolvePath: (path) => resolve(path),
+  relativePath: (file) => {
+    const from = relative(process.cwd(), file);
+    return from === '' || from.startsWith('..') ? file : from;
+  },
   log,
 };
 

@@ -7,6 +7,7 @@ import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
 import { shrinkCommand, type ShrinkOptions } from './shrinkCommand';
 import { fixCommand, type FixOptions } from './fixCommand';
+import { lintCommand, type LintOptions } from './lintCommand';
 import { lookCommand, type LookOptions } from './lookCommand';
 import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
 
@@ -22,6 +23,7 @@ Examples:
   $ nanoscope fix model.onnx unmask-rows --preview             the nodes that would change
   $ nanoscope fix model.onnx unmask-rows --in-place            undone with: nanoscope undo model.onnx
   $ nanoscope explain fully-masked-row
+  $ nanoscope lint src train.py                                hazards in Python source, before anything runs
   $ nanoscope look model.onnx                                  which padding can mask a whole row, without a run
   $ nanoscope diagnose "builtin:kimi-k2-mini?layers=61" --rows 1,15,33
 
@@ -78,6 +80,18 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .addHelpText('after', examples)
     .action(async (model: string, options: DiagnoseOptions) => {
       done(await diagnoseCommand(context, model, options, args));
+    });
+
+  program
+    .command('lint')
+    .description('find hazards in Python source before anything runs: masks, softmax, roots, divisions, padding')
+    .argument('[paths...]', 'files, and folders that are searched for .py files')
+    .option('--off <rule,rule,…>', 'rules that are not asked', (list: string) => list.split(',').map((id) => id.trim()))
+    .option('--rules', 'print every rule and why it matters')
+    .option('--json', 'print one JSON document, failures included')
+    .option('--sarif', 'print SARIF 2.1.0, which code hosts show beside the lines of a change')
+    .action(async (paths: readonly string[], options: LintOptions) => {
+      done(await lintCommand(context, paths, options));
     });
 
   program

@@ -100,14 +100,17 @@ describe('what diagnose asks for', () => {
           shrink: () => Promise.reject(new Error()),
           writeShrunk: () => Promise.reject(new Error()),
           staticLook: () => Promise.reject(new Error()),
+          lint: () => Promise.reject(new Error()),
         },
         files: {} as never,
+        source: {} as never,
         signal: new AbortController().signal,
         createDeps: (options) => {
           seen.push(options);
           return {} as never;
         },
         resolvePath: (path) => path,
+        relativePath: (path) => path,
         log: () => Promise.resolve(),
       },
       ['diagnose', 'm.onnx', '--timeout', '1.5', '--memory-limit', '512'],

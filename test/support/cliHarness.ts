@@ -1,14 +1,15 @@
 /** Runs the command line: in this process with work of the test's own, or as a process with everything real. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { copyFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { onTestFinished } from 'vitest';
 import type { Context } from '../../src/cli/context';
 import { runCli } from '../../src/cli/run';
 import { createTerminal, type TextStream } from '../../src/cli/terminal';
+import { parserFiles } from './pythonParser';
 
 export interface Outcome {
   readonly code: number | null;
@@ -35,6 +36,7 @@ class Sink implements TextStream {
 export interface InProcess {
   readonly work?: Partial<Context['work']>;
   readonly files?: Context['files'];
+  readonly source?: Context['source'];
   readonly tty?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -58,12 +60,15 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         shrink: unexpected,
         writeShrunk: unexpected,
         staticLook: unexpected,
+        lint: unexpected,
         ...world.work,
       },
       files: world.files ?? noFiles,
+      source: world.source ?? { files: { find: unexpected, read: unexpected }, python: unexpected },
       signal: world.signal ?? new AbortController().signal,
       createDeps: () => ({ engine: { start: noEngine }, files: world.files ?? noFiles }),
       resolvePath: (path) => (path.startsWith('/') ? path : `/home/person/${path}`),
+      relativePath: (file) => file.replace(/^\/home\/person\//, ''),
       log: () => Promise.resolve(),
     },
     args,
@@ -144,6 +149,9 @@ async function bundleCli(): Promise<string> {
   await mkdir(temporary, { recursive: true });
   await writeFile(join(temporary, 'cli.js'), cli);
   await writeFile(join(temporary, 'worker.js'), worker);
+  await mkdir(join(temporary, 'python'));
+  for (const file of [parserFiles.core, parserFiles.grammar])
+    await copyFile(file, join(temporary, 'python', basename(file)));
   // Another test file may have been faster; then its copy is the same.
   await rename(temporary, folder).catch(() => rm(temporary, { recursive: true, force: true }));
   return path;

@@ -296,7 +296,8 @@ describe('the story', () => {
     expect(await page.locator('.chain li.crossing:not(.more)').count()).toBe(1);
     await type(page, 'layers', '40');
     const crossings = page.locator('td.notes button', { hasText: 'NaN + (−inf)' });
-    await expect.poll(() => crossings.count(), 'the table is narrowed soon after').toBe(1);
+    // The table is narrowed soon after.
+    await expect.poll(() => crossings.count()).toBe(1);
     await crossings.click();
     await expect.poll(() => page.evaluate(() => document.activeElement?.id)).toBe('crossing-39');
     await page.locator('td.notes button', { hasText: 'born here too' }).click();

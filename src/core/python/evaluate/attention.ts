@@ -1,0 +1,31 @@
+/** A softmax, and attention as one call: where masks meet. */
+import type { Argument } from '../rules/types';
+import type { Syntax } from '../syntax';
+import { value, type Mask, type SoftmaxSite, type Value } from '../values';
+import type { Context } from './context';
+
+export function softmaxOf(
+  node: Syntax,
+  input: Argument | undefined,
+  given: readonly Argument[],
+  context: Context,
+  safe = false,
+): Value {
+  const held = input?.value ?? value();
+  const type = given.find((one) => one.name === 'dtype')?.value.dtype ?? null;
+  const masks = held.masks ?? (held.mask?.form === 'additive' ? [held.mask] : []);
+  const site: SoftmaxSite = { call: node, masks, guarded: safe };
+  context.softmax(site);
+  context.see('softmax', { node, input: held, inputNode: input?.node ?? null, type, site });
+  const dtype = type ?? held.dtype;
+  return value({ softmax: site, sign: 'nonnegative', unit: true, ...(dtype !== undefined && { dtype }) });
+}
+
+export function attention(
+  node: Syntax,
+  kind: string,
+  masks: readonly { readonly node: Syntax; readonly mask: Mask }[],
+  context: Context,
+): void {
+  if (masks.length > 0) context.see('attention', { node, kind, masks });
+}

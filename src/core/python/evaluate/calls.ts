@@ -1,0 +1,116 @@
+/** Calls: functions of this file, layers, functions of torch and methods of tensors. */
+import type { Argument } from '../rules/types';
+import { fieldOf, type Syntax } from '../syntax';
+import { seenAs, value, type Value } from '../values';
+import type { Context } from './context';
+import { attributeOfSelf, withName } from './names';
+import { layerCall, layerOf } from './layers';
+import { operations, type Called } from './operations';
+
+const dtypes = new Map([
+  ['float16', 'float16'],
+  ['half', 'float16'],
+  ['bfloat16', 'bfloat16'],
+  ['float32', 'float32'],
+  ['float', 'float32'],
+  ['float64', 'float64'],
+  ['double', 'float64'],
+  ['bool', 'bool'],
+]);
+
+const libraries = /^(torch|numpy|math|jax|tensorflow|scipy)(\.|$)/;
+
+/** `object.attribute`, where it is not called. */
+export function attributeOf(object: Value, node: Syntax, context: Context): Value {
+  const attribute = context.text(fieldOf(node, 'attribute') ?? node);
+  const own = attributeOfSelf(node, context);
+  if (own !== null) {
+    const held = context.attributes.get(own);
+    if (held) return held;
+    const method = context.method(own);
+    return method ? value({ definition: method }) : value({ path: `self.${own}`, named: own });
+  }
+  if (object.path !== undefined) {
+    const path = `${object.path}.${attribute}`;
+    if (/^(finfo|iinfo)$/.test(object.path)) {
+      if (attribute === 'min') return value({ lowest: object.dtype === 'float32' ? 'float32' : 'own', sign: 'any' });
+      if (attribute === 'tiny' || attribute === 'eps' || attribute === 'smallest_normal')
+        return value({ path: 'eps', named: 'eps' });
+      return value();
+    }
+    if (libraries.test(object.path)) {
+      if (attribute === 'inf' || attribute === 'Inf') return value({ number: Infinity, sign: 'positive' });
+      if (attribute === 'nan') return value({ number: Number.NaN });
+      const dtype = dtypes.get(attribute);
+      if (dtype !== undefined && /^(torch|numpy|jax)(\.numpy)?$/.test(object.path))
+        return value({ path, dtype, isType: true });
+    }
+    if (libraries.test(object.path)) return value({ path, named: attribute });
+    if (attribute.endsWith('dtype')) return value({ isType: true, dtype: 'own' });
+    return value({ path, named: attribute, of: object });
+  }
+  if (attribute === 'dtype') return value({ isType: true, dtype: object.dtype ?? 'own' });
+  if (/^(T|mT|H|data|real|values)$/.test(attribute)) return seenAs(object);
+  return value({ named: attribute, of: object });
+}
+
+export function callOf(node: Syntax, called: Value, given: readonly Argument[], context: Context): Value {
+  const callee = fieldOf(node, 'function');
+  const isMethod = callee?.type === 'attribute';
+  const name = callee ? context.text(isMethod ? (fieldOf(callee, 'attribute') ?? callee) : callee) : '';
+  context.see('called', { node, name, given });
+  if (name === 'register_buffer') {
+    const [buffer, held] = given;
+    if (buffer?.value.text !== undefined && held)
+      context.attributes.set(buffer.value.text, withName(held.value, buffer.value.text));
+    return value();
+  }
+  if (called.definition) {
+    const answer = context.call(
+      called.definition,
+      given.filter((one) => one.name === null).map((one) => one.value),
+      new Map(given.flatMap((one) => (one.name === null ? [] : [[one.name, one.value] as const]))),
+    );
+    return answer ?? unfollowed(name, given);
+  }
+  if (called.layer !== undefined) return layerCall(node, called.layer, given, context);
+  const path = called.path ?? '';
+  const layer = layerOf(path);
+  if (layer !== null) return value({ layer });
+  const isLibrary = libraries.test(path) || (callee?.type === 'identifier' && path === name);
+  const operation = operations.get(plainName(name));
+  if (!operation) return unfollowed(name, given);
+  const object = isMethod ? fieldOf(callee, 'object') : null;
+  const receiver = object && called.of ? { node: object, held: called.of } : null;
+  if (!receiver && !isLibrary) return unfollowed(name, given);
+  // `math.sqrt` is of one number, and raises where torch gives NaN.
+  if (path.startsWith('math.') && given[0]?.value.number === undefined && name !== 'exp') return value({ named: name });
+  const asGiven: Called = {
+    node,
+    name,
+    context,
+    given: receiver ? [{ name: null, node: receiver.node, value: receiver.held }, ...given] : given,
+    library: path.startsWith('numpy') ? 'numpy' : 'torch',
+  };
+  const result = operation(asGiven);
+  if (receiver && /[^_]_$/.test(name)) rebind(receiver.node, result, context);
+  return result;
+}
+
+const plainName = (name: string): string => name.replace(/^_+(?=safe_softmax|softmax)|(?<=[^_])_$/g, '');
+
+/** What a function that is not followed gives: rows opened, where its name says so. */
+function unfollowed(name: string, given: readonly Argument[]): Value {
+  if (/unmask/i.test(name)) {
+    const masked = given.find((one) => one.value.mask)?.value;
+    if (masked?.mask) return seenAs(masked, { mask: { ...masked.mask, guarded: true } });
+  }
+  return value();
+}
+
+/** `mask.fill_(...)` changes what `mask` is. */
+function rebind(target: Syntax, held: Value, context: Context): void {
+  if (target.type === 'identifier') context.names.set(context.text(target), held);
+  const own = target.type === 'attribute' ? attributeOfSelf(target, context) : null;
+  if (own !== null) context.attributes.set(own, held);
+}

@@ -1,0 +1,34 @@
+/** What the parts of the evaluation share. */
+import type { EventName, Events } from '../rules/types';
+import type { PythonTree, Syntax } from '../syntax';
+import type { SoftmaxSite, Value } from '../values';
+
+/** Names of a function, and attributes of `self` as `self.name`. */
+export type Names = Map<string, Value>;
+
+export interface Definition {
+  readonly node: Syntax;
+  readonly name: string;
+  /** The class around it, null for a function. */
+  readonly owner: Syntax | null;
+}
+
+export interface Context {
+  readonly tree: PythonTree;
+  readonly names: Names;
+  /** Attributes of the class that is read. */
+  readonly attributes: Names;
+  readonly owner: Syntax | null;
+  readonly depth: number;
+  /** False once a file has taken far more steps than people's files do: the rest of it is not followed. */
+  mayGoOn(): boolean;
+  text(node: Syntax): string;
+  see<Name extends EventName>(name: Name, event: Events[Name]): void;
+  softmax(site: SoftmaxSite): void;
+  /** `held[condition] = put`; `keep` is given what the whole is afterwards. */
+  stored(node: Syntax, held: Value, condition: Value, put: Value, keep: (after: Value) => void): void;
+  /** A method of the class that is read, or of the file's function of that name. */
+  method(name: string): Syntax | null;
+  /** What a function of this file gives for these arguments; null where it is not followed. */
+  call(definition: Syntax, given: readonly Value[], named: ReadonlyMap<string, Value>): Value | null;
+}

@@ -1,0 +1,184 @@
+/**
+ * A whole file: its functions and methods, each as it is called from this file, or with unknown arguments where nothing
+ * here calls it.
+ */
+import type { EventName, Events } from '../rules/types';
+import { everyNode, fieldOf, partsOf, textOf, type PythonTree, type Syntax } from '../syntax';
+import { merged, value, type SoftmaxSite, type Value } from '../values';
+import type { Context, Names } from './context';
+import { evaluate } from './expressions';
+import { withName } from './names';
+import { run } from './statements';
+import { filledWhere } from './tensors';
+
+/** Calls in calls that are followed. */
+const deepest = 4;
+/** Expressions of one file that are looked at; those of 5,000 lines are some 100,000. */
+const mostSteps = 3_000_000;
+/** How often one function is followed into; later calls of it give something unknown. */
+const mostCalls = 6;
+
+export interface Watcher {
+  see<Name extends EventName>(name: Name, event: Events[Name], from: Reached): void;
+  softmax(site: SoftmaxSite, from: Reached): void;
+}
+
+/** The function that something happens in, and whether it was called from this file. */
+export interface Reached {
+  readonly definition: Syntax | null;
+  readonly called: boolean;
+}
+
+export class PythonFile {
+  private readonly calls = new Map<Syntax, number>();
+  private readonly running = new Set<Syntax>();
+  private readonly attributesOf = new Map<Syntax, Names>();
+  private readonly methodsOf = new Map<Syntax, ReadonlyMap<string, Syntax>>();
+  private readonly globals: Names = new Map();
+  private steps = 0;
+
+  constructor(
+    private readonly tree: PythonTree,
+    private readonly watcher: Watcher,
+  ) {}
+
+  /** Definitions that this file calls are told so; what was seen in them with unknown arguments counts for less. */
+  get called(): ReadonlySet<Syntax> {
+    return new Set(this.calls.keys());
+  }
+
+  /** Reads the file; between functions the caller may do something else. */
+  *read(): Generator<void> {
+    const { root } = this.tree;
+    for (const node of root.children)
+      if (node.type.endsWith('definition'))
+        run({ ...root, children: [node] }, this.context(null, this.globals, 0, null, false));
+    run(root, this.context(null, this.globals, 0, null, false));
+    yield;
+    const definitions = [...everyNode(root)].filter(({ type }) => type === 'function_definition');
+    // Constructors first: the others see the attributes that they set.
+    const [constructors, others] = [definitions.filter((node) => this.nameOf(node) === '__init__'), definitions];
+    for (const definition of constructors) {
+      this.body(definition, new Map(), false, 0);
+      yield;
+    }
+    for (const definition of others) {
+      if (this.nameOf(definition) !== '__init__') this.body(definition, new Map(), false, 0);
+      yield;
+    }
+  }
+
+  private nameOf(definition: Syntax): string {
+    const name = fieldOf(definition, 'name');
+    return name ? textOf(this.tree, name) : '';
+  }
+
+  private context(
+    owner: Syntax | null,
+    names: Names,
+    depth: number,
+    definition: Syntax | null,
+    called: boolean,
+  ): Context {
+    const reached: Reached = { definition, called };
+    const context: Context = {
+      tree: this.tree,
+      names,
+      attributes: owner ? this.attributes(owner) : new Map<string, Value>(),
+      owner,
+      depth,
+      mayGoOn: () => this.steps++ < mostSteps,
+      text: (node) => textOf(this.tree, node),
+      see: (name, event) => {
+        this.watcher.see(name, event, reached);
+      },
+      softmax: (site) => {
+        this.watcher.softmax(site, reached);
+      },
+      stored: (node, held, condition, put, keep) => {
+        this.watcher.see('filled', { node, input: held, condition, fill: put }, reached);
+        keep(filledWhere(held, condition, put, node));
+      },
+      method: (name) => (owner && this.methods(owner).get(name)) ?? null,
+      call: (target, given, named) => this.call(target, given, named, depth),
+    };
+    return context;
+  }
+
+  private attributes(owner: Syntax): Names {
+    const held = this.attributesOf.get(owner) ?? new Map<string, Value>();
+    this.attributesOf.set(owner, held);
+    return held;
+  }
+
+  private methods(owner: Syntax): ReadonlyMap<string, Syntax> {
+    const known = this.methodsOf.get(owner);
+    if (known) return known;
+    const body = fieldOf(owner, 'body');
+    const found = new Map<string, Syntax>();
+    for (const part of body ? partsOf(body) : []) {
+      const definition = part.type === 'decorated_definition' ? fieldOf(part, 'definition') : part;
+      if (definition?.type === 'function_definition') found.set(this.nameOf(definition), definition);
+    }
+    this.methodsOf.set(owner, found);
+    return found;
+  }
+
+  private call(
+    target: Syntax,
+    given: readonly Value[],
+    named: ReadonlyMap<string, Value>,
+    depth: number,
+  ): Value | null {
+    if (target.type !== 'function_definition') return value();
+    const times = this.calls.get(target) ?? 0;
+    this.calls.set(target, times + 1);
+    if (depth >= deepest || times >= mostCalls || this.running.has(target)) return null;
+    const parameters = this.parameters(target);
+    const values = new Map<string, Value>();
+    for (const [at, held] of given.entries()) {
+      const name = parameters[at]?.name;
+      if (name !== undefined) values.set(name, held);
+    }
+    for (const [name, held] of named) values.set(name, held);
+    return this.body(target, values, true, depth + 1);
+  }
+
+  /** What a function gives; parameters that are not given have their default, or what their names say. */
+  private body(definition: Syntax, given: ReadonlyMap<string, Value>, called: boolean, depth: number): Value {
+    const owner = ownerOf(definition);
+    const names: Names = new Map(this.globals);
+    const context = this.context(owner, names, depth, definition, called);
+    for (const { name, standard } of this.parameters(definition)) {
+      const held = given.get(name) ?? (standard && called ? evaluate(standard, context) : value());
+      names.set(name, withName(held, name));
+    }
+    this.running.add(definition);
+    try {
+      const { returned } = run(fieldOf(definition, 'body'), context);
+      const [first, ...others] = returned;
+      return others.reduce((all, one) => merged(all, one), first ?? value());
+    } finally {
+      this.running.delete(definition);
+    }
+  }
+
+  /** Names of parameters in order, that of the instance left out, and their defaults. */
+  private parameters(definition: Syntax): readonly { readonly name: string; readonly standard: Syntax | null }[] {
+    const list = fieldOf(definition, 'parameters');
+    const all = (list ? partsOf(list) : []).flatMap((parameter) => {
+      const identifier =
+        parameter.type === 'identifier'
+          ? parameter
+          : (fieldOf(parameter, 'name') ?? partsOf(parameter).find(({ type }) => type === 'identifier'));
+      return identifier ? [{ name: textOf(this.tree, identifier), standard: fieldOf(parameter, 'value') }] : [];
+    });
+    return ownerOf(definition) && /^(self|cls)$/.test(all[0]?.name ?? '') ? all.slice(1) : all;
+  }
+}
+
+/** The class that a method is defined in. */
+function ownerOf(definition: Syntax): Syntax | null {
+  const around = definition.parent?.type === 'decorated_definition' ? definition.parent.parent : definition.parent;
+  return around?.type === 'block' && around.parent?.type === 'class_definition' ? around.parent : null;
+}

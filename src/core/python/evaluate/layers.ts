@@ -1,0 +1,55 @@
+/** Layers of `torch.nn`: what a call of one gives. */
+import type { Argument } from '../rules/types';
+import type { Syntax } from '../syntax';
+import { value, type Mask, type Value } from '../values';
+import { attention, softmaxOf } from './attention';
+import type { Context } from './context';
+
+const layers =
+  /^(Softmax|LogSoftmax|MultiheadAttention|TransformerEncoder|TransformerDecoder|TransformerEncoderLayer|TransformerDecoderLayer|Linear|Bilinear|Conv[123]d|Embedding|LayerNorm|RMSNorm|BatchNorm[123]d|GroupNorm|Dropout|ReLU|Softplus|Sigmoid|Tanh|GELU|SiLU)$/;
+
+/** The layer that a call of this dotted name builds; null for everything else. */
+export function layerOf(path: string): string | null {
+  const name = path.split('.').at(-1) ?? '';
+  return layers.test(name) && /^torch\.nn\.|^[A-Z]/.test(path) ? name : null;
+}
+
+export function layerCall(node: Syntax, layer: string, given: readonly Argument[], context: Context): Value {
+  const input = given[0];
+  switch (layer) {
+    case 'Softmax':
+    case 'LogSoftmax':
+      return softmaxOf(node, input, given, context);
+    case 'MultiheadAttention':
+    case 'TransformerEncoder':
+    case 'TransformerDecoder':
+    case 'TransformerEncoderLayer':
+    case 'TransformerDecoderLayer': {
+      const masks = given.flatMap((one) => maskArgument(one));
+      attention(node, layer, masks, context);
+      return value({ sign: 'any' });
+    }
+    case 'ReLU':
+    case 'Softplus':
+      return value({ sign: 'nonnegative' });
+    case 'Sigmoid':
+      return value({ sign: 'positive', unit: true });
+    case 'Dropout':
+      return input ? input.value : value();
+    default:
+      return value({ sign: 'any' });
+  }
+}
+
+/** What is given as a mask, by the name of the argument; of `MultiheadAttention` also by its place. */
+function maskArgument({ name, node, value: held }: Argument): { node: Syntax; mask: Mask }[] {
+  if (name === null || !name.endsWith('mask') || held.path === 'None') return [];
+  const part = name.endsWith('padding_mask') ? 'padding' : 'causal';
+  if (held.mask) {
+    const parts = new Set([...held.mask.parts].map((one) => (one === 'unknown' ? part : one)));
+    return [{ node, mask: { ...held.mask, parts } }];
+  }
+  return [
+    { node, mask: { form: 'unknown', fill: null, parts: new Set([part]), planes: 0, guarded: false, fillAt: null } },
+  ];
+}

@@ -1,0 +1,209 @@
+/** `+ - * / ** & | ^ @`, comparisons and signs. */
+import { partsOf, fieldOf, type Syntax } from '../syntax';
+import { joinedMask, seenAs, value, type Mask, type Value, madeFrom } from '../values';
+import type { Context } from './context';
+import { namesIn } from './names';
+import { fillOf, isInfinite } from './numbers';
+import { matrixProduct, powerOf, sumOf } from './tensors';
+
+export function binary(node: Syntax, left: Value, right: Value, context: Context): Value {
+  const operator = context.text(fieldOf(node, 'operator') ?? node);
+  const [leftNode, rightNode] = [fieldOf(node, 'left') ?? node, fieldOf(node, 'right') ?? node];
+  return operated(operator, { node, left, right, leftNode, rightNode }, context);
+}
+
+export interface Operands {
+  readonly node: Syntax;
+  readonly left: Value;
+  readonly right: Value;
+  readonly leftNode: Syntax;
+  readonly rightNode: Syntax;
+}
+
+/** @param operator without the `=` of an augmented assignment */
+export function operated(operator: string, operands: Operands, context: Context): Value {
+  const { node, left, right, leftNode } = operands;
+  const numbers = arithmetic(operator, left.number, right.number);
+  switch (operator) {
+    case '+':
+      if (numbers !== null) return number(numbers);
+      context.see('added', { node, left, right });
+      return sumOf(left, right);
+    case '-':
+      if (numbers !== null) return number(numbers);
+      return difference(left, right);
+    case '*':
+      if (numbers !== null) return number(numbers);
+      context.see('multiplied', operands);
+      return product(left, right, node);
+    case '/':
+    case '//':
+      if (numbers !== null) return number(numbers);
+      return quotient(operands, context);
+    case '**':
+      return powerOf(node, left, right, leftNode, context);
+    case '@':
+      return matrixProduct(left, right);
+    case '&':
+    case '|':
+    case '^':
+      return logical(left, right);
+    default:
+      return value();
+  }
+}
+
+function arithmetic(operator: string, left: number | undefined, right: number | undefined): number | null {
+  if (left === undefined || right === undefined) return null;
+  const result = {
+    '+': left + right,
+    '-': left - right,
+    '*': left * right,
+    '/': left / right,
+    '//': Math.floor(left / right),
+  }[operator];
+  return result === undefined || Number.isNaN(result) ? null : result;
+}
+
+const number = (known: number): Value =>
+  value({
+    number: known,
+    sign: known > 0 ? 'positive' : known === 0 ? 'nonnegative' : 'any',
+    unit: known >= 0 && known <= 1,
+  });
+
+export const negated = (held: Value): Value =>
+  held.number !== undefined
+    ? number(-held.number)
+    : held.path !== undefined || held.lowest !== undefined
+      ? seenAs(held)
+      : value({
+          ...(held.sign && { sign: 'any' as const }),
+          ...(held.mask && { mask: held.mask }),
+          ...(held.arange && { arange: true }),
+        });
+
+/** `~mask` closes what it left open; what it is of stays. */
+export const inverted = (held: Value): Value => madeFrom(held);
+
+export function comparison(node: Syntax, parts: readonly Value[], context: Context): Value {
+  const [left, right] = [parts[0] ?? value(), parts[1] ?? value()];
+  if (left.nanOf ?? right.nanOf) return seenAs(left.nanOf ? left : right);
+  if (left.rows === true || right.rows === true) return value({ rows: true, mask: bool('unknown') });
+  const mask = left.mask ?? right.mask;
+  if (mask) return value({ mask: { ...mask, form: 'bool', fill: null, planes: 0 } });
+  // A comparison with -inf asks where a mask was laid on.
+  const masked = left.masks?.length ? left.masks : right.masks;
+  if (masked?.length && (isInfinite(left) || isInfinite(right) || fillOf(left) || fillOf(right)))
+    return value({ mask: bool('unknown') });
+  if (left.arange && right.arange) return value({ mask: bool('causal') });
+  if (left.arange || right.arange) return value({ mask: bool('padding') });
+  if (partsOf(node).some((part) => /pad/i.test(context.text(part)))) return value({ mask: bool('padding') });
+  // `x != x` is how NaN is asked for without a name.
+  const [first, second] = partsOf(node);
+  if (first && second && context.text(first) === context.text(second)) return value({ nanOf: left });
+  return value();
+}
+
+const bool = (part: 'causal' | 'padding' | 'unknown'): Mask => ({
+  form: 'bool',
+  fill: null,
+  parts: new Set([part]),
+  planes: 0,
+  guarded: false,
+  fillAt: null,
+});
+
+export function logical(left: Value, right: Value): Value {
+  const opened = left.rows ?? left.eye ?? right.rows ?? right.eye ?? false;
+  const [a, b] = [left.mask, right.mask];
+  if (!a && !b) return left.rows || right.rows ? value({ rows: true }) : value();
+  const closed = left.rows || left.eye ? b : right.rows || right.eye ? a : a && b ? joinedMask(a, b, false) : (a ?? b);
+  const mask = closed ?? a ?? b;
+  return value({
+    ...(mask && { mask: opened ? { ...mask, guarded: true } : mask }),
+    ...(left.nanOf && { nanOf: left.nanOf }),
+    ...(right.nanOf && { nanOf: right.nanOf }),
+  });
+}
+
+function difference(left: Value, right: Value): Value {
+  const tensor = left.number === undefined ? left : right;
+  if (right.maximumOf === left.id) return madeFrom(left, { shifted: true, sign: 'any' });
+  if (left.number === 1 && right.mask) return madeFrom(right, { unit: true, sign: 'nonnegative' });
+  if (left.number === 1 && right.unit) return value({ unit: true, sign: 'nonnegative' });
+  if (left.number !== undefined && right.number !== undefined) return value();
+  const unknown = left.number === undefined && right.number === undefined;
+  return value({
+    ...(tensor.masks && { masks: tensor.masks }),
+    ...(tensor.mask && !unknown && { mask: tensor.mask }),
+    ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
+    ...(tensor.arange && { arange: true }),
+    ...(mayRoundBelow(left, right) && { sign: 'any' as const }),
+  });
+}
+
+/**
+ * Differences that are not negative on paper and may round below 0, `mean(x²) - mean(x)²` and `1 - x²`, and those of
+ * numbers of either sign. Of `high - low` nothing is known.
+ */
+const mayRoundBelow = (left: Value, right: Value): boolean =>
+  left.sign === 'any' ||
+  right.sign === 'any' ||
+  (right.square === true &&
+    (left.number === 1 || left.square === true || left.spread !== undefined || left.sumOf?.square === true));
+
+function product(left: Value, right: Value, node: Syntax): Value {
+  const [scalar, tensor] = left.number !== undefined || left.lowest !== undefined ? [left, right] : [right, left];
+  const fill = fillOf(scalar);
+  // `(1 - mask) * -10000`
+  if (tensor.mask && fill !== null && (scalar.number !== undefined || scalar.lowest !== undefined))
+    return value({ mask: { ...tensor.mask, form: 'additive', fill, planes: fill === 'finite' ? 0 : 1, fillAt: node } });
+  if (left.mask && right.mask) return logical(left, right);
+  const rows = left.rows ?? right.rows;
+  const mask = left.mask ?? right.mask;
+  if (mask && rows) return value({ mask: { ...mask, guarded: true } });
+  const main =
+    (left.masks ?? left.softmax ?? left.product ?? left.exp)
+      ? left
+      : (right.masks ?? right.softmax ?? right.product)
+        ? right
+        : left;
+  const same = left.id === right.id;
+  const signs = [left.sign, right.sign];
+  return value({
+    ...(mask && !main.softmax && main.product === undefined && !main.masks && { mask }),
+    ...(main.masks && { masks: main.masks }),
+    ...(main.softmax && { softmax: main.softmax }),
+    ...(main.product && { product: main.product }),
+    ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
+    ...(left.unit && right.unit && { unit: true }),
+    ...(same && { square: true, sign: 'nonnegative' as const }),
+    ...(!same && signs.every((sign) => sign === 'positive') && { sign: 'positive' as const }),
+    ...(!same &&
+      signs.every((sign) => sign === 'positive' || sign === 'nonnegative') &&
+      signs.includes('nonnegative') && { sign: 'nonnegative' as const }),
+    ...(!same && signs.includes('any') && { sign: 'any' as const }),
+  });
+}
+
+function quotient({ node, left, right, leftNode, rightNode }: Operands, context: Context): Value {
+  const { sumOf } = right;
+  const sameText =
+    sumOf !== undefined && (left.id === sumOf.id || context.text(rightNode).includes(context.text(leftNode)));
+  context.see('divided', { node, top: left, bottom: right, bottomNode: rightNode, sameText });
+  const names = namesIn(rightNode, context);
+  return value({
+    ...(left.masks && { masks: left.masks }),
+    ...(left.softmax && { softmax: left.softmax }),
+    ...(left.product && { product: left.product }),
+    ...(left.dtype !== undefined && { dtype: left.dtype }),
+    ...(left.mask && { mask: left.mask }),
+    ...(left.sumOf?.square && { spread: 'mean-square' as const }),
+    ...(left.sign && right.sign && left.sign !== 'any' && right.sign !== 'any' && { sign: 'nonnegative' as const }),
+    ...(left.sign === 'any' && { sign: 'any' as const }),
+    ...(right.number === undefined && right.sign !== 'positive' && !right.kept && names.size > 0
+      ? { risky: { operation: 'a division', at: node, names } }
+      : left.risky && { risky: left.risky }),
+  });
+}

@@ -1,0 +1,97 @@
+/** The hazards of one file. */
+import { PythonFile, type Reached } from './evaluate/file';
+import { rules, type Rule, type Severity } from './rules';
+import type { EventName, Events, FileFacts, Teller } from './rules/types';
+import { silences } from './silence';
+import { textOf, type PythonTree, type Syntax } from './syntax';
+import type { SoftmaxSite } from './values';
+
+export interface Hazard {
+  readonly rule: string;
+  readonly severity: Severity;
+  readonly message: string;
+  /** UTF-16 offsets. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Words without which no rule finds anything: other files need not be parsed. */
+const words =
+  /softmax|-\s*(float|math|torch|np)?\.?\(?["']?inf|finfo|masked_fill|scaled_dot_product|MultiheadAttention|Transformer(En|De)coder|nan_to_num|padding_side|allow_torch_fix|isnan|sqrt|\blog|\.exp\(|exp\(|norm\(|\.std\(|\.var\(|\.mean\(|\.sum\(|\.half\(|float16|\*\*\s*-?0?\.\d/;
+
+export const mayHaveHazards = (text: string): boolean => words.test(text);
+
+/**
+ * @param off ids of rules that are switched off
+ * @returns an iterator that pauses between functions; its last value is what was found, in the order of the text
+ */
+export function* findHazards(
+  tree: PythonTree,
+  off: ReadonlySet<string> = new Set(),
+): Generator<void, readonly Hazard[]> {
+  const on = rules.filter(({ id }) => !off.has(id));
+  const seen = new Map<string, { readonly hazard: Hazard; readonly from: Reached }[]>();
+  const softmaxes: { readonly site: SoftmaxSite; readonly from: Reached }[] = [];
+  const facts = { leftPadding: [] as Syntax[], positionsByArange: [] as Syntax[], eager: false };
+  const followed = new Set<Syntax>();
+
+  const teller = (rule: Rule, from: Reached): Teller => ({
+    text: (node) => textOf(tree, node),
+    tell: (node, message) => {
+      const key = `${rule.id} ${String(node.from)} ${String(node.to)}`;
+      const hazard = { rule: rule.id, severity: rule.severity, message, from: node.from, to: node.to };
+      seen.set(key, [...(seen.get(key) ?? []), { hazard, from }]);
+    },
+  });
+
+  const file = new PythonFile(tree, {
+    see: (name, event, from) => {
+      if (from.called && from.definition) followed.add(from.definition);
+      note(name, event);
+      for (const rule of on) tellRule(rule, name, event, teller(rule, from));
+    },
+    softmax: (site, from) => {
+      if (from.called && from.definition) followed.add(from.definition);
+      softmaxes.push({ site, from });
+    },
+  });
+
+  function note<Name extends EventName>(name: Name, event: Events[Name]): void {
+    const text = (node: Syntax): string => textOf(tree, node);
+    if (name === 'assigned') {
+      const { target, value, valueNode } = event as Events['assigned'];
+      if (target.endsWith('padding_side') && value.text === 'left') facts.leftPadding.push(valueNode);
+      if (/(^|\.)position_ids$/.test(target) && value.arange) facts.positionsByArange.push(valueNode);
+      if (target.endsWith('attn_implementation') && value.text === 'eager') facts.eager = true;
+    }
+    if (name === 'called')
+      for (const given of (event as Events['called']).given) {
+        if (given.name === 'padding_side' && given.value.text === 'left') facts.leftPadding.push(given.node);
+        if (given.name === 'position_ids' && given.value.arange && text(given.node).includes('arange'))
+          facts.positionsByArange.push(given.node);
+        if (given.name === 'attn_implementation' && given.value.text === 'eager') facts.eager = true;
+      }
+  }
+
+  yield* file.read();
+
+  const counts = ({ definition, called }: Reached): boolean =>
+    called || definition === null || !followed.has(definition);
+  const whole: FileFacts = {
+    ...facts,
+    softmaxes: softmaxes.filter(({ from }) => counts(from)).map(({ site }) => site),
+  };
+  for (const rule of on) rule.atEnd?.(whole, teller(rule, { definition: null, called: true }));
+
+  const silent = silences(tree);
+  return [...seen.values()]
+    .flatMap((all) => all.filter(({ from }) => counts(from)).slice(0, 1))
+    .map(({ hazard }) => hazard)
+    .filter((hazard) => !silent(hazard))
+    .sort((a, b) => a.from - b.from || a.to - b.to);
+}
+
+function tellRule<Name extends EventName>(rule: Rule, name: Name, event: Events[Name], teller: Teller): void {
+  const listener = rule.on?.[name] as ((event: Events[Name], teller: Teller) => void) | undefined;
+  listener?.(event, teller);
+}

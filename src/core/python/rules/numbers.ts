@@ -1,0 +1,114 @@
+/** Hazards of arithmetic: softmax written out, roots and logarithms, division by what may be 0, half precision. */
+import type { Rule } from './types';
+
+export const softmaxWithoutMaximum: Rule = {
+  id: 'softmax-no-max',
+  severity: 'warning',
+  title: 'Softmax without subtracting the maximum',
+  why: 'exp passes the largest float32 from 89 on (float16: 12), and Inf over Inf is NaN. Softmax is the same when the largest score is subtracted first.',
+  guide: 'inf-over-inf',
+  on: {
+    divided: ({ node, top, bottom, sameText }, { tell }) => {
+      if (top.exp && !top.exp.shifted && bottom.sumOf?.exp && (sameText || bottom.sumOf.id === top.id))
+        tell(node, 'exp of scores from 89 on is Inf, and Inf over Inf is NaN: subtract the maximum first.');
+    },
+  },
+};
+
+const divisors: Readonly<Record<string, string>> = {
+  norm: 'A norm',
+  std: 'A standard deviation',
+  var: 'A variance',
+  'mean-square': 'A mean of squares',
+  maximum: 'A largest absolute value',
+  count: 'A number of unmasked tokens',
+};
+
+export const withoutEpsilon: Rule = {
+  id: 'division-no-epsilon',
+  severity: 'warning',
+  title: 'Division by what may be 0',
+  why: 'A row of zeros (a padded one, most often) has norm, variance and maximum 0, and 0 over 0 is NaN. A small number added, or a clamp, keeps it away from 0.',
+  guide: 'zero-over-zero',
+  on: {
+    divided: ({ node, top, bottom }, { tell }) => {
+      if (bottom.spread && !bottom.kept && bottom.sign !== 'positive' && top.number === undefined)
+        tell(node, `${divisors[bottom.spread] ?? 'This'} may be 0, and 0 over 0 is NaN.`);
+    },
+    domain: ({ node, operation, input }, { tell }) => {
+      if (operation === 'rsqrt' && input.spread && !input.kept)
+        tell(node, `${divisors[input.spread] ?? 'This'} may be 0: its inverse root is Inf, and 0 times Inf is NaN.`);
+    },
+  },
+};
+
+const mechanisms = { log: 'log', sqrt: 'sqrt', rsqrt: 'rsqrt', pow: 'A broken power' } as const;
+
+export const unguardedDomain: Rule = {
+  id: 'domain-not-guarded',
+  severity: 'warning',
+  title: 'Logarithm or root of what may be negative',
+  why: 'A difference or a product may round to a number below 0, and its logarithm or root is NaN. clamp(min=…) before it keeps it where the function is defined.',
+  guide: 'sqrt-of-negative',
+  on: {
+    domain: ({ node, operation, input }, { tell }) => {
+      if (input.sign === 'any' && !input.kept && input.number === undefined)
+        tell(node, `${mechanisms[operation]} of something that may be below 0 is NaN there.`);
+    },
+  },
+};
+
+export const whereUnderAutograd: Rule = {
+  id: 'where-nan-gradient',
+  severity: 'warning',
+  title: 'torch.where over a branch that may be NaN',
+  why: 'Both branches are computed, and in the backward pass the one that is not taken gets gradient 0 times NaN or Inf: NaN. Put the safe value in before the operation as well.',
+  guide: 'zero-times-inf',
+  on: {
+    chosen: ({ condition, branches }, { tell, text }) => {
+      for (const { node, value: held } of branches) {
+        const { risky } = held;
+        if (!risky || risky.names.size === 0) continue;
+        // The condition is about what goes wrong: `torch.where(x > 0, x.log(), 0)`.
+        const words = new Set(text(condition).match(/[A-Za-z_]\w*/g) ?? []);
+        if ([...risky.names].some((name) => words.has(name)))
+          tell(node, `${risky.operation} is computed where it is not taken too: its gradient there is NaN.`);
+      }
+    },
+  },
+};
+
+export const halfSoftmax: Rule = {
+  id: 'half-precision-softmax',
+  severity: 'warning',
+  title: 'Softmax or sum in half precision',
+  why: 'float16 ends at 65504 and bfloat16 has 8 bits: long sums overflow or stop growing. The sum in float32 costs next to nothing.',
+  guide: 'score-overflow',
+  on: {
+    softmax: ({ node, input, type }, { tell }) => {
+      const used = type ?? input.dtype;
+      if (used === 'float16' || used === 'bfloat16') tell(node, `This softmax is computed in ${used}.`);
+    },
+    reduced: ({ node, operation, input, type }, { tell }) => {
+      const used = type ?? input.dtype;
+      if (used === 'float16' && ['sum', 'mean', 'var', 'std', 'norm'].includes(operation) && !input.softmax)
+        tell(node, `This ${operation} is computed in ${used}.`);
+    },
+  },
+};
+
+export const hiddenNaN: Rule = {
+  id: 'nan-to-num-hides',
+  severity: 'warning',
+  title: 'nan_to_num on logits or hidden states',
+  why: 'A NaN in here is the end of a chain: numbers in its place look healthy and mean nothing. What made it goes on.',
+  guide: 'laundered',
+  on: {
+    cleaned: ({ node, input, inputNode }, { tell, text }) => {
+      if (input.softmax && input.product === undefined) return;
+      const called = `${input.named ?? ''} ${inputNode ? text(inputNode) : ''}`;
+      if (input.product === 'probabilities' || /logits|hidden|output|embed|residual|attn_out|context/i.test(called))
+        tell(node, 'NaN is replaced by numbers that mean nothing; where it comes from stays unknown.');
+    },
+  },
+};

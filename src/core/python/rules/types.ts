@@ -1,0 +1,62 @@
+/** What a rule is told of a file while it is read, and what it says. */
+import type { Mechanism } from '../../guide';
+import type { Syntax } from '../syntax';
+import type { Mask, SoftmaxSite, Value } from '../values';
+
+export type Severity = 'error' | 'warning' | 'information';
+
+export interface Argument {
+  /** null for a positional one. */
+  readonly name: string | null;
+  readonly node: Syntax;
+  readonly value: Value;
+}
+
+/** What happens in a program, as far as rules ask for it; nodes are where it stands. */
+export interface Events {
+  softmax: { node: Syntax; input: Value; inputNode: Syntax | null; type: string | null; site: SoftmaxSite };
+  attention: { node: Syntax; kind: string; masks: readonly { node: Syntax; mask: Mask }[] };
+  added: { node: Syntax; left: Value; right: Value };
+  multiplied: { node: Syntax; left: Value; right: Value; leftNode: Syntax; rightNode: Syntax };
+  divided: { node: Syntax; top: Value; bottom: Value; bottomNode: Syntax; sameText: boolean };
+  cast: { node: Syntax; input: Value; type: string };
+  cleaned: { node: Syntax; input: Value; inputNode: Syntax | null };
+  domain: { node: Syntax; operation: 'log' | 'sqrt' | 'rsqrt' | 'pow'; input: Value; inputNode: Syntax };
+  reduced: { node: Syntax; operation: string; input: Value; type: string | null };
+  chosen: { node: Syntax; condition: Syntax; branches: readonly { node: Syntax; value: Value }[] };
+  filled: { node: Syntax; input: Value; condition: Value; fill: Value };
+  called: { node: Syntax; name: string; given: readonly Argument[] };
+  branched: { node: Syntax };
+  assigned: { node: Syntax; target: string; value: Value; valueNode: Syntax };
+}
+
+export type EventName = keyof Events;
+
+/** What several rules ask of a whole file. */
+export interface FileFacts {
+  /** Every softmax, in each context that it was reached in. */
+  readonly softmaxes: readonly SoftmaxSite[];
+  /** `padding_side = 'left'`. */
+  readonly leftPadding: readonly Syntax[];
+  readonly positionsByArange: readonly Syntax[];
+  readonly eager: boolean;
+}
+
+export interface Teller {
+  readonly tell: (node: Syntax, message: string) => void;
+  readonly text: (node: Syntax) => string;
+}
+
+export interface Rule {
+  readonly id: string;
+  readonly severity: Severity;
+  /** A few words, as a heading. */
+  readonly title: string;
+  /** Two sentences: what happens, and why that matters. */
+  readonly why: string;
+  /** The chapter of the field guide; null where no mechanism fits. */
+  readonly guide: Mechanism | null;
+  readonly on?: { readonly [Name in EventName]?: (event: Events[Name], teller: Teller) => void };
+  /** Asked once, when all of the file was read. */
+  readonly atEnd?: (file: FileFacts, teller: Teller) => void;
+}

@@ -1,0 +1,175 @@
+/**
+ * What is known of a value at one place of a program: facts, each of which may be missing. A fact that is there holds
+ * for every run that comes by; what two branches disagree on is dropped, except that a mask, once laid on, stays.
+ */
+import type { Syntax } from './syntax';
+
+/** What a mask keeps out. `unknown`: its name says that it is a mask, and nothing says of what. */
+export type MaskPart = 'causal' | 'padding' | 'unknown';
+
+/** What an additive mask puts at the places that it closes; null: not seen in this file. */
+export type Fill = '-inf' | 'lowest' | 'finite' | null;
+
+export interface Mask {
+  readonly form: 'bool' | 'additive' | 'unknown';
+  readonly fill: Fill;
+  readonly parts: ReadonlySet<MaskPart>;
+  /** Planes of `-inf` or lowest values that were added up. */
+  readonly planes: number;
+  /** Rows that it closes whole were opened again, or the diagonal was. */
+  readonly guarded: boolean;
+  /** Where the fill stands in the source. */
+  readonly fillAt: Syntax | null;
+}
+
+/** A softmax over masked scores. One object for all that is made of it, so that a guard behind it is seen. */
+export interface SoftmaxSite {
+  readonly call: Syntax;
+  readonly masks: readonly Mask[];
+  guarded: boolean;
+}
+
+export type Half = 'float16' | 'bfloat16';
+
+/** `any`: there is evidence that it may be negative. */
+export type Sign = 'positive' | 'nonnegative' | 'any';
+
+export interface Value {
+  /** The same value seen twice has the same. */
+  readonly id: number;
+  /** A number of Python, ±Infinity among them. */
+  readonly number?: number;
+  /** `torch.finfo(...).min`: of a type that is written there, or of one that follows the tensor. */
+  readonly lowest?: 'float32' | 'own';
+  readonly text?: string;
+  /** A type: `torch.float16`; `types` says that the value is one, else it is what the tensor has. */
+  readonly dtype?: string;
+  readonly isType?: boolean;
+  /** A dotted name that was imported, or that libraries give: `torch.nn.functional`. */
+  readonly path?: string;
+  /** A function or class of this file. */
+  readonly definition?: Syntax;
+  /** A layer of `torch.nn`: its class, and whether it was built in this file. */
+  readonly layer?: string;
+  /** Of an attribute: what it was taken from, as a method needs it. */
+  readonly of?: Value;
+  readonly items?: readonly Value[];
+  /** What names say it is. */
+  readonly named?: string;
+  /** Every element is this number (`torch.full`, `zeros`). */
+  readonly filled?: Value;
+  readonly sign?: Sign;
+  /** Between 0 and 1. */
+  readonly unit?: boolean;
+  readonly mask?: Mask;
+  /** Masks that were laid on scores. */
+  readonly masks?: readonly Mask[];
+  readonly softmax?: SoftmaxSite;
+  /** A matrix product; `probabilities`: of a softmax with something. */
+  readonly product?: 'plain' | 'probabilities';
+  readonly exp?: { readonly shifted: boolean };
+  readonly maximumOf?: number;
+  /** Its own largest number was subtracted. */
+  readonly shifted?: boolean;
+  readonly sumOf?: Value;
+  /** Something that one divides by, and that may be 0. */
+  readonly spread?: 'norm' | 'std' | 'var' | 'mean-square' | 'maximum' | 'count';
+  /** Something small and positive was added, or it was clamped away from 0. */
+  readonly kept?: boolean;
+  /** `isnan(x)`: of which value. */
+  readonly nanOf?: Value;
+  /** Says of rows of a mask whether they are closed whole: `all` or `any` over the last axis. */
+  readonly rows?: boolean;
+  readonly arange?: boolean;
+  readonly square?: boolean;
+  readonly eye?: boolean;
+  /** NaN is in it wherever that happens: the operation, and the names that it reads. */
+  readonly risky?: { readonly operation: string; readonly at: Syntax; readonly names: ReadonlySet<string> };
+}
+
+export type Facts = Omit<Value, 'id'>;
+
+let last = 0;
+
+export const value = (facts: Facts = {}): Value => ({ ...facts, id: ++last });
+
+/** The same numbers in another shape: everything that is known stays. */
+export const seenAs = (held: Value, facts: Facts = {}): Value => ({ ...held, ...facts });
+
+/** Other numbers, of which the same is known. */
+export const madeFrom = (held: Value, facts: Facts = {}): Value => ({ ...held, ...facts, id: ++last });
+
+const fills: readonly Fill[] = [null, 'finite', 'lowest', '-inf'];
+
+export const worseFill = (a: Fill, b: Fill): Fill => (fills.indexOf(a) >= fills.indexOf(b) ? a : b);
+
+export const partsOfMasks = (masks: readonly Mask[]): ReadonlySet<MaskPart> =>
+  new Set(masks.flatMap(({ parts }) => [...parts]));
+
+/** Two masks as one: `a & b`, or `a + b`, which adds planes up. */
+export function joinedMask(a: Mask, b: Mask, added: boolean): Mask {
+  const worse = worseFill(a.fill, b.fill) === a.fill ? a : b;
+  return {
+    form:
+      a.form === 'bool' && b.form === 'bool'
+        ? 'bool'
+        : a.form === 'additive' || b.form === 'additive'
+          ? 'additive'
+          : 'unknown',
+    fill: worse.fill,
+    parts: new Set([...a.parts, ...b.parts]),
+    planes: added ? a.planes + b.planes : Math.max(a.planes, b.planes),
+    guarded: a.guarded && b.guarded,
+    fillAt: worse.fillAt,
+  };
+}
+
+/** What holds in either of two branches. */
+export function merged(a: Value, b: Value): Value {
+  if (a === b) return a;
+  const facts: Record<string, unknown> = {};
+  for (const key of Object.keys(a) as (keyof Value)[]) if (a[key] === b[key]) facts[key] = a[key];
+  const mask = a.mask && b.mask ? joinedMask(a.mask, b.mask, false) : (a.mask ?? b.mask);
+  const masks = [...new Set([...(a.masks ?? []), ...(b.masks ?? [])])];
+  const sign =
+    a.sign && b.sign
+      ? a.sign === b.sign
+        ? a.sign
+        : a.sign === 'any' || b.sign === 'any'
+          ? 'any'
+          : 'nonnegative'
+      : undefined;
+  return {
+    ...facts,
+    id: ++last,
+    ...(mask && { mask: a.mask && b.mask ? { ...mask, guarded: a.mask.guarded && b.mask.guarded } : mask }),
+    ...(masks.length > 0 && { masks }),
+    ...(sign && { sign }),
+    ...((a.softmax ?? b.softmax) && { softmax: a.softmax ?? b.softmax }),
+    ...((a.exp ?? b.exp) && { exp: { shifted: (a.exp?.shifted ?? true) && (b.exp?.shifted ?? true) } }),
+    ...((a.risky ?? b.risky) && { risky: a.risky ?? b.risky }),
+  };
+}
+
+const maskWords: readonly (readonly [RegExp, MaskPart])[] = [
+  [/causal|tril|triu|look_?ahead|subsequent|future|autoregressive/i, 'causal'],
+  [/pad|attention_mask|valid|length/i, 'padding'],
+];
+
+/** The mask that a value must be by its name alone; null where the name does not say so. */
+export function maskByName(name: string): Mask | null {
+  if (
+    !/mask|(^|_)causal($|_)/i.test(name) ||
+    /mask_(token|id|value|prob|ratio|dtype|fn|func|function|type|ind)|fill|unmask/i.test(name)
+  )
+    return null;
+  const parts = maskWords.filter(([word]) => word.test(name)).map(([, part]) => part);
+  return {
+    form: 'unknown',
+    fill: null,
+    parts: new Set<MaskPart>(parts.length > 0 ? parts : ['unknown']),
+    planes: 0,
+    guarded: false,
+    fillAt: null,
+  };
+}
