@@ -317,7 +317,9 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
     'tensor',
     (called) =>
       fillOf(first(called)) === null
-        ? seenAs(first(called), typed(called))
+        ? first(called).number === undefined
+          ? value(typed(called))
+          : seenAs(first(called), typed(called))
         : value({ filled: first(called), ...typed(called) }),
   ],
   ['zeros zeros_like new_zeros', constant(0)],

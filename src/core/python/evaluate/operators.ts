@@ -192,6 +192,7 @@ function quotient({ node, left, right, leftNode, rightNode }: Operands, context:
   const sameText =
     sumOf !== undefined && (left.id === sumOf.id || context.text(rightNode).includes(context.text(leftNode)));
   context.see('divided', { node, top: left, bottom: right, bottomNode: rightNode, sameText });
+  if (left.lowest !== undefined && (right.number ?? 0) > 0) return seenAs(left);
   const names = namesIn(rightNode, context);
   return value({
     ...(left.masks && { masks: left.masks }),

@@ -1,8 +1,9 @@
 /** Statements, one after the other: branches are followed apart and joined again, loops are gone through twice. */
 import { fieldOf, fieldsOf, partsOf, type Syntax } from '../syntax';
-import { merged, value, type Value } from '../values';
+import { maskByName, merged, value, type Value } from '../values';
 import type { Context, Names } from './context';
 import { bind, evaluate } from './expressions';
+import { withName } from './names';
 import { operated } from './operators';
 
 /** What a block gives back, and whether the statements behind it are reached. */
@@ -221,7 +222,9 @@ function imports(node: Syntax, context: Context): void {
     if (!name) continue;
     const path = `${from}${context.text(name)}`;
     if (alias) context.names.set(context.text(alias), value({ path }));
-    else if (home) context.names.set(context.text(name), value({ path }));
-    else context.names.set(path.split('.')[0] ?? path, value({ path: path.split('.')[0] ?? path }));
+    else if (home) {
+      const own = context.text(name);
+      context.names.set(own, maskByName(own) ? withName(value(), own) : value({ path }));
+    } else context.names.set(path.split('.')[0] ?? path, value({ path: path.split('.')[0] ?? path }));
   }
 }
