@@ -10,6 +10,7 @@ import { writeShrunk } from './app/shrink/writeShrunk';
 import { guardFor, readerFor, recorderFor } from './debug/readers';
 import { createEngine } from './runtime/client/engine';
 import { nodeFiles } from './runtime/files/nodeFiles';
+import { bundledParser, loadPython } from './runtime/python/parser';
 import { createApi, type NanoscopeApi } from './vscode/api';
 import { registerCommands } from './vscode/commands';
 import { registerDebugging } from './vscode/debug';
@@ -19,6 +20,7 @@ import { registerModelEditor } from './vscode/panel/modelEditor';
 import { Panels } from './vscode/panel/panels';
 import { BatchMemory, PanelStore } from './vscode/panel/store';
 import { Queue } from './vscode/queue';
+import { registerSource } from './vscode/source';
 import { Workshop } from './vscode/work';
 
 let store: PanelStore | undefined;
@@ -77,7 +79,14 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   const { guard, recording } = debugging;
   const commands = registerCommands({ panels, workshop, guard, recording, log, extensionId: context.extension.id });
   const nameHover = registerNameHover(() => panels.lastReport);
-  context.subscriptions.push(log, panels, modelEditor, commands, debugging, nameHover);
+  const dist = vscode.Uri.joinPath(context.extensionUri, 'dist').fsPath;
+  const source = registerSource(
+    () => loadPython(bundledParser(dist)),
+    (error) => {
+      log.error('Hazards', error);
+    },
+  );
+  context.subscriptions.push(log, panels, modelEditor, commands, debugging, nameHover, source);
   return createApi(workshop);
 }
 

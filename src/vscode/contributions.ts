@@ -4,6 +4,7 @@
  *
  * No `vscode` import here: the table is read by tests that run without an editor.
  */
+import { rules } from '../core/python/rules';
 import { engineLevels, type EngineLevel } from '../core/report';
 
 export const commandIds = {
@@ -71,6 +72,10 @@ export interface Settings {
   readonly 'fixes.runAutomatically': boolean;
   /** What reading a stopped program's tensors may take inside the program. */
   readonly 'debug.timeBudgetMs': number;
+  /** Hazards of Python files in the Problems list. */
+  readonly 'source.hazards': boolean;
+  /** Ids of rules that are switched off. */
+  readonly 'source.off': readonly string[];
 }
 
 interface SettingFacts<Value> {
@@ -80,6 +85,8 @@ interface SettingFacts<Value> {
   /** Listed under `restrictedConfigurations`: ignored in an untrusted workspace. */
   readonly restricted: boolean;
   readonly values?: readonly Value[];
+  /** Of a list: what may stand in it. */
+  readonly items?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
 }
@@ -91,4 +98,6 @@ export const settings: { readonly [Key in keyof Settings]: SettingFacts<Settings
   'engine.memoryLimitMB': { default: 0, scope: 'resource', restricted: false, minimum: 0, maximum: 1_048_576 },
   'fixes.runAutomatically': { default: true, scope: 'resource', restricted: false },
   'debug.timeBudgetMs': { default: 1000, scope: 'resource', restricted: false, minimum: 50, maximum: 60_000 },
+  'source.hazards': { default: true, scope: 'resource', restricted: false },
+  'source.off': { default: [], scope: 'resource', restricted: false, items: rules.map(({ id }) => id) },
 };

@@ -23,6 +23,7 @@ export function engineOptions(scope?: vscode.Uri): EngineOptions {
 interface Facts<Value> {
   readonly default: Value;
   readonly values?: readonly Value[];
+  readonly items?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;
 }
@@ -30,6 +31,10 @@ interface Facts<Value> {
 function accepts<Value>(facts: Facts<Value>, value: unknown): value is Value {
   if (typeof value !== typeof facts.default) {
     return false;
+  }
+  if (facts.items !== undefined) {
+    const { items } = facts;
+    return Array.isArray(value) && value.every((one) => typeof one === 'string' && items.includes(one));
   }
   if (typeof value === 'number') {
     return Number.isFinite(value) && value >= (facts.minimum ?? -Infinity) && value <= (facts.maximum ?? Infinity);

@@ -1,7 +1,7 @@
 /** Hazards in Python files: which files, one after the other, and what is in each. */
 import { NanoscopeError, toPayload } from '../../core/errors';
 import { findHazards, mayHaveHazards, type Hazard } from '../../core/python/findings';
-import { Lines } from '../../core/python/syntax';
+import { ended, Lines } from '../../core/python/syntax';
 import type { PythonSyntax, SourceFiles } from './ports';
 
 export interface LintDeps {
@@ -79,10 +79,7 @@ const lineCount = (text: string): number => {
 };
 
 function hazardsOf(python: PythonSyntax, text: string, off: ReadonlySet<string>): readonly PlacedHazard[] {
-  const search = findHazards(python.parse(text), off);
-  let step = search.next();
-  while (step.done !== true) step = search.next();
-  return placed(step.value, text);
+  return placed(ended(findHazards(python.parse(text), off)), text);
 }
 
 /** With the lines that editors and people count in. */

@@ -31,8 +31,15 @@ export interface SyntaxCursor {
 
 type Growing = Syntax & { readonly children: Syntax[] };
 
-/** @param cursor stands on the root; how deep the tree is does not matter */
-export function readTree(cursor: SyntaxCursor, text: string): PythonTree {
+/** Nodes between two pauses. */
+const stride = 4000;
+
+/**
+ * Pauses now and then; its last value is the tree. How deep the tree is does not matter.
+ *
+ * @param cursor stands on the root, and stays valid until the end
+ */
+export function* readingTree(cursor: SyntaxCursor, text: string): Generator<void, PythonTree> {
   const node = (parent: Growing | null): Growing => ({
     type: cursor.nodeType,
     from: cursor.startIndex,
@@ -45,7 +52,8 @@ export function readTree(cursor: SyntaxCursor, text: string): PythonTree {
   /** Around the cursor, outermost first; null for a token without a field that has children. */
   const around: (Growing | null)[] = [root];
   if (!cursor.gotoFirstChild()) return { text, root };
-  for (;;) {
+  for (let visited = 1; ; visited++) {
+    if (visited % stride === 0) yield;
     const parent = around.at(-1) ?? null;
     const here = parent && (cursor.nodeIsNamed || cursor.currentFieldName !== null) ? node(parent) : null;
     if (here) parent?.children.push(here);
@@ -59,6 +67,13 @@ export function readTree(cursor: SyntaxCursor, text: string): PythonTree {
       around.pop();
     }
   }
+}
+
+/** What a generator gives at its end. */
+export function ended<Result>(steps: Generator<void, Result>): Result {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
 }
 
 export const textOf = ({ text }: PythonTree, { from, to }: Syntax): string => text.slice(from, to);

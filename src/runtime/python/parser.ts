@@ -1,16 +1,10 @@
 /** Python's syntax, by tree-sitter: a parser and its grammar, both WebAssembly, read from files beside the bundle. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Language, Parser, type Tree } from 'web-tree-sitter';
-import { readTree, type PythonTree } from '../../core/python/syntax';
+import { Edit, Language, Parser, type Point, type Tree } from 'web-tree-sitter';
+import type { IncrementalPython } from '../../app/source/ports';
 import { NanoscopeError } from '../../core/errors';
-
-/** A change of a text: offsets in UTF-16 units, before and after. */
-export interface TextEdit {
-  readonly from: number;
-  readonly oldTo: number;
-  readonly newTo: number;
-}
+import { ended, Lines, readingTree, type PythonTree } from '../../core/python/syntax';
 
 /** Where the WebAssembly lies: of tree-sitter itself, and of Python's grammar. */
 export interface ParserFiles {
@@ -47,33 +41,68 @@ async function load(files: ParserFiles): Promise<Language> {
   return Language.load(new Uint8Array(grammar));
 }
 
-/** Parses one text after another, each with what is still right of the one before it. */
-export class PythonParser {
+/** Parses one text after another; what is still right of the one before it is used again. */
+export class PythonParser implements IncrementalPython {
   private readonly parser = new Parser();
-  private tree: Tree | null = null;
+  private last: { readonly tree: Tree; readonly text: string } | null = null;
 
   constructor(language: Language) {
     this.parser.setLanguage(language);
   }
 
-  /** @param edits what changed since the last text; null where nothing of it may be used again */
-  parse(text: string, edits: readonly TextEdit[] | null = null): PythonTree {
-    const before = edits ? this.tree : null;
-    const tree = this.parser.parse(text, before);
-    this.tree?.delete();
-    this.tree = tree;
+  /** A text that has nothing to do with the one before it. */
+  parse(text: string): PythonTree {
+    this.forget();
+    return ended(this.parsing(text));
+  }
+
+  /** A later state of the same text. Pauses now and then; its last value is the tree. */
+  *parsing(text: string): Generator<void, PythonTree> {
+    const { last } = this;
+    if (last) last.tree.edit(changeBetween(last.text, text));
+    const tree = this.parser.parse(text, last?.tree ?? null);
+    this.forget();
     if (!tree) throw new NanoscopeError('file-unreadable', 'This text could not be parsed.', 'Is it a Python file?');
+    this.last = { tree, text };
+    yield;
     const cursor = tree.walk();
     try {
-      return readTree(cursor, text);
+      return yield* readingTree(cursor, text);
     } finally {
       cursor.delete();
     }
   }
 
   dispose(): void {
-    this.tree?.delete();
-    this.tree = null;
+    this.forget();
     this.parser.delete();
   }
+
+  private forget(): void {
+    this.last?.tree.delete();
+    this.last = null;
+  }
+}
+
+/** All that differs, as one change. */
+function changeBetween(before: string, after: string): Edit {
+  const shorter = Math.min(before.length, after.length);
+  let same = 0;
+  while (same < shorter && before[same] === after[same]) same++;
+  let tail = 0;
+  while (tail < shorter - same && before[before.length - 1 - tail] === after[after.length - 1 - tail]) tail++;
+  const [old, now] = [new Lines(before), new Lines(after)];
+  const point = (lines: Lines, offset: number): Point => {
+    const { line, character } = lines.at(offset);
+    return { row: line, column: character };
+  };
+  const [oldEnd, newEnd] = [before.length - tail, after.length - tail];
+  return new Edit({
+    startIndex: same,
+    oldEndIndex: oldEnd,
+    newEndIndex: newEnd,
+    startPosition: point(old, same),
+    oldEndPosition: point(old, oldEnd),
+    newEndPosition: point(now, newEnd),
+  });
 }

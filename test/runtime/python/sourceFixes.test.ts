@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { findHazards, type Hazard } from '../../../src/core/python/findings';
 import { applied, sourceFixes } from '../../../src/core/python/fixes';
-import type { PythonTree } from '../../../src/core/python/syntax';
+import { ended, type PythonTree } from '../../../src/core/python/syntax';
 import type { PythonParser } from '../../../src/runtime/python/parser';
 import { systemPython } from '../../support/python';
 import { pythonParser } from '../../support/pythonParser';
@@ -38,10 +38,7 @@ afterAll(() => {
 
 function look(text: string): { tree: PythonTree; hazards: readonly Hazard[] } {
   const tree = parser.parse(text);
-  const steps = findHazards(tree);
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return { tree, hazards: step.value };
+  return { tree, hazards: ended(findHazards(tree)) };
 }
 
 const outcome = z.object({ nan: z.int(), difference: z.number().nullable() });

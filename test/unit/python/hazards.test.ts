@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { placed } from '../../../src/app/source/lint';
 import { findHazards, mayHaveHazards, type Hazard } from '../../../src/core/python/findings';
 import { rules } from '../../../src/core/python/rules';
+import { ended } from '../../../src/core/python/syntax';
 import type { PythonParser } from '../../../src/runtime/python/parser';
 import { pythonParser } from '../../support/pythonParser';
 
@@ -21,10 +22,7 @@ beforeAll(async () => {
 });
 
 function search(text: string, off: readonly string[] = []): readonly Hazard[] {
-  const steps = findHazards(parser.parse(text), new Set(off));
-  let step = steps.next();
-  while (step.done !== true) step = steps.next();
-  return step.value;
+  return ended(findHazards(parser.parse(text), new Set(off)));
 }
 
 const found = (text: string, off: readonly string[] = []): string[] =>

@@ -101,10 +101,11 @@ describe('the manifest', () => {
     const expected = Object.entries(settings).map(([key, facts]) => [
       `nanoscope.${key}`,
       {
-        type: typeof facts.default,
+        type: Array.isArray(facts.default) ? 'array' : typeof facts.default,
         default: facts.default,
         scope: facts.scope,
         ...('values' in facts ? { enum: facts.values } : {}),
+        ...('items' in facts ? { items: { type: 'string', enum: facts.items } } : {}),
         ...('minimum' in facts ? { minimum: facts.minimum } : {}),
         ...('maximum' in facts ? { maximum: facts.maximum } : {}),
       },
@@ -116,6 +117,7 @@ describe('the manifest', () => {
         default: value,
         scope,
         ...('enum' in rest ? { enum: rest.enum } : {}),
+        ...('items' in rest ? { items: rest.items } : {}),
         ...('minimum' in rest ? { minimum: rest.minimum } : {}),
         ...('maximum' in rest ? { maximum: rest.maximum } : {}),
       },
@@ -132,7 +134,11 @@ describe('the manifest', () => {
   });
 
   it('never activates at start-up', () => {
-    expect(manifest.activationEvents).toEqual([`onWebviewPanel:${viewTypes.diagnosis}`, 'onDebug']);
+    expect(manifest.activationEvents).toEqual([
+      `onWebviewPanel:${viewTypes.diagnosis}`,
+      'onDebug',
+      'onLanguage:python',
+    ]);
   });
 
   it('has every text that it refers to, and no other', () => {

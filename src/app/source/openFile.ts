@@ -1,0 +1,108 @@
+/**
+ * One Python file in an editor: its hazards, looked for again a little after each change, in slices, so that nobody who
+ * types waits for it.
+ */
+import { findHazards, mayHaveHazards, type Hazard } from '../../core/python/findings';
+import type { PythonTree } from '../../core/python/syntax';
+import type { IncrementalPython } from './ports';
+
+export interface OpenFileParts {
+  readonly python: () => Promise<IncrementalPython>;
+  /** Rules that are switched off. */
+  readonly off: () => ReadonlySet<string>;
+  /** Resolves when what waits has had its turn. */
+  readonly pause: () => Promise<void>;
+  /** Calls back after this many milliseconds, unless the answer is called before. */
+  readonly later: (ms: number, call: () => void) => () => void;
+  readonly found: (hazards: readonly Hazard[], version: number) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** What was found, in which state of the text. */
+export interface Found {
+  readonly version: number;
+  readonly tree: PythonTree;
+  readonly hazards: readonly Hazard[];
+}
+
+/** Keys follow one another faster than this, most of the time. */
+const quietMs = 250;
+
+export class OpenFile {
+  private parser: Promise<IncrementalPython> | null = null;
+  private cancel: () => void = () => undefined;
+  private wanted: { readonly text: string; readonly version: number } | null = null;
+  private busy = false;
+  private closed = false;
+  /** Null until the text was read, and where it holds no word that a rule asks for. */
+  found: Found | null = null;
+
+  constructor(private readonly parts: OpenFileParts) {}
+
+  /** @param ms until it is looked at; 0 when the file was opened or a setting changed */
+  changed(text: string, version: number, ms = quietMs): void {
+    this.wanted = { text, version };
+    this.cancel();
+    this.cancel = this.parts.later(ms, () => void this.look());
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cancel();
+    this.parser?.then(
+      (parser) => {
+        parser.dispose();
+      },
+      () => undefined,
+    );
+  }
+
+  private async look(): Promise<void> {
+    // One look at a time: it sees at its next pause that there is a newer text.
+    if (this.busy) return;
+    this.busy = true;
+    try {
+      for (let next = this.wanted; next && !this.closed; next = this.wanted) {
+        this.wanted = null;
+        await this.read(next.text, next.version);
+      }
+    } catch (error) {
+      this.parts.failed(error);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private async read(text: string, version: number): Promise<void> {
+    if (!mayHaveHazards(text)) {
+      this.found = null;
+      this.parts.found([], version);
+      return;
+    }
+    this.parser ??= this.parts.python();
+    const parser = await this.parser.catch((error: unknown) => {
+      this.parser = null;
+      throw error;
+    });
+    const tree = await this.inSlices(parser.parsing(text));
+    if (!tree) return;
+    const hazards = await this.inSlices(findHazards(tree, this.parts.off()));
+    if (!hazards) return;
+    this.found = { version, tree, hazards };
+    this.parts.found(hazards, version);
+  }
+
+  /** Null where a newer text, or the end, came between. */
+  private async inSlices<Result>(steps: Generator<void, Result>): Promise<Result | null> {
+    try {
+      for (let step = steps.next(); ; step = steps.next()) {
+        if (step.done === true) return step.value;
+        await this.parts.pause();
+        if (this.wanted || this.closed) return null;
+      }
+    } finally {
+      // A generator that is left early has a cursor to free.
+      steps.return(undefined as Result);
+    }
+  }
+}
