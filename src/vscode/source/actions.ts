@@ -18,7 +18,7 @@ export const registerHazardActions = (hazards: SourceHazards): vscode.Disposable
               (problem) => problem.source === hazardSource && problem.range.isEqual(rangeOf(document, hazard)),
             );
             const fixes = sourceFixes(found.tree, hazard).map(({ title, warning, edits }, at) => {
-              const action = quickFix(warning === null ? title : vscode.l10n.t('{0} (beware)', title), own);
+              const action = quickFix(warning === null ? title : `${title} (${warning})`, own);
               for (const { from, to, text } of edits)
                 action.edit?.replace(document.uri, rangeOf(document, { from, to }), text);
               action.isPreferred = at === 0 && warning === null;

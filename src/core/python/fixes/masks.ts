@@ -41,7 +41,7 @@ export function cleanBehind(place: Place): SourceFix {
   return {
     id: 'nan-to-num-softmax',
     title: 'nan_to_num behind the softmax',
-    warning: 'NaN from anywhere before the softmax becomes 0 as well, and is not seen any more.',
+    warning: 'hides NaN from elsewhere',
     edits: [
       ...torch.edits,
       { from: node.from, to: node.from, text: `${torch.name}.nan_to_num(` },

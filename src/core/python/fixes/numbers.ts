@@ -95,7 +95,7 @@ export const rightPadding = (place: Place): SourceFix | null =>
   place.text(place.node).includes('left')
     ? {
         ...simple('right-padding', 'Pad on the right', place.node, place.text(place.node).replace('left', 'right')),
-        warning: 'Generation continues behind the last token: for that, keep padding on the left and open masked rows.',
+        warning: 'generation then continues behind the padding',
       }
     : null;
 

@@ -12,7 +12,7 @@ export interface SourceEdit {
 export interface SourceFix {
   readonly id: string;
   readonly title: string;
-  /** What it does not do, or costs; null where nothing needs to be said. */
+  /** What to beware of, in a few words; null where nothing needs to be said. */
   readonly warning: string | null;
   readonly edits: readonly SourceEdit[];
 }

@@ -1,0 +1,113 @@
+/** Python source in real VS Code: a hazard is listed, explained on hover, mended by a quick fix, and back after undo. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Workbench } from '../support/workbench';
+import { hoverWord } from './support/hover';
+import { extensionUnderTest, TestWorkspace } from './support/workspace';
+
+const workspace = new TestWorkspace([]);
+const source = readFileSync(path.join(import.meta.dirname, '../fixtures/python/fixes/masked-row.py'), 'utf8');
+const file = workspace.write('decoder.py', source);
+workspace.write('softmax.py', 'import torch\n\n\ndef attend(x):\n    return torch.exp(x) / torch.exp(x).sum(-1)\n');
+let workbench: Workbench;
+
+beforeAll(async () => {
+  workbench = await Workbench.open({ workspace: workspace.folder, ...extensionUnderTest() });
+});
+afterEach(async ({ task }) => {
+  if (task.result?.state === 'fail') await workbench.keepEvidence(`failed-${task.name.replace(/\W+/g, '-')}`);
+});
+afterAll(async () => {
+  await workbench.close();
+  workspace.remove();
+});
+
+const problems = () => workbench.page.locator('.markers-panel .monaco-list-row');
+const squiggles = () => workbench.page.locator('.squiggly-warning');
+
+/** The cursor on the first mention of a word in the editor. */
+async function putCursorOn(word: string): Promise<void> {
+  await workbench.page.locator('.view-line', { hasText: word }).first().getByText(word).first().click();
+}
+
+describe("a file with the investigation's bug", () => {
+  it('has it in the Problems list, with the rule and the way to the field guide', async () => {
+    await workbench.openFile('decoder.py');
+    await squiggles().first().waitFor();
+    await workbench.runCommand('Problems: Focus on Problems View');
+    await problems().filter({ hasText: 'nothing keeps a row from being masked whole' }).waitFor();
+    expect(await problems().allInnerTexts()).toHaveLength(2);
+    expect(await problems().nth(1).innerText()).toContain('masked-row-no-guard');
+    await workbench.screenshot('editor-hazard');
+  });
+
+  it('says on hover what the rule is about', async () => {
+    await hoverWord(workbench, 'weights = F.softmax', 'softmax');
+    const card = workbench.page.locator('.monaco-hover:visible', {
+      hasText: 'Softmax of a row that may be masked whole',
+    });
+    await card.waitFor();
+    expect(await card.innerText()).toContain('In the next layer every token that reads the row is NaN too.');
+    await workbench.screenshot('editor-hazard-hover');
+    await workbench.page.keyboard.press('Escape');
+  });
+
+  it('opens the chapter of the field guide from the problem', async () => {
+    await problems()
+      .nth(1)
+      .getByText('masked-row-no-guard')
+      .click({ modifiers: ['ControlOrMeta'] });
+    await expect.poll(() => workbench.tabs()).toContain('fully-masked-row.md');
+    await workbench.runCommand('View: Close Editor');
+  });
+
+  it('is mended by the quick fix, and is as it was after one undo', async () => {
+    await workbench.openFile('decoder.py');
+    await putCursorOn('softmax');
+    await workbench.page.keyboard.press('Control+.');
+    const action = workbench.page.locator('.action-widget .monaco-list-row', {
+      hasText: 'Open rows that are masked whole',
+    });
+    await action.waitFor();
+    await workbench.screenshot('editor-hazard-fixes');
+    await action.click();
+    await workbench.page.locator('.view-line', { hasText: 'masked_fill(torch.all(scores' }).waitFor();
+    await expect.poll(() => squiggles().count()).toBe(0);
+    await workbench.page.keyboard.press('Control+s');
+    await expect
+      .poll(() => readFileSync(file, 'utf8'))
+      .toContain(
+        '    scores = scores.masked_fill(torch.all(scores == float("-inf"), dim=-1, keepdim=True), 0.0)\n' +
+          '    weights = F.softmax(scores, dim=-1)\n',
+      );
+    await workbench.page.keyboard.press('Control+z');
+    await squiggles().first().waitFor();
+    await workbench.page.keyboard.press('Control+s');
+    await expect.poll(() => readFileSync(file, 'utf8')).toBe(source);
+  });
+
+  it('can be ignored in its place', async () => {
+    await putCursorOn('softmax');
+    await workbench.page.keyboard.press('Control+.');
+    await workbench.page
+      .locator('.action-widget .monaco-list-row', { hasText: 'Ignore masked-row-no-guard here' })
+      .click();
+    await expect.poll(() => squiggles().count()).toBe(0);
+    await workbench.page.keyboard.press('Control+z');
+    await squiggles().first().waitFor();
+  });
+});
+
+describe('the settings', () => {
+  it('switch a rule off, and all of them', async () => {
+    await workbench.openFile('softmax.py');
+    await squiggles().first().waitFor();
+    await workbench.changeSettings({ 'nanoscope.source.off': ['softmax-no-max'] });
+    await expect.poll(() => squiggles().count()).toBe(0);
+    await workbench.changeSettings({ 'nanoscope.source.off': [] });
+    await squiggles().first().waitFor();
+    await workbench.changeSettings({ 'nanoscope.source.hazards': false });
+    await expect.poll(() => squiggles().count()).toBe(0);
+  });
+});
