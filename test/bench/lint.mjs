@@ -1,0 +1,91 @@
+/**
+ * How fast hazards are found: `npm run build && node test/bench/lint.mjs`.
+ *
+ * 100,000 lines in a terminal, of the kind where every line counts; and one file of 5,000 lines that somebody types in:
+ * the longest time for which the editor's extensions wait.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import * as esbuild from 'esbuild';
+import { root } from '../../scripts/lib/root.mjs';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'nanoscope-bench-'));
+try {
+  const hazards = path.join(root, 'test/fixtures/python/hazards');
+  const source = ['masks.py', 'numbers.py'].map((name) => readFileSync(path.join(hazards, name), 'utf8')).join('\n');
+  const lines = source.split('\n').length;
+  const copies = Math.ceil(100_000 / lines);
+  for (let copy = 0; copy < copies; copy++) writeFileSync(path.join(folder, `module${copy}.py`), source);
+  const start = performance.now();
+  const { stdout } = spawnSync(process.execPath, [path.join(root, 'dist/cli.js'), 'lint', folder, '--json'], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+  });
+  const seconds = (performance.now() - start) / 1000;
+  /** @type {import('../../src/app/source/lint').LintResult} */
+  const result = JSON.parse(stdout);
+  const found = result.results.reduce((sum, { hazards: here }) => sum + here.length, 0);
+  console.log(`terminal: ${result.lines} lines, ${found} hazards, ${seconds.toFixed(1)} s (limit 10)`);
+
+  const bundle = path.join(folder, 'bundle.mjs');
+  await esbuild.build({
+    stdin: {
+      contents: `export { loadPython } from './src/runtime/python/parser';
+                 export { findHazards } from './src/core/python/findings';`,
+      resolveDir: root,
+    },
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    outfile: bundle,
+    logLevel: 'error',
+  });
+  const { loadPython, findHazards } =
+    /** @type {typeof import('../../src/runtime/python/parser') & typeof import('../../src/core/python/findings')} */ (
+      await import(pathToFileURL(bundle).href)
+    );
+  const parser = await loadPython({
+    core: path.join(root, 'node_modules/web-tree-sitter/web-tree-sitter.wasm'),
+    grammar: path.join(root, 'node_modules/tree-sitter-python/tree-sitter-python.wasm'),
+  });
+  let text = source
+    .repeat(Math.ceil(5000 / lines))
+    .split('\n')
+    .slice(0, 5000)
+    .join('\n');
+  /**
+   * @template Result
+   * @param {Generator<void, Result>} steps
+   */
+  const slices = (steps) => {
+    /** @type {number[]} */
+    const times = [];
+    for (;;) {
+      const begin = performance.now();
+      const step = steps.next();
+      times.push(performance.now() - begin);
+      if (step.done === true) return { times, value: step.value };
+    }
+  };
+  const rounds = [];
+  for (let round = 0; round < 12; round++) {
+    const parsed = slices(parser.parsing(text));
+    const searched = slices(findHazards(parsed.value));
+    const times = [...parsed.times, ...searched.times];
+    rounds.push({ longest: Math.max(...times), whole: times.reduce((a, b) => a + b, 0) });
+    const at = text.indexOf('softmax', (round * 15_000) % text.length);
+    text = `${text.slice(0, at)}x${text.slice(at)}`;
+  }
+  const [first = { longest: 0, whole: 0 }, ...later] = rounds;
+  const worst = Math.max(...later.map(({ longest }) => longest));
+  const whole = later.map(({ whole: ms }) => ms).sort((a, b) => a - b)[Math.floor(later.length / 2)] ?? 0;
+  console.log(
+    `typing in 5,000 lines: opened ${first.longest.toFixed(0)} ms at a time (${first.whole.toFixed(0)} in all), ` +
+      `then at most ${worst.toFixed(0)} ms at a time (limit 50; ${whole.toFixed(0)} in all)`,
+  );
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
