@@ -80,12 +80,14 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   const commands = registerCommands({ panels, workshop, guard, recording, log, extensionId: context.extension.id });
   const nameHover = registerNameHover(() => panels.lastReport);
   const dist = vscode.Uri.joinPath(context.extensionUri, 'dist').fsPath;
-  const source = registerSource(
-    () => loadPython(bundledParser(dist)),
-    (error) => {
+  const source = registerSource({
+    python: () => loadPython(bundledParser(dist)),
+    lastReport: () => panels.lastReport,
+    onDidReport: panels.onDidReport,
+    failed: (error) => {
       log.error('Hazards', error);
     },
-  );
+  });
   context.subscriptions.push(log, panels, modelEditor, commands, debugging, nameHover, source);
   return createApi(workshop);
 }

@@ -187,6 +187,23 @@ describe('record module trace', () => {
 });
 
 describe('without a session', () => {
+  it('the line where NaN was born is marked, with words behind it and a card', async () => {
+    await workbench.runCommand('View: Show Explorer');
+    await workbench.openFile('kimi.py');
+    await workbench.runCommand('Go to Line/Column...');
+    await workbench.type(':29');
+    const mark = workbench.page.locator('.view-line', { hasText: 'probs = torch.nn' }).locator('[class*="ced-"]');
+    const words = async (): Promise<readonly string[]> =>
+      mark.evaluateAll((all) => all.map((one) => getComputedStyle(one, '::after').content));
+    await expect.poll(words).toContain('"NaN begins here: sample 0: 0-29, layer 0"');
+    await hoverWord(workbench, 'probs = torch.nn', 'softmax');
+    const card = workbench.page.locator('.monaco-hover:visible');
+    await card.filter({ hasText: 'NaN begins here in the last diagnosis of KimiForCausalLM' }).waitFor();
+    expect(await card.innerText()).toContain('fully-masked-row');
+    await workbench.screenshot('editor-born-line');
+    await workbench.page.keyboard.press('Escape');
+  });
+
   it('names of modules show what the trace said of them', async () => {
     await workbench.runCommand('View: Show Explorer');
     await workbench.openFile('kimi.py');

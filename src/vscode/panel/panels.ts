@@ -46,6 +46,9 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
   private closing = false;
   /** The report that was shown last; it stays when its panel is closed. */
   private last: Report | null = null;
+  private readonly reports = new vscode.EventEmitter<void>();
+  /** Another report is the last one now. */
+  readonly onDidReport = this.reports.event;
   /** Keys that are being read back now. */
   private readonly restoring = new Set<string>();
   private pruning: NodeJS.Timeout | null = null;
@@ -74,6 +77,12 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
 
   get lastReport(): Report | null {
     return this.last;
+  }
+
+  private remember(report: Report | null | undefined): void {
+    if (!report || report === this.last) return;
+    this.last = report;
+    this.reports.fire();
   }
 
   get running(): readonly DiagnosisSession[] {
@@ -205,7 +214,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       person: personFor(record.subject),
       trusted: () => vscode.workspace.isTrusted,
       show: (state) => {
-        this.last = state.report ?? this.last;
+        this.remember(state.report);
         page.show(state);
         progress.follow(state, panel.visible);
         this.announce(opened);
@@ -249,7 +258,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         store.forget(record.key);
       }
     });
-    this.last = session.current.report ?? this.last;
+    this.remember(session.current.report);
     page.show(session.current);
     this.announce(opened);
     return opened;

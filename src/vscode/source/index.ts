@@ -1,15 +1,28 @@
-/** Python source in the editor: hazards, their explanation and their fixes. */
+/** Python source in the editor: hazards, their explanation and their fixes, and where the last run's NaN was born. */
 import * as vscode from 'vscode';
 import type { IncrementalPython } from '../../app/source/ports';
+import type { Report } from '../../core/report';
 import { registerHazardActions } from './actions';
+import { registerBornLines } from './bornLines';
 import { registerGuide } from './guide';
 import { SourceHazards } from './hazards';
 import { registerHazardHover } from './hover';
 
-export function registerSource(
-  python: () => Promise<IncrementalPython>,
-  failed: (error: unknown) => void,
-): vscode.Disposable {
+export interface SourceParts {
+  /** A parser of its own for every file. */
+  readonly python: () => Promise<IncrementalPython>;
+  readonly lastReport: () => Report | null;
+  readonly onDidReport: vscode.Event<void>;
+  readonly failed: (error: unknown) => void;
+}
+
+export function registerSource({ python, lastReport, onDidReport, failed }: SourceParts): vscode.Disposable {
   const hazards = new SourceHazards(python, failed);
-  return vscode.Disposable.from(hazards, registerGuide(), registerHazardActions(hazards), registerHazardHover(hazards));
+  return vscode.Disposable.from(
+    hazards,
+    registerGuide(),
+    registerHazardActions(hazards),
+    registerHazardHover(hazards),
+    registerBornLines(lastReport, onDidReport),
+  );
 }
