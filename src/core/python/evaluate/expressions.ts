@@ -1,7 +1,7 @@
 /** Expressions of Python, as what is known of their values. */
 import type { Argument } from '../rules/types';
 import { fieldOf, fieldsOf, partsOf, type Syntax } from '../syntax';
-import { merged, seenAs, value, type Value, madeFrom, type Facts } from '../values';
+import { maskByName, merged, seenAs, value, type Value, madeFrom, type Facts } from '../values';
 import { attributeOf, callOf } from './calls';
 import type { Context } from './context';
 import { attributeOfSelf, withName } from './names';
@@ -114,7 +114,8 @@ function named(name: string, { names }: Context): Value {
   const held = names.get(name);
   if (held) return held;
   if (Object.hasOwn(libraries, name)) return value({ path: libraries[name] ?? name });
-  return value({ path: name, named: name });
+  const mask = maskByName(name);
+  return value(mask ? { named: name, mask } : { path: name, named: name });
 }
 
 /** The text between quotes, prefixes left out. */

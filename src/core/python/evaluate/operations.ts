@@ -103,7 +103,10 @@ const domain =
     const names = input ? namesIn(input.node, context) : new Set<string>();
     const risky =
       held.sign === 'positive' || held.kept ? {} : { risky: { operation: `${operation}(…)`, at: node, names } };
-    return operation === 'log' ? value({ sign: 'any', ...risky }) : seenAs(rooted(held), risky);
+    // Of numbers up to 1 it is not positive: what is negated next has a logarithm again.
+    return operation === 'log'
+      ? value({ ...(!held.unit && { sign: 'any' as const }), ...risky })
+      : seenAs(rooted(held), risky);
   };
 
 /** Sums and the like; `any` and `all` over rows of a mask tell which rows are closed whole. */

@@ -201,6 +201,8 @@ function quotient({ node, left, right, leftNode, rightNode }: Operands, context:
     ...(left.dtype !== undefined && { dtype: left.dtype }),
     ...(left.mask && { mask: left.mask }),
     ...(left.sumOf?.square && { spread: 'mean-square' as const }),
+    ...(left.spread && right.number !== undefined && { spread: left.spread }),
+    ...(left.kept && right.number !== undefined && { kept: true }),
     ...(left.sign && right.sign && left.sign !== 'any' && right.sign !== 'any' && { sign: 'nonnegative' as const }),
     ...(left.sign === 'any' && { sign: 'any' as const }),
     ...(right.number === undefined && right.sign !== 'positive' && !right.kept && names.size > 0

@@ -1,6 +1,6 @@
 /** What operations on tensors do to what is known of them. */
 import type { Syntax } from '../syntax';
-import { joinedMask, seenAs, value, type Mask, type Sign, type Value, madeFrom } from '../values';
+import { joinedMask, seenAs, value, type Mask, type MaskPart, type Sign, type Value, madeFrom } from '../values';
 import type { Context } from './context';
 import { fillOf } from './numbers';
 
@@ -124,7 +124,8 @@ export function filledWhere(held: Value, condition: Value, fill: Value, at: Synt
     if (held.softmax && held.product === undefined && fill.number === 0) held.softmax.guarded = true;
     return held.mask && condition.eye ? opened(held) : seenAs(held);
   }
-  const parts = condition.mask?.parts ?? new Set(['unknown'] as const);
+  // What is no mask (the largest scores but a few, say) leaves something open, and so does a diagonal.
+  const parts = (condition.eye ? null : condition.mask?.parts) ?? new Set<MaskPart>();
   const planes = how === 'finite' ? 0 : 1;
   const mask: Mask = {
     form: 'additive',
