@@ -1,7 +1,7 @@
 /** The hazards of one file. */
 import { PythonFile, type Reached } from './evaluate/file';
 import { rules, type Rule, type Severity } from './rules';
-import type { EventName, Events, FileFacts, Teller } from './rules/types';
+import type { Clue, EventName, Events, FileFacts, Teller } from './rules/types';
 import { silences } from './silence';
 import { textOf, type PythonTree, type Syntax } from './syntax';
 import type { SoftmaxSite } from './values';
@@ -13,6 +13,7 @@ export interface Hazard {
   /** UTF-16 offsets. */
   readonly from: number;
   readonly to: number;
+  readonly clue: Clue;
 }
 
 /** Words without which no rule finds anything: other files need not be parsed. */
@@ -37,9 +38,9 @@ export function* findHazards(
 
   const teller = (rule: Rule, from: Reached): Teller => ({
     text: (node) => textOf(tree, node),
-    tell: (node, message) => {
+    tell: (node, message, clue = {}) => {
       const key = `${rule.id} ${String(node.from)} ${String(node.to)}`;
-      const hazard = { rule: rule.id, severity: rule.severity, message, from: node.from, to: node.to };
+      const hazard = { rule: rule.id, severity: rule.severity, message, from: node.from, to: node.to, clue };
       seen.set(key, [...(seen.get(key) ?? []), { hazard, from }]);
     },
   });

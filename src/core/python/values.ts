@@ -14,17 +14,19 @@ export interface Mask {
   readonly form: 'bool' | 'additive' | 'unknown';
   readonly fill: Fill;
   readonly parts: ReadonlySet<MaskPart>;
-  /** Planes of `-inf` or lowest values that were added up. */
+  /** Planes of `-inf` or lowest values that were added up; half a lowest value counts half. */
   readonly planes: number;
   /** Rows that it closes whole were opened again, or the diagonal was. */
   readonly guarded: boolean;
-  /** Where the fill stands in the source. */
-  readonly fillAt: Syntax | null;
+  /** Where its fills stand in the source. */
+  readonly fillsAt: readonly Syntax[];
 }
 
 /** A softmax over masked scores. One object for all that is made of it, so that a guard behind it is seen. */
 export interface SoftmaxSite {
   readonly call: Syntax;
+  /** Its axis, where the layer that is called was built with one in this file. */
+  readonly axis?: number;
   readonly masks: readonly Mask[];
   guarded: boolean;
 }
@@ -41,6 +43,8 @@ export interface Value {
   readonly number?: number;
   /** `torch.finfo(...).min`: of a type that is written there, or of one that follows the tensor. */
   readonly lowest?: 'float32' | 'own';
+  /** Of a lowest value: by what it was divided. */
+  readonly over?: number;
   readonly text?: string;
   /** A type: `torch.float16`; `types` says that the value is one, else it is what the tensor has. */
   readonly dtype?: string;
@@ -51,6 +55,8 @@ export interface Value {
   readonly definition?: Syntax;
   /** A layer of `torch.nn`: its class, and whether it was built in this file. */
   readonly layer?: string;
+  /** Of a softmax layer. */
+  readonly axis?: number;
   /** Of an attribute: what it was taken from, as a method needs it. */
   readonly of?: Value;
   readonly items?: readonly Value[];
@@ -67,7 +73,11 @@ export interface Value {
   readonly softmax?: SoftmaxSite;
   /** A matrix product; `probabilities`: of a softmax with something. */
   readonly product?: 'plain' | 'probabilities';
-  readonly exp?: { readonly shifted: boolean };
+  /** Of such a product: what the probabilities were multiplied with, and whether that was cleared before. */
+  readonly summed?: { readonly node: Syntax; readonly cleared: boolean };
+  /** Masked places were put to 0, or NaN was replaced. */
+  readonly cleared?: boolean;
+  readonly exp?: { readonly shifted: boolean; readonly at: Syntax };
   readonly maximumOf?: number;
   /** Its own largest number was subtracted. */
   readonly shifted?: boolean;
@@ -120,7 +130,7 @@ export function joinedMask(a: Mask, b: Mask, added: boolean): Mask {
     parts: new Set([...a.parts, ...b.parts]),
     planes: added ? a.planes + b.planes : Math.max(a.planes, b.planes),
     guarded: a.guarded && b.guarded,
-    fillAt: worse.fillAt,
+    fillsAt: [...new Set([...a.fillsAt, ...b.fillsAt])],
   };
 }
 
@@ -146,9 +156,14 @@ export function merged(a: Value, b: Value): Value {
     ...(masks.length > 0 && { masks }),
     ...(sign && { sign }),
     ...((a.softmax ?? b.softmax) && { softmax: a.softmax ?? b.softmax }),
-    ...((a.exp ?? b.exp) && { exp: { shifted: (a.exp?.shifted ?? true) && (b.exp?.shifted ?? true) } }),
+    ...mergedExp(a, b),
     ...((a.risky ?? b.risky) && { risky: a.risky ?? b.risky }),
   };
+}
+
+function mergedExp({ exp: a }: Value, { exp: b }: Value): Facts {
+  const exp = a && b ? (a.shifted ? b : a) : (a ?? b);
+  return exp ? { exp } : {};
 }
 
 const maskWords: readonly (readonly [RegExp, MaskPart])[] = [
@@ -170,6 +185,6 @@ export function maskByName(name: string): Mask | null {
     parts: new Set<MaskPart>(parts.length > 0 ? parts : ['unknown']),
     planes: 0,
     guarded: false,
-    fillAt: null,
+    fillsAt: [],
   };
 }

@@ -9,12 +9,12 @@ export function softmaxOf(
   input: Argument | undefined,
   given: readonly Argument[],
   context: Context,
-  safe = false,
+  { safe = false, axis }: { readonly safe?: boolean; readonly axis?: number } = {},
 ): Value {
   const held = input?.value ?? value();
   const type = given.find((one) => one.name === 'dtype')?.value.dtype ?? null;
   const masks = held.masks ?? (held.mask?.form === 'additive' ? [held.mask] : []);
-  const site: SoftmaxSite = { call: node, masks, guarded: safe };
+  const site: SoftmaxSite = { call: node, masks, guarded: safe, ...(axis !== undefined && { axis }) };
   context.softmax(site);
   context.see('softmax', { node, input: held, inputNode: input?.node ?? null, type, site });
   const dtype = type ?? held.dtype;

@@ -4,7 +4,7 @@ import { fieldOf, type Syntax } from '../syntax';
 import { seenAs, value, type Value } from '../values';
 import type { Context } from './context';
 import { attributeOfSelf, withName } from './names';
-import { layerCall, layerOf } from './layers';
+import { builtLayer, layerCall, layerOf } from './layers';
 import { operations, type Called } from './operations';
 
 const dtypes = new Map([
@@ -73,10 +73,10 @@ export function callOf(node: Syntax, called: Value, given: readonly Argument[], 
     );
     return answer ?? unfollowed(name, given);
   }
-  if (called.layer !== undefined) return layerCall(node, called.layer, given, context);
+  if (called.layer !== undefined) return layerCall(node, called, given, context);
   const path = called.path ?? '';
   const layer = layerOf(path);
-  if (layer !== null) return value({ layer });
+  if (layer !== null) return builtLayer(layer, given);
   const isLibrary = libraries.test(path) || (callee?.type === 'identifier' && path === name);
   const operation = operations.get(plainName(name));
   if (!operation) return unfollowed(name, given);

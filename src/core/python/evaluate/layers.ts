@@ -14,12 +14,23 @@ export function layerOf(path: string): string | null {
   return layers.test(name) && /^torch\.nn\.|^[A-Z]/.test(path) ? name : null;
 }
 
-export function layerCall(node: Syntax, layer: string, given: readonly Argument[], context: Context): Value {
+/** A layer as it is built. */
+export function builtLayer(layer: string, given: readonly Argument[]): Value {
+  const axis = (given.find(({ name }) => name === 'dim') ?? given.find(({ name }) => name === null))?.value.number;
+  return value({ layer, ...(/softmax/i.test(layer) && axis !== undefined && { axis }) });
+}
+
+export function layerCall(
+  node: Syntax,
+  { layer = '', axis }: Value,
+  given: readonly Argument[],
+  context: Context,
+): Value {
   const input = given[0];
   switch (layer) {
     case 'Softmax':
     case 'LogSoftmax':
-      return softmaxOf(node, input, given, context);
+      return softmaxOf(node, input, given, context, axis === undefined ? {} : { axis });
     case 'MultiheadAttention':
     case 'TransformerEncoder':
     case 'TransformerDecoder':
@@ -50,6 +61,6 @@ function maskArgument({ name, node, value: held }: Argument): { node: Syntax; ma
     return [{ node, mask: { ...held.mask, parts } }];
   }
   return [
-    { node, mask: { form: 'unknown', fill: null, parts: new Set([part]), planes: 0, guarded: false, fillAt: null } },
+    { node, mask: { form: 'unknown', fill: null, parts: new Set([part]), planes: 0, guarded: false, fillsAt: [] } },
   ];
 }

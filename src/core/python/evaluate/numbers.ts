@@ -21,5 +21,11 @@ export function fillOf(held: Value | undefined): Fill {
   return of.number <= -1000 ? 'finite' : null;
 }
 
+/** How much of a type's range a fill takes. */
+export const planesOf = (held: Value | undefined): number => {
+  const how = fillOf(held);
+  return how === null || how === 'finite' ? 0 : 1 / ((held?.filled ?? held)?.over ?? 1);
+};
+
 export const isInfinite = (held: Value | undefined): boolean =>
   Math.abs((held?.filled ?? held)?.number ?? 0) === Infinity;

@@ -1,11 +1,11 @@
 /** Functions of torch and methods of tensors, by name: what they give, and what rules hear of them. */
 import type { Argument } from '../rules/types';
 import type { Syntax } from '../syntax';
-import { merged, seenAs, value, type Value, type Facts } from '../values';
+import { madeFrom, merged, seenAs, value, type Value, type Facts } from '../values';
 import { attention, softmaxOf } from './attention';
 import type { Context } from './context';
 import { namesIn } from './names';
-import { fillOf } from './numbers';
+import { fillOf, planesOf } from './numbers';
 import { comparison, inverted, logical, operated } from './operators';
 import { clampedFrom, cleanedOf, filledWhere, matrixProduct, powerOf, rooted } from './tensors';
 
@@ -68,7 +68,16 @@ const maskOfFill = (fill: Value, at: Syntax): Facts => {
   const how = fillOf(fill);
   return how === null || how === 'finite'
     ? {}
-    : { mask: { form: 'additive', fill: how, parts: new Set(['unknown']), planes: 1, guarded: false, fillAt: at } };
+    : {
+        mask: {
+          form: 'additive',
+          fill: how,
+          parts: new Set(['unknown']),
+          planes: planesOf(fill),
+          guarded: false,
+          fillsAt: [at],
+        },
+      };
 };
 
 const constant =
@@ -86,9 +95,9 @@ const triangle: Operation = (called) => {
       form: how === null ? (held.mask?.form ?? 'bool') : 'additive',
       fill: how ?? held.mask?.fill ?? null,
       parts: new Set([...parts, 'causal']),
-      planes: how === null || how === 'finite' ? 0 : 1,
+      planes: planesOf(held.filled ?? held),
       guarded: false,
-      fillAt: held.mask?.fillAt ?? called.node,
+      fillsAt: held.mask?.fillsAt ?? [called.node],
     },
   });
 };
@@ -157,7 +166,7 @@ const overRows: Operation = (called) => {
 const softmax =
   (safe: boolean): Operation =>
   (called) =>
-    softmaxOf(called.node, argument(called, 0, 'input', 'x'), called.given, called.context, safe);
+    softmaxOf(called.node, argument(called, 0, 'input', 'x'), called.given, called.context, { safe });
 
 const sdpa: Operation = (called) => {
   const given = argument(called, 3, 'attn_mask');
@@ -202,7 +211,9 @@ const where: Operation = (called) => {
       ? cleanedOf(kept)
       : filledWhere(kept, condition.value, value({ number: 0 }), called.node);
   }
-  return merged(a, b);
+  const isPut = [a, b].some((one) => one.number !== undefined && one.number > 0);
+  // A number in place of what the condition names: it was put there to keep an operation from going wrong.
+  return isPut ? madeFrom(merged(a, b), { kept: true }) : merged(a, b);
 };
 
 const nanToNum: Operation = (called) => {
@@ -271,7 +282,8 @@ const floatOf: Operation = (called) => {
 
 const exp: Operation = (called) => {
   const held = first(called);
-  return value({ sign: 'positive', exp: { shifted: held.shifted === true || held.named === 'logsumexp' } });
+  const shifted = held.shifted === true || held.named === 'logsumexp';
+  return value({ sign: 'positive', exp: { shifted, at: called.node } });
 };
 
 const absolute: Operation = (called) =>
@@ -287,15 +299,12 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
     'view reshape unsqueeze squeeze expand expand_as repeat repeat_interleave transpose permute contiguous clone detach flatten narrow select roll flip cuda cpu type_as requires_grad tensor_split broadcast_to movedim swapaxes swapdims index_select gather tile pad concatenate as_tensor asarray numpy rearrange',
     same,
   ],
-  [
-    'matmul bmm mm baddbmm',
-    (called) => matrixProduct(first(called), argument(called, 1, 'other', 'mat2')?.value ?? value()),
-  ],
+  ['matmul bmm mm baddbmm', (called) => matrixProduct(positional(called, 0), argument(called, 1, 'other', 'mat2'))],
   [
     'einsum',
     (called) => {
       const [, left, right] = called.given.filter(({ name }) => name === null);
-      return matrixProduct(left?.value ?? value(), right?.value ?? value());
+      return matrixProduct(left, right);
     },
   ],
   ['linear conv1d conv2d embedding randn randn_like normal tanh sin cos sinh erf', any],

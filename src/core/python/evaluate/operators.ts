@@ -3,7 +3,7 @@ import { partsOf, fieldOf, type Syntax } from '../syntax';
 import { joinedMask, seenAs, value, type Mask, type Value, madeFrom } from '../values';
 import type { Context } from './context';
 import { namesIn } from './names';
-import { fillOf, isInfinite } from './numbers';
+import { fillOf, isInfinite, planesOf } from './numbers';
 import { matrixProduct, powerOf, sumOf } from './tensors';
 
 export function binary(node: Syntax, left: Value, right: Value, context: Context): Value {
@@ -43,7 +43,7 @@ export function operated(operator: string, operands: Operands, context: Context)
     case '**':
       return powerOf(node, left, right, leftNode, context);
     case '@':
-      return matrixProduct(left, right);
+      return matrixProduct({ node: leftNode, value: left }, { node: operands.rightNode, value: right });
     case '&':
     case '|':
     case '^':
@@ -111,7 +111,7 @@ const bool = (part: 'causal' | 'padding' | 'unknown'): Mask => ({
   parts: new Set([part]),
   planes: 0,
   guarded: false,
-  fillAt: null,
+  fillsAt: [],
 });
 
 export function logical(left: Value, right: Value): Value {
@@ -158,7 +158,7 @@ function product(left: Value, right: Value, node: Syntax): Value {
   const fill = fillOf(scalar);
   // `(1 - mask) * -10000`
   if (tensor.mask && fill !== null && (scalar.number !== undefined || scalar.lowest !== undefined))
-    return value({ mask: { ...tensor.mask, form: 'additive', fill, planes: fill === 'finite' ? 0 : 1, fillAt: node } });
+    return value({ mask: { ...tensor.mask, form: 'additive', fill, planes: planesOf(scalar), fillsAt: [node] } });
   if (left.mask && right.mask) return logical(left, right);
   const rows = left.rows ?? right.rows;
   const mask = left.mask ?? right.mask;
@@ -192,7 +192,8 @@ function quotient({ node, left, right, leftNode, rightNode }: Operands, context:
   const sameText =
     sumOf !== undefined && (left.id === sumOf.id || context.text(rightNode).includes(context.text(leftNode)));
   context.see('divided', { node, top: left, bottom: right, bottomNode: rightNode, sameText });
-  if (left.lowest !== undefined && (right.number ?? 0) > 0) return seenAs(left);
+  if (left.lowest !== undefined && right.number !== undefined && right.number > 0)
+    return seenAs(left, { over: (left.over ?? 1) * right.number });
   const names = namesIn(rightNode, context);
   return value({
     ...(left.masks && { masks: left.masks }),

@@ -2,7 +2,7 @@
 import type { Syntax } from '../syntax';
 import { joinedMask, seenAs, value, type Mask, type MaskPart, type Sign, type Value, madeFrom } from '../values';
 import type { Context } from './context';
-import { fillOf } from './numbers';
+import { fillOf, planesOf } from './numbers';
 
 /** `a + b`: of two masks a mask, of anything else and a mask masked scores. */
 export function sumOf(left: Value, right: Value): Value {
@@ -44,7 +44,14 @@ function asMask(held: Value): Mask | null {
   const fill = held.filled ? fillOf(held) : null;
   return fill === null
     ? null
-    : { form: 'additive', fill, parts: new Set(['unknown']), planes: 1, guarded: false, fillAt: null };
+    : {
+        form: 'additive',
+        fill,
+        parts: new Set(['unknown']),
+        planes: planesOf(held),
+        guarded: false,
+        fillsAt: [],
+      };
 }
 
 /** An epsilon: a small positive number, or something called that. */
@@ -61,13 +68,21 @@ const sumSign = (a: Sign | undefined, b: Sign | undefined): Sign | undefined =>
         ? 'positive'
         : 'nonnegative';
 
+interface Operand {
+  readonly node: Syntax;
+  readonly value: Value;
+}
+
 /** `probabilities @ values` keeps where its NaN comes from. */
-export function matrixProduct(left: Value, right: Value): Value {
+export function matrixProduct(one: Operand | undefined, other: Operand | undefined): Value {
+  const [left, right] = [one?.value ?? value(), other?.value ?? value()];
   const softmax = left.softmax ?? right.softmax;
   const dtype = left.dtype ?? right.dtype;
+  const summed = left.softmax ? other : one;
   return value({
     product: softmax ? 'probabilities' : 'plain',
     ...(softmax && { softmax }),
+    ...(softmax && summed && { summed: { node: summed.node, cleared: summed.value.cleared === true } }),
     ...(dtype !== undefined && { dtype }),
     sign: 'any',
   });
@@ -100,7 +115,7 @@ export function clampedFrom(held: Value, low: Value | undefined): Value {
   const at = low?.number;
   const small = low !== undefined && (isSmall(low) || (at !== undefined && at > 0));
   if (held.mask && low && fillOf(low))
-    return seenAs(held, { mask: { ...held.mask, planes: Math.min(held.mask.planes, 1), fill: 'lowest' } });
+    return seenAs(held, { filled: low, mask: { ...held.mask, planes: Math.min(held.mask.planes, 1), fill: 'lowest' } });
   if (held.masks && low && fillOf(low)) {
     const masks = held.masks.map((mask) => ({
       ...mask,
@@ -122,18 +137,18 @@ export function filledWhere(held: Value, condition: Value, fill: Value, at: Synt
   if (how === null) {
     // Closed rows or masked places put to 0: behind the softmax a guard, for a mask its diagonal or rows opened.
     if (held.softmax && held.product === undefined && fill.number === 0) held.softmax.guarded = true;
-    return held.mask && condition.eye ? opened(held) : seenAs(held);
+    if (held.mask && condition.eye) return opened(held);
+    return condition.mask && fill.number === 0 ? madeFrom(held, { cleared: true }) : seenAs(held);
   }
   // What is no mask (the largest scores but a few, say) leaves something open, and so does a diagonal.
   const parts = (condition.eye ? null : condition.mask?.parts) ?? new Set<MaskPart>();
-  const planes = how === 'finite' ? 0 : 1;
   const mask: Mask = {
     form: 'additive',
     fill: how,
     parts,
-    planes,
+    planes: planesOf(fill),
     guarded: condition.mask?.guarded ?? false,
-    fillAt: at,
+    fillsAt: [at],
   };
   if (held.mask && held.mask.form !== 'bool' && !held.masks) {
     const joined = joinedMask({ ...held.mask, guarded: true }, mask, false);
@@ -155,7 +170,7 @@ export function opened(held: Value): Value {
 /** NaN was replaced: behind a softmax that is a guard. */
 export function cleanedOf(held: Value): Value {
   if (held.softmax && held.product === undefined) held.softmax.guarded = true;
-  return seenAs(held);
+  return seenAs(held, { cleared: true });
 }
 
 export const unknownMask = (form: Mask['form']): Mask => ({
@@ -164,5 +179,5 @@ export const unknownMask = (form: Mask['form']): Mask => ({
   parts: new Set(['unknown']),
   planes: 0,
   guarded: false,
-  fillAt: null,
+  fillsAt: [],
 });

@@ -3,23 +3,20 @@ import type { Hazard } from '../findings';
 import { textOf, type PythonTree } from '../syntax';
 import {
   cleanBehind,
+  clearedValues,
+  finiteMask,
   lowerOfBoth,
   openInfiniteRows,
   openLowestRows,
   openMask,
+  safeSoftmax,
   switchOn,
   whereForMask,
   whereNotMultiplied,
+  withinType,
 } from './masks';
-import {
-  clampBefore,
-  epsilon,
-  positionsFromMask,
-  realSoftmax,
-  rightPadding,
-  singlePrecision,
-  withoutNanToNum,
-} from './numbers';
+import { clampBefore, epsilon, realSoftmax, safeBranch, shifted, singlePrecision, withoutNanToNum } from './numbers';
+import { positionsFromMask, rightPadding } from './padding';
 import { nodeAt, type Place, type SourceFix } from './source';
 
 export type { SourceEdit, SourceFix } from './source';
@@ -27,16 +24,19 @@ export type { SourceEdit, SourceFix } from './source';
 type Mend = (place: Place) => SourceFix | null;
 
 const mends: Readonly<Record<string, readonly Mend[]>> = {
-  'masked-row-no-guard': [openInfiniteRows, cleanBehind],
+  'masked-row-no-guard': [openInfiniteRows, safeSoftmax, finiteMask, cleanBehind],
   'lowest-mask-no-guard': [openLowestRows],
   'merged-mask-attention': [openMask],
   'lowest-values-added': [lowerOfBoth],
+  'lowest-cast-to-half': [withinType],
   'mask-times-infinity': [whereNotMultiplied],
   'mask-multiply-keeps-nan': [whereForMask],
+  'fill-keeps-value-nan': [clearedValues],
   'guard-switched-off': [switchOn],
-  'softmax-no-max': [realSoftmax],
+  'softmax-no-max': [realSoftmax, shifted],
   'division-no-epsilon': [epsilon],
   'domain-not-guarded': [clampBefore],
+  'where-nan-gradient': [safeBranch],
   'half-precision-softmax': [singlePrecision],
   'nan-to-num-hides': [withoutNanToNum],
   'left-padding-arange-positions': [positionsFromMask],
@@ -44,16 +44,17 @@ const mends: Readonly<Record<string, readonly Mend[]>> = {
 };
 
 /** @param tree of the text that the hazard was found in */
-export function sourceFixes(tree: PythonTree, { rule, from, to }: Hazard): readonly SourceFix[] {
+export function sourceFixes(tree: PythonTree, { rule, from, to, clue }: Hazard): readonly SourceFix[] {
   const node = nodeAt(tree, from, to);
   if (!node) return [];
-  const place: Place = { tree, node, text: (one) => textOf(tree, one) };
+  const place: Place = { tree, node, clue, text: (one) => textOf(tree, one) };
   return (mends[rule] ?? []).flatMap((mend) => mend(place) ?? []);
 }
 
 /** The text with a fix in it. */
 export function applied(text: string, { edits }: SourceFix): string {
-  return [...edits]
-    .sort((a, b) => b.from - a.from || b.to - a.to)
-    .reduce((all, edit) => all.slice(0, edit.from) + edit.text + all.slice(edit.to), text);
+  // From the end; of two in one place the first one's text comes first.
+  return [...edits.entries()]
+    .sort(([first, a], [second, b]) => b.from - a.from || b.to - a.to || second - first)
+    .reduce((all, [, edit]) => all.slice(0, edit.from) + edit.text + all.slice(edit.to), text);
 }

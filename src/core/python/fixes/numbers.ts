@@ -1,29 +1,47 @@
-/** Fixes of arithmetic and of padding. */
-import { enclosing, everyNode, fieldOf, type Syntax } from '../syntax';
-import { argumentsOf, grouped, inputOf, torchOf, type Place, type SourceFix } from './source';
-
-const simple = (id: string, title: string, node: Syntax, text: string): SourceFix => ({
-  id,
-  title,
-  warning: null,
-  edits: [{ from: node.from, to: node.to, text }],
-});
+/** Fixes of arithmetic. */
+import { enclosing, everyNode, fieldOf, partsOf } from '../syntax';
+import {
+  argumentsOf,
+  grouped,
+  inputOf,
+  isNumpy,
+  linesBefore,
+  namedValue,
+  operationOf,
+  replaced,
+  torchOf,
+  type Place,
+  type SourceEdit,
+  type SourceFix,
+} from './source';
 
 /** A small number is added to what one divides by, or whose inverse root is taken; a count is at least 1. */
 export function epsilon(place: Place): SourceFix | null {
   const { node } = place;
-  const isCall = node.type === 'call';
-  const divisor = isCall ? inputOf(place, node) : fieldOf(node, 'right');
+  const isCall = node.type === 'call' && fieldOf(node, 'function') !== null;
+  const isRoot = isCall && place.text(fieldOf(node, 'function') ?? node).endsWith('sqrt');
+  const divisor = isRoot ? inputOf(place, node) : operationOf(place)?.right;
   if (!divisor) return null;
   const text = place.text(divisor);
-  if (/mask/i.test(text) && text.includes('sum(') && !isCall)
-    return simple('epsilon', 'Count at least one token', divisor, `${grouped(place, divisor)}.clamp(min=1)`);
-  const isMethod = isCall && fieldOf(node, 'function')?.type === 'attribute' && divisor.parent?.type === 'attribute';
-  const sum = divisor.type === 'parenthesized_expression' ? text.replace(/\)$/, ' + 1e-6)') : `${text} + 1e-6`;
-  const whole =
-    isCall && !isMethod ? sum : sum.startsWith('(') && divisor.type === 'parenthesized_expression' ? sum : `(${sum})`;
-  return simple('epsilon', 'Add 1e-6', divisor, whole);
+  if (/mask/i.test(text) && text.includes('sum(') && !isRoot) {
+    const clamp = isNumpy(place, divisor) ? 'clip' : 'clamp';
+    return replaced('epsilon', 'Count at least one token', divisor, `${grouped(place, divisor)}.${clamp}(min=1)`);
+  }
+  if (divisor.type === 'parenthesized_expression')
+    return replaced('epsilon', 'Add 1e-6', divisor, text.replace(/\s*\)$/, ' + 1e-6)'));
+  const sum = `${bindsLess.includes(divisor.type) ? `(${text})` : text} + 1e-6`;
+  // A whole argument needs no parentheses.
+  return replaced('epsilon', 'Add 1e-6', divisor, divisor.parent?.type === 'argument_list' ? sum : `(${sum})`);
 }
+
+/** What a sum would take only a part of. */
+const bindsLess: readonly string[] = [
+  'conditional_expression',
+  'lambda',
+  'comparison_operator',
+  'boolean_operator',
+  'not_operator',
+];
 
 /** The argument of a root or a logarithm is kept where the function is defined. */
 export function clampBefore(place: Place): SourceFix | null {
@@ -32,33 +50,46 @@ export function clampBefore(place: Place): SourceFix | null {
   if (!input) return null;
   const isRoot = /sqrt|\*\*/.test(place.text(node)) && !/rsqrt|-\s*0?\.5$/.test(place.text(node));
   const low = isRoot ? '0.0' : '1e-12';
-  return simple('clamp', `clamp(min=${low}) before it`, input, `${grouped(place, input)}.clamp(min=${low})`);
+  const clamp = isNumpy(place, node) ? 'clip' : 'clamp';
+  return replaced('clamp', `${clamp}(min=${low}) before it`, input, `${grouped(place, input)}.${clamp}(min=${low})`);
 }
 
-/** The softmax is computed in float32 and given back in its type. */
+/** A softmax, or a sum, is computed in float32; a softmax is given back in its type. */
 export function singlePrecision(place: Place): SourceFix | null {
   const { node } = place;
-  const input = inputOf(place, node);
-  if (node.type !== 'call' || !input || !/softmax\b/.test(place.text(fieldOf(node, 'function') ?? node))) return null;
-  const torch = torchOf(place);
-  const { named } = argumentsOf(place, node);
-  const type = named.get('dtype');
-  const back = type ? place.text(type) : `${grouped(place, input)}.dtype`;
+  const callee = place.text(fieldOf(node, 'function') ?? node);
   const list = fieldOf(node, 'arguments');
-  if (!list) return null;
+  const input = inputOf(place, node);
+  if (!list || !input) return null;
+  const torch = torchOf(place);
+  const single = `${torch.name}.float32`;
+  const type = argumentsOf(place, node).named.get('dtype');
+  const inside: SourceEdit = type
+    ? { from: type.from, to: type.to, text: single }
+    : { from: list.to - 1, to: list.to - 1, text: `${partsOf(list).length > 0 ? ', ' : ''}dtype=${single}` };
+  if (/(?:^|\.)(?:sum|mean)$/.test(callee))
+    return { id: 'fp32-sum', title: 'Sum in float32', warning: null, edits: [...torch.edits, inside] };
+  if (!callee.endsWith('softmax')) return null;
+  const isSimple = ['identifier', 'attribute'].includes(input.type);
+  const back = type ? place.text(type) : isSimple ? `${place.text(input)}.dtype` : halfOf(place, torch.name);
+  if (back === null) return null;
+  // A layer takes no type.
+  const isLayer = callee.startsWith('self.');
   return {
     id: 'fp32-softmax',
     title: 'Softmax in float32',
     warning: null,
     edits: [
       ...torch.edits,
-      type
-        ? { from: type.from, to: type.to, text: `${torch.name}.float32` }
-        : { from: list.to - 1, to: list.to - 1, text: `, dtype=${torch.name}.float32` },
+      isLayer ? { from: input.from, to: input.to, text: `${grouped(place, input)}.float()` } : inside,
       { from: node.to, to: node.to, text: `.to(${back})` },
     ],
   };
 }
+
+/** The type that the rule saw the softmax in. */
+const halfOf = ({ clue }: Place, torch: string): string | null =>
+  clue.type === undefined ? null : `${torch}.${clue.type}`;
 
 /** `exp(x) / exp(x).sum(dim)` on one line. */
 export function realSoftmax(place: Place): SourceFix | null {
@@ -69,6 +100,7 @@ export function realSoftmax(place: Place): SourceFix | null {
   const { positional, named } = argumentsOf(place, right);
   const axis = named.get('dim') ?? named.get('axis') ?? positional.find((one) => /^-?\d+$/.test(place.text(one)));
   if (!scores || !axis) return null;
+  if (isNumpy(place, left)) return null;
   const torch = torchOf(place);
   return {
     id: 'stable-softmax',
@@ -85,31 +117,61 @@ export function realSoftmax(place: Place): SourceFix | null {
   };
 }
 
+/** The largest score is subtracted inside of `exp`. */
+export function shifted(place: Place): SourceFix | null {
+  const { exp } = place.clue;
+  const bottom = operationOf(place)?.right;
+  const sum =
+    bottom &&
+    [...everyNode(bottom)].find(
+      (node) => node.type === 'call' && /(?:^|\.)sum$/.test(place.text(fieldOf(node, 'function') ?? node)),
+    );
+  // Where both halves are written out, each has an `exp` of its own.
+  if (!exp || !sum || enclosing(exp, [place.node.type]) === place.node) return null;
+  const input = inputOf(place, exp);
+  const { positional, named } = argumentsOf(place, sum);
+  const axis = named.get('dim') ?? named.get('axis') ?? positional.find((one) => /^-?\d+$/.test(place.text(one)));
+  const scores = input && namedValue(place, input, 'scores');
+  if (!scores || !axis) return null;
+  const at = place.text(axis);
+  const largest = isNumpy(place, exp) ? `max(axis=${at}, keepdims=True)` : `amax(dim=${at}, keepdim=True)`;
+  const text = `${scores.name} - ${scores.name}.${largest}`;
+  const isMethod = input.parent?.type === 'attribute';
+  return {
+    id: 'subtract-maximum',
+    title: 'Subtract the maximum inside of exp',
+    warning: null,
+    edits: [
+      ...(scores.lines.length > 0 ? [linesBefore(place, scores.statement, scores.lines)] : []),
+      { from: input.from, to: input.to, text: isMethod ? `(${text})` : text },
+    ],
+  };
+}
+
+/** The operation gets 1 where its result is not taken. */
+export function safeBranch(place: Place): SourceFix | null {
+  const { operation } = place.clue;
+  const call = place.node.parent && enclosing(place.node.parent, ['call']);
+  const [condition, yes, no] = call ? argumentsOf(place, call).positional : [];
+  if (!operation || !condition || (place.node !== yes && place.node !== no)) return null;
+  // Only what is written inside of the branch: a name may be read elsewhere too.
+  if (operation.from < place.node.from || operation.to > place.node.to) return null;
+  const input = operation.type === 'call' ? inputOf(place, operation) : fieldOf(operation, 'right');
+  if (!input) return null;
+  const torch = torchOf(place);
+  const [taken, other] = place.node === yes ? [place.text(input), '1.0'] : ['1.0', place.text(input)];
+  return {
+    ...replaced(
+      'safe-branch',
+      'Put 1 in where the result is not taken',
+      input,
+      `${torch.name}.where(${place.text(condition)}, ${taken}, ${other})`,
+    ),
+  };
+}
+
 /** What was hidden shows again. */
 export function withoutNanToNum(place: Place): SourceFix | null {
   const input = inputOf(place, place.node);
-  return input ? simple('show-nan', 'Let NaN show', place.node, place.text(input)) : null;
-}
-
-export const rightPadding = (place: Place): SourceFix | null =>
-  place.text(place.node).includes('left')
-    ? {
-        ...simple('right-padding', 'Pad on the right', place.node, place.text(place.node).replace('left', 'right')),
-        warning: 'generation then continues behind the padding',
-      }
-    : null;
-
-/** Positions counted from the mask, where the function has one. */
-export function positionsFromMask(place: Place): SourceFix | null {
-  const scope = enclosing(place.node, ['function_definition', 'module']);
-  const mask =
-    scope && [...everyNode(scope)].find((node) => node.type === 'identifier' && place.text(node) === 'attention_mask');
-  return mask
-    ? simple(
-        'position-ids-from-mask',
-        'Count positions from attention_mask',
-        place.node,
-        '(attention_mask.long().cumsum(-1) - 1).clamp(min=0)',
-      )
-    : null;
+  return input ? replaced('show-nan', 'Let NaN show', place.node, place.text(input)) : null;
 }

@@ -1,4 +1,5 @@
 /** Pieces of source that fixes read and write. */
+import type { Clue } from '../rules/types';
 import { enclosing, everyNode, fieldOf, partsOf, textOf, type PythonTree, type Syntax } from '../syntax';
 
 export interface SourceEdit {
@@ -17,17 +18,37 @@ export interface SourceFix {
   readonly edits: readonly SourceEdit[];
 }
 
+/** A fix that puts one text in the place of another. */
+export const replaced = (id: string, title: string, { from, to }: Syntax, text: string): SourceFix => ({
+  id,
+  title,
+  warning: null,
+  edits: [{ from, to, text }],
+});
+
 export interface Place {
   readonly tree: PythonTree;
   readonly node: Syntax;
+  readonly clue: Clue;
   text(node: Syntax): string;
 }
 
 const statements = ['expression_statement', 'return_statement', 'assert_statement', 'raise_statement', 'if_statement'];
 
-/** The statement that a node is in, where a line may be put before it; null inside of lambdas and comprehensions. */
-export function statementOf({ tree, node }: Place): Syntax | null {
-  if (enclosing(node, ['lambda', 'list_comprehension', 'generator_expression', 'conditional_expression'])) return null;
+/** What is in there is not computed whenever its statement is, or more than once. */
+const conditional = [
+  'lambda',
+  'list_comprehension',
+  'set_comprehension',
+  'dictionary_comprehension',
+  'generator_expression',
+  'conditional_expression',
+  'boolean_operator',
+];
+
+/** The statement that a node is in, where a line may be put before it; null where that may be computed in vain. */
+export function statementOf({ tree }: Place, node: Syntax): Syntax | null {
+  if (enclosing(node, conditional)) return null;
   const statement = enclosing(node, statements);
   if (!statement) return null;
   const start = tree.text.lastIndexOf('\n', statement.from - 1) + 1;
@@ -35,12 +56,72 @@ export function statementOf({ tree, node }: Place): Syntax | null {
   return tree.text.slice(start, statement.from).trim() === '' && statement.type !== 'if_statement' ? statement : null;
 }
 
-/** A line before a statement, indented as it is. */
-export function lineBefore({ tree }: Place, statement: Syntax, line: string): SourceEdit {
+/** Lines before a statement, indented as it is. */
+export function linesBefore({ tree }: Place, statement: Syntax, lines: readonly string[]): SourceEdit {
   const start = tree.text.lastIndexOf('\n', statement.from - 1) + 1;
   const indent = tree.text.slice(start, statement.from);
-  const end = tree.text.includes('\r\n') ? '\r\n' : '\n';
-  return { from: start, to: start, text: `${indent}${line}${end}` };
+  return { from: start, to: start, text: lines.map((line) => `${indent}${line}${lineEnd(tree)}`).join('') };
+}
+
+const lineEnd = ({ text }: PythonTree): string => (text.includes('\r\n') ? '\r\n' : '\n');
+
+/** A value that a fix reads more than once: by its name, or by one that it is given on a line before. */
+export interface Named {
+  readonly name: string;
+  /** Lines that come first, before `statement`. */
+  readonly lines: readonly string[];
+  /** The value where it stood, by its name. */
+  readonly edits: readonly SourceEdit[];
+  readonly statement: Syntax;
+}
+
+/** @param as what it is called where it has no name; another where that is taken */
+export function namedValue(place: Place, node: Syntax, as: string): Named | null {
+  const statement = statementOf(place, node);
+  if (!statement) return null;
+  if (node.type === 'identifier') return { name: place.text(node), lines: [], edits: [], statement };
+  const name = freshName(place, as);
+  const text = place.text(node);
+  const whole = text.includes('\n') && node.type !== 'parenthesized_expression' ? `(${text})` : text;
+  return {
+    name,
+    lines: [`${name} = ${whole}`],
+    edits: [{ from: node.from, to: node.to, text: name }],
+    statement,
+  };
+}
+
+export function freshName(place: Place, as: string): string {
+  const taken = new Set<string>();
+  for (const node of everyNode(place.tree.root)) if (node.type === 'identifier') taken.add(place.text(node));
+  let name = as;
+  for (let at = 2; taken.has(name); at++) name = `${as}_${String(at)}`;
+  return name;
+}
+
+/** `a * b`, `a *= b`, `torch.mul(a, b)` and `a.mul(b)`: its operands, and the edit that puts something else there. */
+export interface Operation {
+  readonly left: Syntax;
+  readonly right: Syntax;
+  readonly instead: (text: string) => SourceEdit;
+}
+
+export function operationOf(place: Place): Operation | null {
+  const { node } = place;
+  const { from, to } = node;
+  if (node.type === 'call') {
+    const left = inputOf(place, node);
+    const { positional, named } = argumentsOf(place, node);
+    const right = named.get('other') ?? positional.find((one) => one !== left);
+    // What changes its tensor in place gives it, too.
+    const inPlace = /[^_]_$/.test(place.text(fieldOf(node, 'function') ?? node));
+    return left && right && !inPlace ? { left, right, instead: (text) => ({ from, to, text }) } : null;
+  }
+  const [left, right] = [fieldOf(node, 'left'), fieldOf(node, 'right')];
+  if (!left || !right) return null;
+  if (node.type === 'binary_operator') return { left, right, instead: (text) => ({ from, to, text }) };
+  if (node.type !== 'augmented_assignment') return null;
+  return { left, right, instead: (text) => ({ from, to, text: `${place.text(left)} = ${text}` }) };
 }
 
 /** What `torch` is called in this file, with the edit that imports it where nothing does. */
@@ -58,10 +139,18 @@ export function torchOf({ tree }: Place): { readonly name: string; readonly edit
       (after === null && node.type === 'expression_statement' && isText(node));
     if (isHead) after = node;
   }
-  const end = tree.text.includes('\r\n') ? '\r\n' : '\n';
-  const at = after ? after.to : 0;
+  const end = lineEnd(tree);
+  // Behind a byte order mark, which is no part of the program.
+  const at = after ? after.to : tree.text.startsWith('\ufeff') ? 1 : 0;
   const text = after ? `${end}import torch` : `import torch${end}`;
   return { name: 'torch', edits: [{ from: at, to: at, text }] };
+}
+
+/** Whether what is computed there are arrays of NumPy: by the call that is written there, else by what the file imports. */
+export function isNumpy(place: Place, node: Syntax): boolean {
+  const text = place.text(node);
+  if (/\b(?:torch|F)\./.test(text)) return false;
+  return /\b(?:np|numpy)\./.test(text) || !/^\s*(?:import|from)\s+torch\b/m.test(place.tree.text);
 }
 
 const isText = (node: Syntax): boolean => partsOf(node).every(({ type }) => type === 'string');
@@ -86,12 +175,11 @@ export function argumentsOf(
 export function inputOf(place: Place, call: Syntax): Syntax | null {
   const callee = fieldOf(call, 'function');
   const object = callee?.type === 'attribute' ? fieldOf(callee, 'object') : null;
-  if (
-    object &&
-    !/^(torch|F|nn|np|numpy|math)(\.|$)|functional$/.test(place.text(object)) &&
-    place.text(object) !== 'self'
-  )
-    return object;
+  const isLibrary =
+    object !== null &&
+    ['identifier', 'attribute'].includes(object.type) &&
+    /^(self|(torch|F|nn|np|numpy|math)(\..*)?|.*functional)$/.test(place.text(object));
+  if (object && !isLibrary) return object;
   const { positional, named } = argumentsOf(place, call);
   return named.get('input') ?? positional[0] ?? null;
 }
@@ -102,8 +190,10 @@ export const grouped = (place: Place, node: Syntax): string =>
     ? place.text(node)
     : `(${place.text(node)})`;
 
-/** The node with exactly these offsets; of several the outermost. */
+/** The node with exactly these offsets; of several the outermost, statements left out. */
 export function nodeAt(tree: PythonTree, from: number, to: number): Syntax | null {
-  for (const node of everyNode(tree.root)) if (node.from === from && node.to === to) return node;
+  for (const node of everyNode(tree.root))
+    if (node.from === from && node.to === to && node.type !== 'module' && node.type !== 'expression_statement')
+      return node;
   return null;
 }

@@ -1,6 +1,6 @@
 /** Hazards of masks: rows that nothing is left of, and sums of masks that leave the range of a type. */
 import { partsOfMasks, type Mask, type SoftmaxSite } from '../values';
-import type { Rule } from './types';
+import type { Clue, Rule } from './types';
 
 /** Whether some row may be closed whole: a causal mask alone leaves every position itself. */
 export const mayCloseRows = (masks: readonly Mask[]): boolean =>
@@ -20,6 +20,8 @@ const isAtTheEdge = (site: SoftmaxSite): boolean =>
   partsOfMasks(site.masks).has('causal') &&
   partsOfMasks(site.masks).has('padding');
 
+const axisOf = ({ axis }: SoftmaxSite): Clue => (axis === undefined ? {} : { axis });
+
 export const unguardedMask: Rule = {
   id: 'masked-row-no-guard',
   severity: 'warning',
@@ -32,6 +34,7 @@ export const unguardedMask: Rule = {
         tell(
           site.call,
           'Scores are masked with -inf and nothing keeps a row from being masked whole: its softmax is NaN.',
+          { masks: site.masks, ...axisOf(site) },
         );
     }
   },
@@ -49,6 +52,7 @@ export const lowestMask: Rule = {
         tell(
           site.call,
           'A row that causal and padding mask close together attends to padding, and is NaN in half precision.',
+          axisOf(site),
         );
   },
 };
@@ -66,7 +70,9 @@ export const mergedMask: Rule = {
       // What is joined with a causal mask is one of padding, whatever it is called.
       if (!parts.has('causal') || parts.size === 1 || all.some((mask) => mask.guarded)) return;
       if (all.every(({ form, fill }) => form === 'additive' && fill !== '-inf')) return;
-      tell(node, `${kind} is given causal and padding masks together, and nothing opens a row that both close.`);
+      tell(node, `${kind} is given causal and padding masks together, and nothing opens a row that both close.`, {
+        masks: all,
+      });
     },
   },
 };
@@ -80,7 +86,7 @@ export const addedMasks: Rule = {
   on: {
     added: ({ node, left, right }, { tell }) => {
       const [a, b] = [left.mask, right.mask];
-      if (!a || !b || a.planes === 0 || b.planes === 0) return;
+      if (!a || !b || a.planes === 0 || b.planes === 0 || a.planes + b.planes <= 1) return;
       if (a.fill !== 'lowest' && b.fill !== 'lowest') return;
       tell(node, 'Both masks hold the lowest value of their type: where both close a place the sum is -inf.');
     },
@@ -131,12 +137,16 @@ export const multipliedAway: Rule = {
     multiplied: ({ node, left, right, leftNode, rightNode }, { tell, text }) => {
       const [nan, mask, maskNode] = left.softmax ? [left, right, rightNode] : [right, left, leftNode];
       if (left.nanOf ?? right.nanOf) {
-        tell(node, 'NaN times 0 is NaN: multiplying by what is not NaN clears nothing.');
+        tell(node, 'NaN times 0 is NaN: multiplying by what is not NaN clears nothing.', {
+          mask: left.nanOf ? leftNode : rightNode,
+        });
         return;
       }
       if (!nan.softmax || !isHazardous(nan.softmax) || !mask.mask || mask.masks) return;
       if (/head|drop/i.test(text(maskNode))) return;
-      tell(node, 'Rows that were masked whole are NaN here, and NaN times 0 is NaN: the mask clears nothing.');
+      tell(node, 'Rows that were masked whole are NaN here, and NaN times 0 is NaN: the mask clears nothing.', {
+        mask: maskNode,
+      });
     },
   },
 };
@@ -151,10 +161,11 @@ export const filledTooLate: Rule = {
     filled: ({ node, input, condition }, { tell }) => {
       if (condition.nanOf && input.product === 'plain')
         tell(node, 'NaN scores are replaced here, but the NaN keys have NaN values too, and 0 times NaN is NaN.');
-      else if (input.product === 'probabilities' && condition.mask && !condition.rows)
+      else if (input.product === 'probabilities' && !input.summed?.cleared && condition.mask && !condition.rows)
         tell(
           node,
           'This clears padded rows after the product; NaN in a masked value has reached the other rows by then.',
+          input.summed ? { values: input.summed.node } : {},
         );
     },
   },

@@ -10,7 +10,9 @@ export const softmaxWithoutMaximum: Rule = {
   on: {
     divided: ({ node, top, bottom, sameText }, { tell }) => {
       if (top.exp && !top.exp.shifted && bottom.sumOf?.exp && (sameText || bottom.sumOf.id === top.id))
-        tell(node, 'exp of scores from 89 on is Inf, and Inf over Inf is NaN: subtract the maximum first.');
+        tell(node, 'exp of scores from 89 on is Inf, and Inf over Inf is NaN: subtract the maximum first.', {
+          exp: top.exp.at,
+        });
     },
   },
 };
@@ -72,7 +74,9 @@ export const whereUnderAutograd: Rule = {
         // The condition is about what goes wrong: `torch.where(x > 0, x.log(), 0)`.
         const words = new Set(text(condition).match(/[A-Za-z_]\w*/g) ?? []);
         if ([...risky.names].some((name) => words.has(name)))
-          tell(node, `${risky.operation} is computed where it is not taken too: its gradient there is NaN.`);
+          tell(node, `${risky.operation} is computed where it is not taken too: its gradient there is NaN.`, {
+            operation: risky.at,
+          });
       }
     },
   },
@@ -87,7 +91,7 @@ export const halfSoftmax: Rule = {
   on: {
     softmax: ({ node, input, type }, { tell }) => {
       const used = type ?? input.dtype;
-      if (used === 'float16' || used === 'bfloat16') tell(node, `This softmax is computed in ${used}.`);
+      if (used === 'float16' || used === 'bfloat16') tell(node, `This softmax is computed in ${used}.`, { type: used });
     },
     reduced: ({ node, operation, input, type }, { tell }) => {
       const used = type ?? input.dtype;

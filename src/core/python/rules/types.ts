@@ -42,8 +42,26 @@ export interface FileFacts {
   readonly eager: boolean;
 }
 
+/** What a fix needs to know beside the place of a hazard: other places of the same tree. */
+export interface Clue {
+  /** The masks that meet there. */
+  readonly masks?: readonly Mask[];
+  /** The operand that is the mask. */
+  readonly mask?: Syntax;
+  /** What attention weights are multiplied with. */
+  readonly values?: Syntax;
+  /** What axis a softmax layer was built with. */
+  readonly axis?: number;
+  /** What a softmax is computed in. */
+  readonly type?: string;
+  /** A call of `exp`. */
+  readonly exp?: Syntax;
+  /** The operation that goes wrong where it is not taken. */
+  readonly operation?: Syntax;
+}
+
 export interface Teller {
-  readonly tell: (node: Syntax, message: string) => void;
+  readonly tell: (node: Syntax, message: string, clue?: Clue) => void;
   readonly text: (node: Syntax) => string;
 }
 
