@@ -11,7 +11,7 @@ export interface LintDeps {
 }
 
 /** Lines and columns from 1, columns in UTF-16 units; the end is behind the last character. */
-export interface PlacedHazard extends Hazard {
+export interface PlacedHazard extends Omit<Hazard, 'clue'> {
   readonly line: number;
   readonly column: number;
   readonly endLine: number;
@@ -89,8 +89,13 @@ export function placed(hazards: readonly Hazard[], text: string): readonly Place
     const [from, to] = [lines.at(hazard.from), lines.at(hazard.to)];
     const start = hazard.from - from.character;
     const end = text.indexOf('\n', start);
+    const { rule, severity, message } = hazard;
     return {
-      ...hazard,
+      rule,
+      severity,
+      message,
+      from: hazard.from,
+      to: hazard.to,
       line: from.line + 1,
       column: from.character + 1,
       endLine: to.line + 1,
