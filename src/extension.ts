@@ -1,6 +1,7 @@
 /** Composition root of the extension: builds the parts and connects them. */
 import * as vscode from 'vscode';
 import { diagnose } from './app/diagnose';
+import type { IncrementalPython } from './app/source/ports';
 import { applyFix, undoFix } from './app/fixes';
 import { fixSnippet } from './app/fixSnippet';
 import { staticLook } from './app/look/staticLook';
@@ -21,6 +22,7 @@ import { Panels } from './vscode/panel/panels';
 import { BatchMemory, PanelStore } from './vscode/panel/store';
 import { Queue } from './vscode/queue';
 import { registerSource } from './vscode/source';
+import { ModelSources } from './vscode/source/modelSources';
 import { Workshop } from './vscode/work';
 
 let store: PanelStore | undefined;
@@ -56,11 +58,15 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
       log.error(what, error);
     },
   );
+  const dist = vscode.Uri.joinPath(context.extensionUri, 'dist').fsPath;
+  const python = (): Promise<IncrementalPython> => loadPython(bundledParser(dist));
+  const sources = new ModelSources(context.workspaceState, python);
   const panels = new Panels({
     extension: context.extensionUri,
     store,
     memory: new BatchMemory(context.workspaceState),
     log,
+    goToSource: (report, finding) => sources.goTo(report, finding),
     workFor: (subject) => workshop.workFor(subject.kind === 'file' ? subject.model : null),
   });
   const modelEditor = registerModelEditor(panels);
@@ -77,18 +83,26 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     recorderFor,
   });
   const { guard, recording } = debugging;
-  const commands = registerCommands({ panels, workshop, guard, recording, log, extensionId: context.extension.id });
+  const commands = registerCommands({
+    panels,
+    sources,
+    workshop,
+    guard,
+    recording,
+    log,
+    extensionId: context.extension.id,
+  });
   const nameHover = registerNameHover(() => panels.lastReport);
-  const dist = vscode.Uri.joinPath(context.extensionUri, 'dist').fsPath;
   const source = registerSource({
-    python: () => loadPython(bundledParser(dist)),
+    python,
+    sources,
     lastReport: () => panels.lastReport,
     onDidReport: panels.onDidReport,
     failed: (error) => {
       log.error('Hazards', error);
     },
   });
-  context.subscriptions.push(log, panels, modelEditor, commands, debugging, nameHover, source);
+  context.subscriptions.push(log, sources, panels, modelEditor, commands, debugging, nameHover, source);
   return createApi(workshop);
 }
 

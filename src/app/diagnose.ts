@@ -14,6 +14,7 @@ import { placesNote } from '../core/trace/places';
 import type { Site } from '../core/trace/sites';
 import { placesInTable, tableSites } from '../core/trace/sites';
 import { buildTable } from '../core/trace/table';
+import { withLines } from '../core/trace/written';
 import { EmptyBatch, emptyReport } from './emptyBatch';
 import { expandAttention } from './expandAttention';
 import { confirmed } from './look/confirm';
@@ -101,7 +102,11 @@ export async function runDiagnosis(
   const placeOf = placesInTable(shownGraph, sites);
   const atBoundaries = await findings(job, measured, roles.roles, placeOf);
   const { opened: bodies, ...located } = await locateInside(job, measured, roles.roles, atBoundaries, subject.inlined);
-  const found = { ...located, origins: await withInfinities(job, shown, located.origins) };
+  const found = {
+    origins: withLines(await withInfinities(job, shown, located.origins), shownGraph),
+    spread: withLines(located.spread, shownGraph),
+    silent: withLines(located.silent, shownGraph),
+  };
   const layerOf = (node: GraphNode): number | null => placeOf(node, node.outputs[0] ?? '').layer;
   const tabled = withFindings(sites, shownGraph, found.origins, (value) => {
     const flags = isFloatValue(shown, value) ? shown.flagsOf(value) : null;
@@ -144,7 +149,7 @@ export async function runDiagnosis(
     ...measuredReport,
     silent: [
       ...found.silent,
-      ...silentTrouble(shown, sites, figures, roles.roles, found.origins, weights.nan, placeOf),
+      ...withLines(silentTrouble(shown, sites, figures, roles.roles, found.origins, weights.nan, placeOf), shownGraph),
     ],
     ruledOut: ruledOutBy(measured, measuredReport.model.attention, found.origins, weights, roles.roles),
   };

@@ -264,6 +264,9 @@ export interface Finding {
   readonly stage: Stage;
   /** Only where the model has layers of both. */
   readonly side?: Side;
+  /** Path of the module that it was computed in, where the node's name does not tell. */
+  readonly module?: string;
+  /** The line of the program that it was computed in, where that is known. */
   readonly source?: SourceLine;
   /** One string per sample, ranges; `null` where axes are `whole`. */
   readonly positions: readonly string[] | null;

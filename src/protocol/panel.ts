@@ -158,6 +158,8 @@ export const fromPanel = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('openLog') }),
   /** Opens a line of source that the report names. */
   z.strictObject({ type: z.literal('openSource'), file: z.string().max(10_000), line: z.int().min(0) }),
+  /** Looks for the source of a finding, told by its tensor, in the Python files of the workspace, and opens it. */
+  z.strictObject({ type: z.literal('findSource'), tensor: z.string().max(10_000) }),
   /** Measure the fixes of the report that is shown; offered where fixes do not run by themselves. */
   z.strictObject({ type: z.literal('tryFixes') }),
   /** From the empty panel: pick a model file, or a built-in model, as the commands of these names do. */

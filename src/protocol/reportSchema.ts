@@ -32,6 +32,7 @@ const finding = {
   block,
   stage,
   side: z.enum(['encoder', 'decoder']).exactOptional(),
+  module: z.string().exactOptional(),
   source: sourceLine.exactOptional(),
   positions: z.array(ranges).nullable(),
   evidence: z.record(z.string(), evidence),

@@ -23,6 +23,7 @@ export const commandIds = {
   saveReport: 'nanoscope.saveReport',
   openReport: 'nanoscope.openReport',
   breakOnFirstNaN: 'nanoscope.breakOnFirstNaN',
+  goToSource: 'nanoscope.goToSource',
   recordModules: 'nanoscope.recordModules',
   showLog: 'nanoscope.showLog',
   openWalkthrough: 'nanoscope.openWalkthrough',

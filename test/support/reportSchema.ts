@@ -82,6 +82,7 @@ const finding = {
   block,
   stage,
   side: z.enum(['encoder', 'decoder']).optional(),
+  module: z.string().min(1).optional(),
   source: sourceLine.optional(),
   positions: z.array(ranges).nullable(),
   evidence: z

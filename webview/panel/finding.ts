@@ -8,8 +8,15 @@ import { guideView } from './guide';
 import { formulas, formulasView, nanElementsText, toldByFormulas } from './operands';
 import type { PanelPage } from './page';
 import { scoreRowOf, scoreRowView } from './scoreRow';
-import { sourceLink } from './source';
+import { findSourceLink, sourceLink } from './source';
 import { showRow } from './table';
+
+/** The line that a trace or an exporter recorded; else a way to look for it, where the finding's module has a name. */
+function sourceView(page: PanelPage, report: Report, finding: ShownFinding): TemplateResult | typeof nothing {
+  if (finding.source !== undefined) return html`<p>${sourceLink(page, finding.source)}</p>`;
+  const isNamed = finding.module !== undefined || finding.node?.includes('/') === true;
+  return isNamed && report.model.source === 'file' ? html`<p>${findSourceLink(page, finding.tensor)}</p>` : nothing;
+}
 
 export type ShownFinding = Finding & { readonly mechanism: AnyMechanism };
 
@@ -33,7 +40,7 @@ export function findingView(page: PanelPage, report: Report, finding: ShownFindi
       }
     </p>
     <p class="explanation">${visible(finding.explanation)}</p>
-    ${finding.source === undefined ? nothing : html`<p>${sourceLink(page, finding.source)}</p>`}
+    ${sourceView(page, report, finding)}
     ${
       finding.positions === null
         ? html`<p class="quiet">The positions of this tensor are unknown.</p>`

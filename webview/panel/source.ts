@@ -14,3 +14,15 @@ export const sourceLink = (page: PanelPage, { file, line }: SourceLine): Templat
   >
     ${visible(file.split(/[\\/]/).at(-1) ?? file)}:${String(line)}
   </button>`;
+
+/** What the file of a model does not tell is looked for in the workspace, by the names of its modules. */
+export const findSourceLink = (page: PanelPage, tensor: string): TemplateResult =>
+  html`<button
+    class="link"
+    title="Looks for the module's class in the Python files of the workspace"
+    @click=${() => {
+      page.post({ type: 'findSource', tensor });
+    }}
+  >
+    Go to source
+  </button>`;

@@ -1,5 +1,5 @@
 /** What the last diagnosis or trace found on lines of source: a few words for the end of the line, and a card. */
-import type { Crossing, Finding, Origin, Report } from '../../core/report';
+import type { Crossing, Finding, Origin, Report, SourceLine } from '../../core/report';
 import { guideTo } from '../../core/guide';
 import { code, prose } from '../render/escape';
 import { groupFindings, layerRanges, modelFacts, positionsText } from '../render/findings';
@@ -20,30 +20,46 @@ const mostFindings = 4;
 /** Positions in the words at the end of a line. */
 const longest = 60;
 
-/** One note per line of source, births before crossings. */
-export function lineNotes(report: Report): readonly LineNote[] {
-  const births = byLine(report.origins);
-  const crossings = byLine(report.spread);
+/**
+ * One note per line of source, births before crossings.
+ *
+ * @param lineOf where a finding stands; what the report itself knows where nobody says more
+ */
+export function lineNotes(
+  report: Report,
+  lineOf: (finding: Finding) => SourceLine | null = ({ source }) => source ?? null,
+): readonly LineNote[] {
+  const births = byLine(report.origins, lineOf);
+  const crossings = byLine(report.spread, lineOf);
   return [
     ...[...births].map(([, found]) => noteOf(report, found, true)),
     ...[...crossings].filter(([line]) => !births.has(line)).map(([, found]) => noteOf(report, found, false)),
   ];
 }
 
-function byLine<F extends Finding>(findings: readonly F[]): ReadonlyMap<string, readonly F[]> {
-  const lines = new Map<string, F[]>();
+interface OnLine<F> {
+  readonly at: SourceLine;
+  readonly findings: readonly F[];
+}
+
+function byLine<F extends Finding>(
+  findings: readonly F[],
+  lineOf: (finding: Finding) => SourceLine | null,
+): ReadonlyMap<string, OnLine<F>> {
+  const lines = new Map<string, OnLine<F>>();
   for (const finding of findings) {
-    if (!finding.source) continue;
-    const key = `${String(finding.source.line)} ${finding.source.file}`;
-    lines.set(key, [...(lines.get(key) ?? []), finding]);
+    const at = lineOf(finding);
+    if (!at) continue;
+    const key = `${String(at.line)} ${at.file}`;
+    lines.set(key, { at, findings: [...(lines.get(key)?.findings ?? []), finding] });
   }
   return lines;
 }
 
-function noteOf(report: Report, found: readonly (Origin | Crossing)[], born: boolean): LineNote {
+function noteOf(report: Report, { at, findings: found }: OnLine<Origin | Crossing>, born: boolean): LineNote {
   const groups = groupFindings<Origin | Crossing>(found);
   const [first] = found;
-  const { file = '', line = 0 } = first?.source ?? {};
+  const { file, line } = at;
   const layers = found.flatMap(({ layer }) => (layer === null ? [] : [layer]));
   const where = layers.length === 0 ? '' : `, ${layers.length === 1 ? 'layer' : 'layers'} ${layerRanges(layers)}`;
   const positions = first ? positionsText(first) : '';

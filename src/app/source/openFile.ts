@@ -2,7 +2,8 @@
  * One Python file in an editor: its hazards, looked for again a little after each change, in slices, so that nobody who
  * types waits for it.
  */
-import { findHazards, mayHaveHazards, type Hazard } from '../../core/python/findings';
+import { examine, mayHaveHazards, type Examined, type Hazard } from '../../core/python/findings';
+import { classesIn, type ClassesOf } from '../../core/python/modules/classes';
 import type { PythonTree } from '../../core/python/syntax';
 import type { IncrementalPython } from './ports';
 
@@ -19,10 +20,24 @@ export interface OpenFileParts {
 }
 
 /** What was found, in which state of the text. */
-export interface Found {
-  readonly version: number;
-  readonly tree: PythonTree;
-  readonly hazards: readonly Hazard[];
+export class Found {
+  readonly hazards: Examined['hazards'];
+  readonly landmarks: Examined['landmarks'];
+  private known: ClassesOf | null = null;
+
+  constructor(
+    readonly version: number,
+    readonly tree: PythonTree,
+    { hazards, landmarks }: Examined,
+  ) {
+    this.hazards = hazards;
+    this.landmarks = landmarks;
+  }
+
+  /** Read when somebody asks for it. */
+  get classes(): ClassesOf {
+    return (this.known ??= classesIn(this.tree));
+  }
 }
 
 /** Keys follow one another faster than this, most of the time. */
@@ -86,10 +101,10 @@ export class OpenFile {
     });
     const tree = await this.inSlices(parser.parsing(text));
     if (!tree) return;
-    const hazards = await this.inSlices(findHazards(tree, this.parts.off()));
-    if (!hazards) return;
-    this.found = { version, tree, hazards };
-    this.parts.found(hazards, version);
+    const examined = await this.inSlices(examine(tree, this.parts.off()));
+    if (!examined) return;
+    this.found = new Found(version, tree, examined);
+    this.parts.found(examined.hazards, version);
   }
 
   /** Null where a newer text, or the end, came between. */

@@ -1,5 +1,6 @@
 /** The hazards of one file. */
 import { PythonFile, type Reached } from './evaluate/file';
+import { Landmarks, type Landmark } from './landmarks';
 import { rules, type Rule, type Severity } from './rules';
 import type { Clue, EventName, Events, FileFacts, Teller } from './rules/types';
 import { silences } from './silence';
@@ -22,14 +23,26 @@ const words =
 
 export const mayHaveHazards = (text: string): boolean => words.test(text);
 
+/** What one look at a file tells. */
+export interface Examined {
+  /** In the order of the text. */
+  readonly hazards: readonly Hazard[];
+  /** Masks, softmaxes and attention, in the order of the text. */
+  readonly landmarks: readonly Landmark[];
+}
+
+/** @param off ids of rules that are switched off. @returns an iterator as `examine` */
+export function* findHazards(tree: PythonTree, off?: ReadonlySet<string>): Generator<void, readonly Hazard[]> {
+  const { hazards } = yield* examine(tree, off);
+  return hazards;
+}
+
 /**
  * @param off ids of rules that are switched off
- * @returns an iterator that pauses between functions; its last value is what was found, in the order of the text
+ * @returns an iterator that pauses between functions; its last value is what was found
  */
-export function* findHazards(
-  tree: PythonTree,
-  off: ReadonlySet<string> = new Set(),
-): Generator<void, readonly Hazard[]> {
+export function* examine(tree: PythonTree, off: ReadonlySet<string> = new Set()): Generator<void, Examined> {
+  const landmarks = new Landmarks(tree);
   const on = rules.filter(({ id }) => !off.has(id));
   const seen = new Map<string, { readonly hazard: Hazard; readonly from: Reached }[]>();
   const softmaxes: { readonly site: SoftmaxSite; readonly from: Reached }[] = [];
@@ -49,11 +62,13 @@ export function* findHazards(
     see: (name, event, from) => {
       if (from.called && from.definition) followed.add(from.definition);
       note(name, event);
+      landmarks.see(name, event, from.called);
       for (const rule of on) tellRule(rule, name, event, teller(rule, from));
     },
     softmax: (site, from) => {
       if (from.called && from.definition) followed.add(from.definition);
       softmaxes.push({ site, from });
+      landmarks.softmax(site, from.called);
     },
   });
 
@@ -85,11 +100,12 @@ export function* findHazards(
   for (const rule of on) rule.atEnd?.(whole, teller(rule, { definition: null, called: true }));
 
   const silent = silences(tree);
-  return [...seen.values()]
+  const hazards = [...seen.values()]
     .flatMap((all) => all.filter(({ from }) => counts(from)).slice(0, 1))
     .map(({ hazard }) => hazard)
     .filter((hazard) => !silent(hazard))
     .sort((a, b) => a.from - b.from || a.to - b.to);
+  return { hazards, landmarks: landmarks.all() };
 }
 
 function tellRule<Name extends EventName>(rule: Rule, name: Name, event: Events[Name], teller: Teller): void {

@@ -7,6 +7,7 @@ import type { SampleHealth, SiteAxes, TableRow } from '../report';
 import type { Flags } from './health';
 import { NAN, nanPositions } from './health';
 import { countRole, ranges } from './ranges';
+import { lineOf } from './written';
 import type { Site } from './sites';
 
 export interface TableInput {
@@ -36,6 +37,7 @@ export function buildTable(input: TableInput): TableRow[] {
       tensor: site.tensor,
       node: site.node?.name ?? null,
       op: site.node?.op ?? null,
+      ...lineOf(site.node),
       dtype: facts.dtype,
       shape: facts.shape,
     };

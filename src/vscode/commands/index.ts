@@ -5,16 +5,19 @@ import type { Recording } from '../../app/live/recording';
 import { commandIds, walkthroughId, type CommandName } from '../contributions';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
+import type { ModelSources } from '../source/modelSources';
 import type { Workshop } from '../work';
 import { diagnoseBuiltIn } from './diagnoseBuiltIn';
 import { diagnoseModel } from './diagnoseModel';
 import { applyFix, copyFixSnippet, undoFix } from './fixes';
 import { copyMarkdown, openReport, saveReport } from './reports';
+import { goToSource } from './goToSource';
 import { shrinkModel } from './shrink';
 import { copySnippet } from './snippet';
 
 export interface CommandParts {
   readonly panels: Panels;
+  readonly sources: ModelSources;
   readonly workshop: Workshop;
   readonly guard: GuardControl;
   readonly recording: Recording;
@@ -44,6 +47,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
 
 function handlers({
   panels,
+  sources,
   workshop,
   guard,
   recording,
@@ -68,6 +72,7 @@ function handlers({
     copySnippet: () => copySnippet(panels),
     saveReport: (resource) => saveReport(panels, resource),
     openReport: (resource) => openReport(panels, resource),
+    goToSource: () => goToSource(panels, sources),
     breakOnFirstNaN: () => {
       guard.set(!guard.view.on);
     },

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
-import type { EngineLevel, Report, SourceLine } from '../../core/report';
+import type { EngineLevel, Finding, Report, SourceLine } from '../../core/report';
 import type { BatchChoice, FromPanel, PanelState } from '../../protocol/panel';
 import { commandIds, contextKeys, viewTypes, type CommandName, type ContextKey } from '../contributions';
 import type { Log } from '../log';
@@ -33,6 +33,8 @@ export interface PanelParts {
   readonly memory: BatchMemory;
   readonly log: Log;
   readonly workFor: (subject: Subject) => Work;
+  /** Opens the place in source that a finding was computed in. */
+  readonly goToSource: (report: Report, finding: Finding) => Promise<void>;
 }
 
 /** The editor tells its tabs a moment after they came or went. */
@@ -299,6 +301,12 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         // A page may only name what the report does.
         if (namesSource(session.current.report, message)) await showLine({ file: message.file, line: message.line });
         return;
+      case 'findSource': {
+        const { report } = session.current;
+        const finding = report && findingNamed(report, message.tensor);
+        if (finding) await this.parts.goToSource(report, finding);
+        return;
+      }
       case 'openLog':
         this.parts.log.show();
         return;
@@ -395,6 +403,9 @@ const defaultBatch: Omit<BatchChoice, 'level'> = {
 function levelFor(subject: Subject): EngineLevel {
   return readSetting('engine.level', subject.kind === 'file' ? vscode.Uri.file(subject.model) : undefined);
 }
+
+const findingNamed = ({ origins, spread, silent }: Report, tensor: string): Finding | undefined =>
+  [...origins, ...spread, ...silent].find((finding) => finding.tensor === tensor);
 
 const namesSource = (report: Report | null, { file, line }: SourceLine): boolean =>
   report !== null &&

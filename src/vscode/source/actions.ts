@@ -1,35 +1,80 @@
-/** Quick fixes of hazards, each one change that one undo takes back; and the comment that silences one. */
+/**
+ * Quick fixes of hazards, and of the places where the last run's NaN was born; each is one change that one undo takes
+ * back. And the comment that silences a hazard.
+ */
 import * as vscode from 'vscode';
+import { provenText } from '../../app/source/proven';
 import type { Hazard } from '../../core/python/findings';
-import { sourceFixes } from '../../core/python/fixes';
+import { fixesOfBirth, sourceFixes, type SourceFix } from '../../core/python/fixes';
+import type { Syntax } from '../../core/python/syntax';
+import type { BirthMechanism, Report } from '../../core/report';
 import { hazardSource, rangeOf, type SourceHazards } from './hazards';
+import type { LastRun } from './lastRun';
 
-export const registerHazardActions = (hazards: SourceHazards): vscode.Disposable =>
+export const registerHazardActions = (hazards: SourceHazards, lastRun: LastRun): vscode.Disposable =>
   vscode.languages.registerCodeActionsProvider(
     'python',
     {
       provideCodeActions: (document, range, { diagnostics }) => {
         const found = hazards.of(document);
         if (!found) return [];
-        return found.hazards
-          .filter((hazard) => rangeOf(document, hazard).intersection(range) !== undefined)
-          .flatMap((hazard) => {
+        const isHere = (place: { readonly from: number; readonly to: number }): boolean =>
+          rangeOf(document, place).intersection(range) !== undefined;
+        const here = found.hazards.filter(isHere);
+        const { report } = lastRun;
+        return [
+          ...here.flatMap((hazard) => {
             const own = diagnostics.filter(
               (problem) => problem.source === hazardSource && problem.range.isEqual(rangeOf(document, hazard)),
             );
-            const fixes = sourceFixes(found.tree, hazard).map(({ title, warning, edits }, at) => {
-              const action = quickFix(warning === null ? title : `${title} (${warning})`, own);
-              for (const { from, to, text } of edits)
-                action.edit?.replace(document.uri, rangeOf(document, { from, to }), text);
-              action.isPreferred = at === 0 && warning === null;
-              return action;
-            });
-            return [...fixes, silence(document, hazard, own)];
-          });
+            const fixes = sourceFixes(found.tree, hazard);
+            return [
+              ...fixes.map((fix, at) => fixAction(document, fix, report, own, at)),
+              silence(document, hazard, own),
+            ];
+          }),
+          ...births(document, lastRun)
+            .filter(({ node }) => isHere(node) && !here.some(({ from, to }) => from === node.from && to === node.to))
+            .flatMap(({ node, mechanism }) => fixesOfBirth(found.tree, node, mechanism, found.hazards))
+            .map((fix, at) => fixAction(document, fix, report, [], at)),
+        ];
       },
     },
     { providedCodeActionKinds: [vscode.CodeActionKind.QuickFix] },
   );
+
+/** Where NaN was born in the last run: each place once. */
+const births = (document: vscode.TextDocument, lastRun: LastRun): readonly Birth[] => [
+  ...new Map(
+    lastRun
+      .places(document)
+      .flatMap((place) =>
+        place.born && place.exact
+          ? [[place.node, { node: place.node, mechanism: place.finding.mechanism }] as const]
+          : [],
+      ),
+  ).values(),
+];
+
+interface Birth {
+  readonly node: Syntax;
+  readonly mechanism: BirthMechanism;
+}
+
+function fixAction(
+  document: vscode.TextDocument,
+  { id, title, warning, edits }: SourceFix,
+  report: Report | null,
+  diagnostics: readonly vscode.Diagnostic[],
+  at: number,
+): vscode.CodeAction {
+  const proven = report && provenText(report, id);
+  const said = [warning, proven].filter((part) => part !== null);
+  const action = quickFix(said.length === 0 ? title : `${title} (${said.join('; ')})`, diagnostics);
+  for (const { from, to, text } of edits) action.edit?.replace(document.uri, rangeOf(document, { from, to }), text);
+  action.isPreferred = at === 0 && warning === null;
+  return action;
+}
 
 function quickFix(title: string, diagnostics: readonly vscode.Diagnostic[]): vscode.CodeAction {
   const action = new vscode.CodeAction(title, vscode.CodeActionKind.QuickFix);

@@ -1,8 +1,8 @@
 /** The lines where NaN was born, or crossed, in the last diagnosis or trace: a mark beside them, words behind them. */
 import * as vscode from 'vscode';
-import { lineNotes, type LineNote } from '../../app/source/lineNotes';
-import type { Report } from '../../core/report';
+import type { LineNote } from '../../app/source/lineNotes';
 import { plainText } from '../plainText';
+import type { LastRun } from './lastRun';
 
 /** Not a dot, which is a breakpoint. */
 const diamond = (colour: string): vscode.Uri =>
@@ -21,39 +21,34 @@ const looks = (colour: string, theme: string): vscode.DecorationRenderOptions =>
   after: { margin: '0 0 0 3em', color: new vscode.ThemeColor(theme), fontStyle: 'italic' },
 });
 
-/** @param reported tells that there is another report to show, or none */
-export function registerBornLines(last: () => Report | null, reported: vscode.Event<void>): vscode.Disposable {
+/** @param changes tell that there is something else to show */
+export function registerBornLines(lastRun: LastRun, changes: readonly vscode.Event<unknown>[]): vscode.Disposable {
   const born = vscode.window.createTextEditorDecorationType(looks('#e51400', 'editorError.foreground'));
   const crossed = vscode.window.createTextEditorDecorationType(looks('#bf8803', 'editorWarning.foreground'));
-  let notes: readonly LineNote[] = [];
-  let of: Report | null = null;
-
   const show = (editors: readonly vscode.TextEditor[]): void => {
-    const report = last();
-    if (report !== of) notes = report ? lineNotes(report) : [];
-    of = report;
     for (const editor of editors) {
-      const { uri, lineCount } = editor.document;
-      const here =
-        uri.scheme === 'file' ? notes.filter((note) => note.file === uri.fsPath && note.line <= lineCount) : [];
+      const { document } = editor;
+      const notes =
+        document.uri.scheme === 'file' ? lastRun.notes(document).filter(({ line }) => line <= document.lineCount) : [];
       for (const [kind, isBorn] of [
         [born, true],
         [crossed, false],
       ] as const)
         editor.setDecorations(
           kind,
-          here.filter((note) => note.born === isBorn).map((note) => decoration(editor.document, note)),
+          notes.filter((note) => note.born === isBorn).map((note) => decoration(document, note)),
         );
     }
   };
-  show(vscode.window.visibleTextEditors);
+  const showAll = (): void => {
+    show(vscode.window.visibleTextEditors);
+  };
+  showAll();
   return vscode.Disposable.from(
     born,
     crossed,
     vscode.window.onDidChangeVisibleTextEditors(show),
-    reported(() => {
-      show(vscode.window.visibleTextEditors);
-    }),
+    ...changes.map((change) => change(showAll)),
   );
 }
 

@@ -25,6 +25,9 @@ export const rangeOf = (document: vscode.TextDocument, { from, to }: Pick<Hazard
 export class SourceHazards implements vscode.Disposable {
   private readonly problems = vscode.languages.createDiagnosticCollection('nanoscope');
   private readonly open = new Map<string, OpenFile>();
+  private readonly looks = new vscode.EventEmitter<void>();
+  /** A file was looked at, as it is now. */
+  readonly onDidLook = this.looks.event;
   private readonly subscriptions: vscode.Disposable;
 
   constructor(
@@ -33,6 +36,7 @@ export class SourceHazards implements vscode.Disposable {
   ) {
     this.subscriptions = vscode.Disposable.from(
       this.problems,
+      this.looks,
       vscode.workspace.onDidOpenTextDocument((document) => {
         this.look(document, 0);
       }),
@@ -97,11 +101,12 @@ export class SourceHazards implements vscode.Disposable {
       },
       found: (hazards, version) => {
         const document = vscode.workspace.textDocuments.find((one) => one.uri.toString() === uri.toString());
-        if (document?.version === version)
-          this.problems.set(
-            uri,
-            hazards.map((hazard) => problemOf(document, hazard)),
-          );
+        if (document?.version !== version) return;
+        this.problems.set(
+          uri,
+          hazards.map((hazard) => problemOf(document, hazard)),
+        );
+        this.looks.fire();
       },
       failed: this.failed,
     });

@@ -98,7 +98,7 @@ interface Expected {
 
 const rows: readonly Expected[] = [
   { id: 'unmask-rows' },
-  { id: 'safe-softmax' },
+  { id: 'zero-masked-rows' },
   { id: 'finite-mask' },
   { id: 'nan-to-num-softmax' },
 ];
@@ -107,7 +107,7 @@ const added: Readonly<Record<string, Partial<Expected>>> = {
   'finite-mask': { left: ['lowest-mask-no-guard'] },
   'nan-to-num-softmax': { losesGradients: true },
 };
-const where: readonly Expected[] = [{ id: 'where-for-multiply' }];
+const where: readonly Expected[] = [{ id: 'mask-with-where' }];
 
 const cases: readonly (readonly [file: string, rule: string, fixes: readonly Expected[]])[] = [
   ['masked-row.py', 'masked-row-no-guard', rows.map((one) => ({ ...one, ...added[one.id] }))],
@@ -119,20 +119,20 @@ const cases: readonly (readonly [file: string, rule: string, fixes: readonly Exp
   ['merged-layer.py', 'merged-mask-attention', [{ id: 'unmask-rows' }]],
   ['added.py', 'lowest-values-added', [{ id: 'lower-of-both' }]],
   ['cast.py', 'lowest-cast-to-half', [{ id: 'within-type' }]],
-  ['times-infinity.py', 'mask-times-infinity', [{ id: 'where-for-multiply' }]],
+  ['times-infinity.py', 'mask-times-infinity', [{ id: 'mask-with-where' }]],
   ['multiplied.py', 'mask-multiply-keeps-nan', where],
   ['multiplied-left.py', 'mask-multiply-keeps-nan', where],
   ['multiplied-in-place.py', 'mask-multiply-keeps-nan', where],
   ['values.py', 'fill-keeps-value-nan', [{ id: 'clear-values', losesGradients: true }]],
   ['switched-off.py', 'guard-switched-off', [{ id: 'switch-guard-on' }]],
-  ['norm.py', 'division-no-epsilon', [{ id: 'epsilon' }]],
-  ['rsqrt.py', 'division-no-epsilon', [{ id: 'epsilon' }]],
-  ['count.py', 'division-no-epsilon', [{ id: 'epsilon' }]],
+  ['norm.py', 'division-no-epsilon', [{ id: 'eps' }]],
+  ['rsqrt.py', 'division-no-epsilon', [{ id: 'eps' }]],
+  ['count.py', 'division-no-epsilon', [{ id: 'eps' }]],
   ['root.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['logarithm.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['exponentials.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
-  ['exponentials-by-name.py', 'softmax-no-max', [{ id: 'subtract-maximum' }]],
-  ['exponentials-in-numpy.py', 'softmax-no-max', [{ id: 'subtract-maximum' }]],
+  ['exponentials-by-name.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
+  ['exponentials-in-numpy.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
   ['gradient.py', 'where-nan-gradient', [{ id: 'safe-branch' }]],
   ['gradient-of-quotient.py', 'where-nan-gradient', [{ id: 'safe-branch' }]],
   ['half-sum.py', 'half-precision-softmax', [{ id: 'fp32-sum' }]],

@@ -115,8 +115,7 @@ describe('a finite mask', () => {
 });
 
 describe('an epsilon', () => {
-  const norm = (divisor: string): string | undefined =>
-    fixed(`import torch\ny = x / ${divisor}\n`)['epsilon']?.slice(21);
+  const norm = (divisor: string): string | undefined => fixed(`import torch\ny = x / ${divisor}\n`)['eps']?.slice(21);
 
   it.each([
     ['x.norm(dim=-1)', '(x.norm(dim=-1) + 1e-6)\n'],
@@ -135,19 +134,19 @@ describe('an epsilon', () => {
 
   it('under an inverse root', () => {
     const text = (v: string): string => `import torch\ny = x * torch.rsqrt(${v})\nz = 1\n`;
-    expect(fixed(text('x.pow(2).mean(-1)'))['epsilon']).toBe(text('x.pow(2).mean(-1) + 1e-6'));
+    expect(fixed(text('x.pow(2).mean(-1)'))['eps']).toBe(text('x.pow(2).mean(-1) + 1e-6'));
   });
 });
 
 describe('a product', () => {
   it('that is assigned again', () => {
-    expect(fixed('import torch\nmask *= float("-inf")\n')['where-for-multiply']).toBe(
+    expect(fixed('import torch\nmask *= float("-inf")\n')['mask-with-where']).toBe(
       'import torch\nmask = torch.where(mask != 0, float("-inf"), 0.0)\n',
     );
   });
 
   it('that is a call', () => {
-    expect(fixed('import torch\nb = torch.mul(1 - mask, float("-inf"))\n')['where-for-multiply']).toBe(
+    expect(fixed('import torch\nb = torch.mul(1 - mask, float("-inf"))\n')['mask-with-where']).toBe(
       'import torch\nb = torch.where((1 - mask) != 0, float("-inf"), 0.0)\n',
     );
   });

@@ -27,5 +27,5 @@ export function attention(
   masks: readonly { readonly node: Syntax; readonly mask: Mask }[],
   context: Context,
 ): void {
-  if (masks.length > 0) context.see('attention', { node, kind, masks });
+  context.see('attention', { node, kind, masks });
 }

@@ -38,9 +38,9 @@ export function evaluate(node: Syntax | null, context: Context, nested = 0): Val
     case 'false':
       return value({ number: 0, sign: 'nonnegative', unit: true });
     case 'identifier':
-      return named(context.text(node), context);
+      return read(node, named(context.text(node), context), context);
     case 'attribute':
-      return attributeOf(deeper(fieldOf(node, 'object')), node, context);
+      return read(node, attributeOf(deeper(fieldOf(node, 'object')), node, context), context);
     case 'call':
       return callOf(node, deeper(fieldOf(node, 'function')), argumentsOf(node, deeper, context), context);
     case 'binary_operator':
@@ -109,6 +109,11 @@ const signed = (number: number): Facts => ({
   sign: number > 0 ? 'positive' : number === 0 ? 'nonnegative' : 'any',
   unit: number >= 0 && number <= 1,
 });
+
+function read(node: Syntax, held: Value, context: Context): Value {
+  if (held.mask) context.see('read', { node, mask: held.mask });
+  return held;
+}
 
 function named(name: string, { names }: Context): Value {
   const held = names.get(name);

@@ -1,6 +1,7 @@
 /** What mends a hazard in source, best first. */
+import type { BirthMechanism } from '../../report';
 import type { Hazard } from '../findings';
-import { textOf, type PythonTree } from '../syntax';
+import { textOf, type PythonTree, type Syntax } from '../syntax';
 import {
   cleanBehind,
   clearedValues,
@@ -50,6 +51,35 @@ export function sourceFixes(tree: PythonTree, { rule, from, to, clue }: Hazard):
   const place: Place = { tree, node, clue, text: (one) => textOf(tree, one) };
   return (mends[rule] ?? []).flatMap((mend) => mend(place) ?? []);
 }
+
+/** What mends a birth of NaN where it was computed, whatever rules say of the place. */
+const ofBirths: Partial<Record<BirthMechanism, readonly Mend[]>> = {
+  'fully-masked-row': [openInfiniteRows, safeSoftmax, cleanBehind],
+  'mask-overflow': [openLowestRows],
+  'score-overflow': [singlePrecision],
+  'zero-times-inf': [whereNotMultiplied],
+  'zero-over-zero': [epsilon],
+  'inf-over-inf': [realSoftmax],
+  'log-of-negative': [clampBefore],
+  'sqrt-of-negative': [clampBefore],
+  'pow-of-negative': [clampBefore],
+};
+
+/** @param node computes what was NaN, in a run, for the first time. @param hazards of the same tree */
+export function fixesOfBirth(
+  tree: PythonTree,
+  node: Syntax,
+  mechanism: BirthMechanism,
+  hazards: readonly Hazard[],
+): readonly SourceFix[] {
+  const own = hazards.find(({ from, to }) => from === node.from && to === node.to);
+  if (own) return sourceFixes(tree, own);
+  const place: Place = { tree, node, clue: {}, text: (one) => textOf(tree, one) };
+  return isComputed(node) ? (ofBirths[mechanism] ?? []).flatMap((mend) => mend(place) ?? []) : [];
+}
+
+const isComputed = ({ type }: Syntax): boolean =>
+  type === 'call' || type === 'binary_operator' || type === 'augmented_assignment';
 
 /** The text with a fix in it. */
 export function applied(text: string, { edits }: SourceFix): string {

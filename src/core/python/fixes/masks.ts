@@ -60,7 +60,7 @@ export function safeSoftmax(place: Place): SourceFix | null {
   const closed = freshName(place, 'closed');
   const rows = `${torch.name}.all(${scores.name} == float("-inf"), dim=${axisOf(place, node)}, keepdim=True)`;
   return {
-    id: 'safe-softmax',
+    id: 'zero-masked-rows',
     title: 'Safe softmax: weights 0 in a row that is masked whole',
     warning: null,
     edits: [
@@ -257,7 +257,7 @@ function whereInstead(place: Place, mask: Syntax, kept: string): SourceFix | nul
   if (!operation) return null;
   const torch = torchOf(place);
   return {
-    id: 'where-for-multiply',
+    id: 'mask-with-where',
     title: 'torch.where in place of the product',
     warning: null,
     edits: [...torch.edits, operation.instead(`${torch.name}.where(${grouped(place, mask)} != 0, ${kept}, 0.0)`)],

@@ -25,13 +25,13 @@ export function epsilon(place: Place): SourceFix | null {
   const text = place.text(divisor);
   if (/mask/i.test(text) && text.includes('sum(') && !isRoot) {
     const clamp = isNumpy(place, divisor) ? 'clip' : 'clamp';
-    return replaced('epsilon', 'Count at least one token', divisor, `${grouped(place, divisor)}.${clamp}(min=1)`);
+    return replaced('eps', 'Count at least one token', divisor, `${grouped(place, divisor)}.${clamp}(min=1)`);
   }
   if (divisor.type === 'parenthesized_expression')
-    return replaced('epsilon', 'Add 1e-6', divisor, text.replace(/\s*\)$/, ' + 1e-6)'));
+    return replaced('eps', 'Add 1e-6', divisor, text.replace(/\s*\)$/, ' + 1e-6)'));
   const sum = `${bindsLess.includes(divisor.type) ? `(${text})` : text} + 1e-6`;
   // A whole argument needs no parentheses.
-  return replaced('epsilon', 'Add 1e-6', divisor, divisor.parent?.type === 'argument_list' ? sum : `(${sum})`);
+  return replaced('eps', 'Add 1e-6', divisor, divisor.parent?.type === 'argument_list' ? sum : `(${sum})`);
 }
 
 /** What a sum would take only a part of. */
@@ -76,7 +76,7 @@ export function singlePrecision(place: Place): SourceFix | null {
   // A layer takes no type.
   const isLayer = callee.startsWith('self.');
   return {
-    id: 'fp32-softmax',
+    id: 'fp32-attention',
     title: 'Softmax in float32',
     warning: null,
     edits: [
@@ -138,7 +138,7 @@ export function shifted(place: Place): SourceFix | null {
   const text = `${scores.name} - ${scores.name}.${largest}`;
   const isMethod = input.parent?.type === 'attribute';
   return {
-    id: 'subtract-maximum',
+    id: 'stable-softmax',
     title: 'Subtract the maximum inside of exp',
     warning: null,
     edits: [

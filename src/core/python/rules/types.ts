@@ -15,6 +15,7 @@ export interface Argument {
 /** What happens in a program, as far as rules ask for it; nodes are where it stands. */
 export interface Events {
   softmax: { node: Syntax; input: Value; inputNode: Syntax | null; type: string | null; site: SoftmaxSite };
+  /** With no masks at all, too. */
   attention: { node: Syntax; kind: string; masks: readonly { node: Syntax; mask: Mask }[] };
   added: { node: Syntax; left: Value; right: Value };
   multiplied: { node: Syntax; left: Value; right: Value; leftNode: Syntax; rightNode: Syntax };
@@ -27,6 +28,8 @@ export interface Events {
   filled: { node: Syntax; input: Value; condition: Value; fill: Value };
   called: { node: Syntax; name: string; given: readonly Argument[] };
   branched: { node: Syntax };
+  /** A name, or an attribute, that is a mask. */
+  read: { node: Syntax; mask: Mask };
   assigned: { node: Syntax; target: string; value: Value; valueNode: Syntax };
 }
 
