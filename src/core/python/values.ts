@@ -53,6 +53,10 @@ export interface Value {
   readonly path?: string;
   /** A function or class of this file. */
   readonly definition?: Syntax;
+  /** One of these classes of this file: what a table of them gives. */
+  readonly oneOf?: readonly Syntax[];
+  /** A module, built from one of these classes of this file. */
+  readonly builtFrom?: readonly Syntax[];
   /** A layer of `torch.nn`: its class, and whether it was built in this file. */
   readonly layer?: string;
   /** Of a softmax layer. */
@@ -158,6 +162,9 @@ export function merged(a: Value, b: Value): Value {
     ...((a.softmax ?? b.softmax) && { softmax: a.softmax ?? b.softmax }),
     ...mergedExp(a, b),
     ...((a.risky ?? b.risky) && { risky: a.risky ?? b.risky }),
+    ...((a.builtFrom ?? b.builtFrom) && {
+      builtFrom: [...new Set([...(a.builtFrom ?? []), ...(b.builtFrom ?? [])])],
+    }),
   };
 }
 

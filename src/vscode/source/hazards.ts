@@ -124,6 +124,14 @@ function problemOf(document: vscode.TextDocument, hazard: Hazard): vscode.Diagno
   const problem = new vscode.Diagnostic(rangeOf(document, hazard), hazard.message, severities[hazard.severity]);
   problem.source = hazardSource;
   const guide = rules.find(({ id }) => id === hazard.rule)?.guide ?? null;
+  const fills = (hazard.clue.masks ?? []).flatMap(({ fillsAt }) => fillsAt);
+  problem.relatedInformation = [...new Set(fills)].map(
+    (fill) =>
+      new vscode.DiagnosticRelatedInformation(
+        new vscode.Location(document.uri, rangeOf(document, fill)),
+        vscode.l10n.t('What is masked is filled here.'),
+      ),
+  );
   problem.code = guide === null ? hazard.rule : { value: hazard.rule, target: guideUri(guide) };
   return problem;
 }

@@ -6,8 +6,8 @@ import { repositoryRoot } from '../../support/chromium';
 
 const demo = path.join(repositoryRoot, 'media/demo');
 
-/** Of the demo workspace: real PyTorch exports of three layers, with the batch that PyTorch was given. */
-export type DemoFile = 'sick.onnx' | 'sick.inputs.npz' | 'healthy.onnx' | 'right-padded.onnx';
+/** Of the demo workspace: real PyTorch exports of three layers, with their source and the batch that PyTorch was given. */
+export type DemoFile = 'sick.onnx' | 'sick.inputs.npz' | 'healthy.onnx' | 'right-padded.onnx' | 'model.py';
 
 export class TestWorkspace {
   readonly folder = mkdtempSync(path.join(os.tmpdir(), 'nanoscope-workspace-'));

@@ -1,7 +1,7 @@
 /** Calls: functions of this file, layers, functions of torch and methods of tensors. */
 import type { Argument } from '../rules/types';
 import { fieldOf, type Syntax } from '../syntax';
-import { seenAs, value, type Value } from '../values';
+import { merged, seenAs, value, type Value } from '../values';
 import type { Context } from './context';
 import { attributeOfSelf, withName } from './names';
 import { builtLayer, layerCall, layerOf } from './layers';
@@ -27,7 +27,7 @@ export function attributeOf(object: Value, node: Syntax, context: Context): Valu
   if (own !== null) {
     const held = context.attributes.get(own);
     if (held) return held;
-    const method = context.method(own);
+    const method = context.owner && context.methodOf(context.owner, own);
     return method ? value({ definition: method }) : value({ path: `self.${own}`, named: own });
   }
   if (object.path !== undefined) {
@@ -65,16 +65,18 @@ export function callOf(node: Syntax, called: Value, given: readonly Argument[], 
       context.attributes.set(buffer.value.text, withName(held.value, buffer.value.text));
     return value();
   }
-  if (called.definition) {
-    const answer = context.call(
-      called.definition,
-      given.filter((one) => one.name === null).map((one) => one.value),
-      new Map(given.flatMap((one) => (one.name === null ? [] : [[one.name, one.value] as const]))),
-    );
-    return answer ?? unfollowed(name, given);
+  const classes = called.definition?.type === 'class_definition' ? [called.definition] : called.oneOf;
+  if (classes) {
+    const constructors = classes.flatMap((owner) => context.methodOf(owner, '__init__') ?? []);
+    if (constructors.length > 0) followed(constructors, name, given, context);
+    return value({ builtFrom: classes });
   }
+  const functions = called.definition ? [called.definition] : (called.builtFrom ?? []).flatMap(forward(context));
+  if (functions.length > 0) return followed(functions, name, given, context);
   if (called.layer !== undefined) return layerCall(node, called, given, context);
   const path = called.path ?? '';
+  // A list of modules is the list that it is made of.
+  if (/(^|\.)ModuleList$/.test(path)) return given[0]?.value ?? value();
   const layer = layerOf(path);
   if (layer !== null) return builtLayer(layer, given);
   const isLibrary = libraries.test(path) || (callee?.type === 'identifier' && path === name);
@@ -95,6 +97,26 @@ export function callOf(node: Syntax, called: Value, given: readonly Argument[], 
   const result = operation(asGiven);
   if (receiver && /[^_]_$/.test(name)) rebind(receiver.node, result, context);
   return result;
+}
+
+/** What runs when a module of this file is called. */
+const forward =
+  ({ methodOf }: Context) =>
+  (owner: Syntax): readonly Syntax[] => {
+    const method = methodOf(owner, 'forward') ?? methodOf(owner, '__call__');
+    return method ? [method] : [];
+  };
+
+/** More is a table of everything that a library has. */
+const mostForwards = 4;
+
+function followed(functions: readonly Syntax[], name: string, given: readonly Argument[], context: Context): Value {
+  const positional = given.filter((one) => one.name === null).map((one) => one.value);
+  const named = new Map(given.flatMap((one) => (one.name === null ? [] : [[one.name, one.value] as const])));
+  const [first, ...others] = functions
+    .slice(0, mostForwards)
+    .flatMap((definition) => context.call(definition, positional, named) ?? []);
+  return first ? others.reduce((all, one) => merged(all, one), first) : unfollowed(name, given);
 }
 
 const plainName = (name: string): string => name.replace(/^_+(?=safe_softmax|softmax)|(?<=[^_])_$/g, '');

@@ -81,8 +81,7 @@ export function evaluate(node: Syntax | null, context: Context, nested = 0): Val
     case 'set':
       return value({ items: partsOf(node).map(deeper) });
     case 'dictionary':
-      for (const pair of partsOf(node)) for (const part of partsOf(pair)) deeper(part);
-      return value();
+      return tableOf(partsOf(node).flatMap((pair) => partsOf(pair).map(deeper)));
     case 'assignment':
       return deeper(fieldOf(node, 'right'));
     case 'lambda':
@@ -90,7 +89,12 @@ export function evaluate(node: Syntax | null, context: Context, nested = 0): Val
       deeper(fieldOf(node, 'body'));
       return value();
     case 'list_comprehension':
-    case 'generator_expression':
+    case 'generator_expression': {
+      const parts = partsOf(node).filter(({ type }) => type !== 'for_in_clause' && type !== 'if_clause');
+      const [one] = parts.map(deeper);
+      // Of modules it is known what each of them is; of tensors, that they are several.
+      return value(one?.builtFrom ? { items: [one] } : {});
+    }
     case 'set_comprehension':
     case 'dictionary_comprehension':
       for (const part of partsOf(node)) if (part.type !== 'for_in_clause' && part.type !== 'if_clause') deeper(part);
@@ -126,13 +130,22 @@ function named(name: string, { names }: Context): Value {
 /** The text between quotes, prefixes left out. */
 const unquoted = (text: string): string => /^[a-zA-Z]*("""|'''|"|')([^]*?)\1/.exec(text)?.[2] ?? '';
 
+/** A table of classes, of which one is chosen. */
+function tableOf(values: readonly Value[]): Value {
+  const classes = values.flatMap(({ definition }) => (definition?.type === 'class_definition' ? [definition] : []));
+  return value(classes.length > 0 ? { oneOf: classes } : {});
+}
+
 /** `x[:, None]` is x in another shape; of a list that is written out, `x[1]` is one of its parts. */
 function element(held: Value, subscripts: readonly Syntax[], deeper: (node: Syntax) => Value): Value {
   const places = subscripts.map(deeper);
+  if (held.oneOf) return held;
   const at = places.length === 1 ? places[0]?.number : undefined;
   if (held.items) {
+    const [first] = held.items;
     const one = at === undefined ? undefined : held.items.at(at);
-    return one ?? value();
+    // A list of layers, of which the first one stands for all.
+    return one ?? (first?.builtFrom ? first : value());
   }
   return held.path !== undefined || held.definition ? value() : seenAs(held);
 }

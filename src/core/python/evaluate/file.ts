@@ -12,7 +12,7 @@ import { run } from './statements';
 import { filledWhere } from './tensors';
 
 /** Calls in calls that are followed. */
-const deepest = 4;
+const deepest = 8;
 /** Expressions of one file that are looked at; those of 5,000 lines are some 100,000. */
 const mostSteps = 3_000_000;
 /** How often one function is followed into; later calls of it give something unknown. */
@@ -59,7 +59,8 @@ export class PythonFile {
     // Constructors first: the others see the attributes that they set.
     const [constructors, others] = [definitions.filter((node) => this.nameOf(node) === '__init__'), definitions];
     for (const definition of constructors) {
-      this.body(definition, new Map(), false, 0);
+      // What a module is built with in this file says more than the names of its parameters.
+      if (!this.calls.has(definition)) this.body(definition, new Map(), false, 0);
       yield;
     }
     for (const definition of others) {
@@ -99,7 +100,7 @@ export class PythonFile {
         this.watcher.see('filled', { node, input: held, condition, fill: put }, reached);
         keep(filledWhere(held, condition, put, node));
       },
-      method: (name) => (owner && this.methods(owner).get(name)) ?? null,
+      methodOf: (of, name) => this.methodOf(of, name, new Set()),
       call: (target, given, named) => this.call(target, given, named, depth),
     };
     return context;
@@ -109,6 +110,20 @@ export class PythonFile {
     const held = this.attributesOf.get(owner) ?? new Map<string, Value>();
     this.attributesOf.set(owner, held);
     return held;
+  }
+
+  private methodOf(owner: Syntax, name: string, seen: Set<Syntax>): Syntax | null {
+    if (seen.has(owner)) return null;
+    seen.add(owner);
+    const own = this.methods(owner).get(name);
+    if (own) return own;
+    const bases = fieldOf(owner, 'superclasses');
+    for (const base of bases ? partsOf(bases) : []) {
+      const definition = this.globals.get(textOf(this.tree, base))?.definition;
+      const found = definition?.type === 'class_definition' ? this.methodOf(definition, name, seen) : null;
+      if (found) return found;
+    }
+    return null;
   }
 
   private methods(owner: Syntax): ReadonlyMap<string, Syntax> {
@@ -150,7 +165,7 @@ export class PythonFile {
     const names: Names = new Map(this.globals);
     const context = this.context(owner, names, depth, definition, called);
     for (const { name, standard } of this.parameters(definition)) {
-      const held = given.get(name) ?? (standard && called ? evaluate(standard, context) : value());
+      const held = given.get(name) ?? this.standard(standard, called, context);
       names.set(name, withName(held, name));
     }
     this.running.add(definition);
@@ -161,6 +176,13 @@ export class PythonFile {
     } finally {
       this.running.delete(definition);
     }
+  }
+
+  /** Where nobody calls it from here, a number that is the default is what it is called with, most of the time. */
+  private standard(node: Syntax | null, called: boolean, context: Context): Value {
+    const held = node ? evaluate(node, context) : value();
+    const isNumber = (held.number !== undefined && node?.type !== 'true' && node?.type !== 'false') || held.lowest;
+    return called || isNumber ? held : value();
   }
 
   /** Names of parameters in order, that of the instance left out, and their defaults. */
