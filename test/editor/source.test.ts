@@ -1,12 +1,15 @@
 /** Python source in real VS Code: a hazard is listed, explained on hover, mended by a quick fix, and back after undo. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Workbench } from '../support/workbench';
+import { choose } from './support/dialogs';
 import { hoverWord } from './support/hover';
+import { PanelView } from './support/panel';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 
-const workspace = new TestWorkspace([]);
+const workspace = new TestWorkspace(['sick.onnx', 'sick.inputs.npz', 'model.py']);
 const source = readFileSync(path.join(import.meta.dirname, '../fixtures/python/fixes/masked-row.py'), 'utf8');
 const file = workspace.write('decoder.py', source);
 workspace.write('softmax.py', 'import torch\n\n\ndef attend(x):\n    return torch.exp(x) / torch.exp(x).sum(-1)\n');
@@ -37,7 +40,9 @@ describe("a file with the investigation's bug", () => {
     await squiggles().first().waitFor();
     await workbench.runCommand('Problems: Focus on Problems View');
     await problems().filter({ hasText: 'nothing keeps a row from being masked whole' }).waitFor();
-    expect(await problems().allInnerTexts()).toHaveLength(2);
+    // The file, the problem, and where each of the two masks is filled.
+    expect(await problems().allInnerTexts()).toHaveLength(4);
+    expect(await problems().nth(2).innerText()).toContain('What is masked is filled here.');
     expect(await problems().nth(1).innerText()).toContain('masked-row-no-guard');
     await workbench.screenshot('editor-hazard');
   });
@@ -109,5 +114,73 @@ describe('the settings', () => {
     await squiggles().first().waitFor();
     await workbench.changeSettings({ 'nanoscope.source.hazards': false });
     await expect.poll(() => squiggles().count()).toBe(0);
+  });
+});
+
+describe('from a diagnosis', () => {
+  const softmax = (): Locator => workbench.page.locator('.view-line', { hasText: 'weights = torch.softmax(' }).first();
+  const words = (): Promise<readonly string[]> =>
+    softmax()
+      .locator('[class*="ced-"]')
+      .evaluateAll((all) => all.map((one) => getComputedStyle(one, '::after').content));
+
+  it('the birth leads to its line, which is marked from then on', async () => {
+    await workbench.changeSettings({ 'nanoscope.source.hazards': true });
+    await workbench.runCommand('View: Close All Editors');
+    await workbench.runCommand('NaNoscope: Diagnose Model…');
+    await choose(workbench, 'Diagnose Model', 'sick.onnx');
+    const panel = await PanelView.of(workbench, 'sick.onnx');
+    await panel.done();
+    await panel.frame.locator('button.link', { hasText: 'Go to source' }).first().click();
+    await expect.poll(() => workbench.tabs()).toContain('model.py');
+    await softmax().waitFor();
+    await workbench.page.locator('.statusbar-item', { hasText: /Ln 61, Col \d+ \(29 selected\)/ }).waitFor();
+    await expect.poll(words).toContain('"NaN begins here: sample 0: 0-29, layer 0"');
+    const added = workbench.page
+      .locator('.view-line', { hasText: 'scores = scores + mask' })
+      .locator('[class*="ced-"]');
+    const crossed = await added.evaluateAll((all) => all.map((one) => getComputedStyle(one, '::after').content));
+    expect(crossed).toContain('"NaN reaches clean positions here: sample 0: 30-34, layer 1"');
+    await workbench.screenshot('editor-source-of-birth');
+  });
+
+  it('the softmax says what is known of it, and names of modules their figures', async () => {
+    await workbench.runCommand('Go to Line/Column...');
+    await workbench.type(':82');
+    await hoverWord(workbench, 'self.self_attn = LatentAttention', 'self_attn');
+    const card = workbench.page.locator('.monaco-hover:visible');
+    await card.filter({ hasText: 'self_attn in the last diagnosis: sick.onnx' }).waitFor();
+    await workbench.page.keyboard.press('Escape');
+    await workbench.runCommand('Go to Line/Column...');
+    await workbench.type(':60');
+    await hoverWord(workbench, 'scores = scores + mask', 'mask');
+    await card.filter({ hasText: 'nothing seen here opens a row that it closes whole' }).waitFor();
+    await workbench.screenshot('editor-source-mask-hover');
+    await workbench.page.keyboard.press('Escape');
+  });
+
+  it('the fix that healed in the model is offered there, and says so', async () => {
+    await softmax().getByText('softmax').click();
+    await workbench.page.keyboard.press('Control+.');
+    const action = workbench.page.locator('.action-widget .monaco-list-row', {
+      hasText: 'Open rows that are masked whole (heals in the last diagnosis)',
+    });
+    await action.waitFor();
+    await workbench.screenshot('editor-source-healing-fix');
+    await action.click();
+    await workbench.page.locator('.view-line', { hasText: 'masked_fill(torch.all(scores' }).waitFor();
+    await workbench.page.keyboard.press('Control+s');
+    const before = readFileSync(path.join(import.meta.dirname, '../../media/demo/model.py'), 'utf8');
+    await expect.poll(() => readFileSync(workspace.path('model.py'), 'utf8')).not.toBe(before);
+    await workbench.page.keyboard.press('Control+z');
+    await workbench.page.keyboard.press('Control+s');
+    await expect.poll(() => readFileSync(workspace.path('model.py'), 'utf8')).toBe(before);
+  });
+
+  it('the command leads there as well', async () => {
+    await workbench.runCommand('View: Close Editor');
+    await workbench.runCommand('NaNoscope: Go to Source of the First NaN');
+    await expect.poll(() => workbench.tabs()).toContain('model.py');
+    await softmax().waitFor();
   });
 });

@@ -1,10 +1,10 @@
 /** Where a finding was written, among the Python files of a workspace. */
-import { findHazards, mayHaveHazards } from '../../core/python/findings';
+import { examine } from '../../core/python/findings';
 import { classesIn, type ClassesOf } from '../../core/python/modules/classes';
 import { locateInClass, namesOfPath, type LocatedNode } from '../../core/python/modules/locate';
 import { ended, Lines } from '../../core/python/syntax';
-import type { Finding, Report } from '../../core/report';
-import { bestOf, moduleOfFinding, placeOfFinding } from './findingPlaces';
+import type { Report } from '../../core/report';
+import { bestOf, moduleOfFinding, placeOfFinding, type Mechanical } from './findingPlaces';
 import type { PythonSyntax } from './ports';
 
 export interface SourceTexts {
@@ -34,7 +34,7 @@ export async function findSource(
   source: SourceTexts,
   python: PythonSyntax,
   report: Report,
-  finding: Finding,
+  finding: Mechanical,
   signal: AbortSignal,
 ): Promise<readonly SourcePlace[]> {
   const live = report.engine.name === 'pytorch';
@@ -49,13 +49,13 @@ export async function findSource(
     texts.set(file, text);
     if (!text.includes(last)) continue;
     const parsed = classesIn(python.parse(text));
-    const best = placeOfFinding(parsed, finding, live, hazardsOf(parsed));
+    const best = placeOfFinding(parsed, finding, live, ended(examine(parsed.tree)));
     if (best) found.push({ file, parsed, ...best });
   }
   const most = Math.max(0, ...found.map(({ confirmed }) => confirmed));
   const best = found.filter(({ confirmed }) => confirmed === most);
   const elsewhere = best.flatMap(({ builtAs }) => builtAs);
-  const written = elsewhere.length > 0 ? inClasses(texts, python, elsewhere, finding.op) : [];
+  const written = elsewhere.length > 0 ? inClasses(texts, python, elsewhere, finding) : [];
   const all = written.length > 0 ? written : best;
   const exact = all.some((one) => one.exact);
   return all.filter((one) => one.exact || !exact).map(placed);
@@ -71,22 +71,20 @@ function inClasses(
   texts: ReadonlyMap<string, string>,
   python: PythonSyntax,
   names: readonly string[],
-  op: string | null,
+  finding: Mechanical,
 ): readonly Candidate[] {
   return [...texts].flatMap(([file, text]) => {
     const here = names.filter((name) => text.includes(`class ${name}`));
     if (here.length === 0) return [];
     const parsed = classesIn(python.parse(text));
     const best = bestOf(
-      here.flatMap((name) => locateInClass(parsed, name, op)),
-      hazardsOf(parsed),
+      here.flatMap((name) => locateInClass(parsed, name, finding.op)),
+      finding,
+      ended(examine(parsed.tree)),
     );
     return best ? [{ file, parsed, ...best }] : [];
   });
 }
-
-const hazardsOf = ({ tree }: ClassesOf): readonly { readonly from: number; readonly to: number }[] =>
-  mayHaveHazards(tree.text) ? ended(findHazards(tree)) : [];
 
 function placed({ file, parsed, node, exact, others }: Candidate): SourcePlace {
   const { line } = new Lines(parsed.tree.text).at(node.from);

@@ -1,8 +1,10 @@
 /** Where the findings of a report were written in a file that is the model's source. */
+import type { Examined } from '../../core/python/findings';
 import { locate, type LocatedNode } from '../../core/python/modules/locate';
 import type { ClassesOf } from '../../core/python/modules/classes';
 import { writes } from '../../core/python/modules/operators';
 import { everyNode, Lines, type Syntax } from '../../core/python/syntax';
+import type { Mechanism } from '../../core/guide';
 import type { Crossing, Finding, Origin, Report } from '../../core/report';
 import { modulePath } from '../../core/trace/modules';
 
@@ -13,8 +15,6 @@ interface Place {
   readonly node: Syntax;
   /** What is written there computes what the finding is about; else it is the module around it. */
   readonly exact: boolean;
-  /** How many more places the file has that may be meant as well. */
-  readonly others: number;
 }
 
 /** The module that a finding is about, as its exporter or its trace told it; '' where neither did. */
@@ -22,29 +22,46 @@ export const moduleOfFinding = ({ module, node }: Finding, live: boolean): strin
   module ?? (node === null ? '' : live ? node : modulePath(node).join('.'));
 
 /**
- * The best place of a finding: of several, one that something is wrong with already.
+ * The best place of a finding: of several, one that something is wrong with already, or that a mask has part in where
+ * the finding is about one.
  *
- * @param hazards places of the file that rules complain about
+ * @param known of the same file
  */
-export function placeOfFinding(
-  file: ClassesOf,
-  finding: Finding,
-  live: boolean,
-  hazards: readonly { readonly from: number; readonly to: number }[],
-): BestPlace | null {
+export function placeOfFinding(file: ClassesOf, finding: Mechanical, live: boolean, known: Known): BestPlace | null {
   const module = moduleOfFinding(finding, live);
-  return module === '' ? null : bestOf(locate(file, { module, op: finding.op }), hazards);
+  return module === '' ? null : bestOf(locate(file, { module, op: finding.op }), finding, known);
 }
 
+export type Mechanical = Finding & { readonly mechanism?: Mechanism };
+export type Known = Pick<Examined, 'hazards' | 'landmarks'>;
+/** `others`: how many may be meant as well, as far as one can tell. */
 export type BestPlace = LocatedNode & { readonly others: number };
+
+const ofMasks: ReadonlySet<Mechanism | undefined> = new Set([
+  'nan-plus-minus-inf',
+  'mask-overflow',
+  'zero-times-inf',
+  'fully-masked-row',
+]);
 
 export function bestOf(
   found: readonly LocatedNode[],
-  hazards: readonly { readonly from: number; readonly to: number }[],
+  { mechanism }: Mechanical,
+  { hazards, landmarks }: Known,
 ): BestPlace | null {
-  const best = found.find(({ node }) => hazards.some(({ from, to }) => from <= node.from && node.to <= to)) ?? found[0];
-  return best ? { ...best, others: found.length - 1 } : null;
+  const masks = ofMasks.has(mechanism) ? landmarks.filter(({ kind }) => kind === 'mask') : [];
+  const wrong = found.filter(({ node }) => hazards.some((hazard) => isWithin(node, hazard)));
+  const masking = found.filter(({ node }) => masks.some((mask) => isWithin(mask, node)));
+  const [best, ...others] = wrong.length > 0 ? wrong : masking.length > 0 ? masking : found;
+  return best ? { ...best, others: others.length } : null;
 }
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+const isWithin = (inner: Range, outer: Range): boolean => outer.from <= inner.from && inner.to <= outer.to;
 
 /**
  * Births and crossings of a report in one file: on the line that the report names, or where the classes of the file say
@@ -55,14 +72,15 @@ export function bestOf(
 export function findingPlaces(
   report: Report,
   { path, file, isSource }: { readonly path: string; readonly file: ClassesOf; readonly isSource: boolean },
-  hazards: readonly { readonly from: number; readonly to: number }[],
+  known: Known,
 ): readonly FindingPlace[] {
   const lines = new Lines(file.tree.text);
   const live = report.engine.name === 'pytorch';
-  const placeOf = (finding: Finding): Place | null => {
-    const named = finding.source?.file === path ? onLine(file, lines, finding, finding.source.line) : null;
-    const place = named ?? (isSource ? placeOfFinding(file, finding, live, hazards) : null);
-    return place && { node: place.node, exact: place.exact, others: place.others };
+  const placeOf = (finding: Mechanical): Place | null => {
+    const named = finding.source?.file === path ? onLine(file, lines, finding, finding.source.line, known) : null;
+    const place = named ?? (isSource ? placeOfFinding(file, finding, live, known) : null);
+    // One of several would be a guess.
+    return place?.others === 0 ? { node: place.node, exact: place.exact } : null;
   };
   return [
     ...report.origins.flatMap((finding) => {
@@ -77,14 +95,15 @@ export function findingPlaces(
 }
 
 /** What computes the finding on its line; null where nothing there is known to. */
-function onLine(file: ClassesOf, lines: Lines, { op }: Finding, line: number): BestPlace | null {
-  const isWritten = op === null ? null : writes(op);
-  const found = isWritten
-    ? [...everyNode(file.tree.root)].filter(
-        (node) =>
-          isWritten(file.tree, node) && lines.at(node.from).line + 1 <= line && line <= lines.at(node.to).line + 1,
-      )
-    : [];
-  const [first] = found;
-  return first ? { node: first, confirmed: 0, exact: true, builtAs: [], others: found.length - 1 } : null;
+function onLine(file: ClassesOf, lines: Lines, finding: Mechanical, line: number, known: Known): BestPlace | null {
+  const isWritten = finding.op === null ? null : writes(finding.op);
+  if (!isWritten) return null;
+  const found = [...everyNode(file.tree.root)].filter(
+    (node) => isWritten(file.tree, node) && lines.at(node.from).line + 1 <= line && line <= lines.at(node.to).line + 1,
+  );
+  return bestOf(
+    found.map((node) => ({ node, confirmed: 0, exact: true, builtAs: [] })),
+    finding,
+    known,
+  );
 }

@@ -26,7 +26,7 @@ export class LastRun {
     const [report, found] = [this.report, hazards.of(document)];
     if (!report || !found) return [];
     const isSource = sources.isSource(report, document.uri);
-    return findingPlaces(report, { path: pathOf(document.uri), file: found.classes, isSource }, found.hazards);
+    return findingPlaces(report, { path: pathOf(document.uri), file: found.classes, isSource }, found);
   }
 
   notes(document: vscode.TextDocument): readonly LineNote[] {

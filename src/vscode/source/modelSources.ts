@@ -64,6 +64,11 @@ export class ModelSources implements vscode.Disposable {
     const from = typeof at === 'number' ? new vscode.Position(Math.max(0, at), 0) : document.positionAt(at.from);
     const to = typeof at === 'number' ? from : document.positionAt(at.to);
     await vscode.window.showTextDocument(document, { selection: new vscode.Range(from, to) });
+    if (typeof at !== 'number' && at.others > 0)
+      vscode.window.setStatusBarMessage(
+        vscode.l10n.t('The first of {0} places in the module that may be meant', at.others + 1),
+        8000,
+      );
   }
 
   /** Null when cancelled. */

@@ -6,7 +6,8 @@ import { findSource } from '../../../src/app/source/findSource';
 import { findingPlaces } from '../../../src/app/source/findingPlaces';
 import { classesIn } from '../../../src/core/python/modules/classes';
 import { fixesOfBirth } from '../../../src/core/python/fixes';
-import { textOf } from '../../../src/core/python/syntax';
+import { ended, textOf } from '../../../src/core/python/syntax';
+import { examine } from '../../../src/core/python/findings';
 import type { Finding, Origin } from '../../../src/core/report';
 import type { PythonParser } from '../../../src/runtime/python/parser';
 import { pythonParser } from '../../support/pythonParser';
@@ -126,7 +127,11 @@ describe('the findings of a report in a file', () => {
   const told = (isSource: boolean, source?: Finding['source']) => {
     const file = classesIn(python.parse(latent));
     const one = source ? { ...born, source } : born;
-    return findingPlaces({ ...report, origins: [one], spread: [] }, { path: '/m/latent.py', file, isSource }, []);
+    return findingPlaces(
+      { ...report, origins: [one], spread: [] },
+      { path: '/m/latent.py', file, isSource },
+      ended(examine(file.tree)),
+    );
   };
 
   it('are none in a file of which nobody said that it is the source', () => {
