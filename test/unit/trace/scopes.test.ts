@@ -7,10 +7,15 @@ import { describe, expect, it } from 'vitest';
 import { Graph, graphOf } from '../../../src/core/onnx/graph';
 import { nodePlaces } from '../../../src/core/trace/places';
 import { moduleOfNode, sourceOfNode } from '../../../src/core/trace/scopes';
+import { withLines } from '../../../src/core/trace/written';
 import { pythonCode } from '../../support/python';
+import { seedReport } from '../../support/seedReport';
 import { stripNames } from '../../support/stripNames';
 import { exportedModels, exportsFolder } from '../onnx/fixtures';
 import { model, node, value } from '../onnx/support';
+
+const [birth] = seedReport().origins;
+if (!birth) throw new Error('the report of the investigation has a birth');
 
 const entries = (props: Readonly<Record<string, string>>) =>
   Object.entries(props).map(([key, text]) => create(StringStringEntryProtoSchema, { key, value: text }));
@@ -110,6 +115,34 @@ describe('the source of a node', () => {
     expect(source('')).toBeNull();
     expect(source('somewhere, line 3')).toBeNull();
     expect(source('File "/x/dist-packages/torch/nn/functional.py", line 1, in f')).toBeNull();
+  });
+});
+
+describe('a finding', () => {
+  const told = (name: string, props: Readonly<Record<string, string>>) => {
+    const { proto } = nodeWith(props);
+    const graph = new Graph(
+      model({
+        name: 'g',
+        input: [value('x', [1])],
+        output: [value('y', [1])],
+        node: [node('Softmax', ['x'], ['y'], { name, metadataProps: proto.metadataProps })],
+      }),
+    );
+    const [finding] = withLines([{ ...birth, tensor: 'y', node: name, evidence: {} }], graph);
+    return { module: finding?.module, source: finding?.source };
+  };
+  const scope = { 'pkg.torch.onnx.name_scopes': "['', 'layers.0', 'layers.0.attn', 'softmax']" };
+
+  it('has the module and the line that the exporter left in the metadata', () => {
+    expect(
+      told('node_softmax_3', { ...scope, 'pkg.torch.onnx.stack_trace': 'File "/m/model.py", line 7, in forward' }),
+    ).toEqual({ module: 'layers.0.attn', source: { file: '/m/model.py', line: 7 } });
+  });
+
+  it('has no module beside a name that tells it, and nothing that nobody wrote', () => {
+    expect(told('/layers.0/attn/Softmax', scope)).toEqual({});
+    expect(told('node_softmax_3', {})).toEqual({});
   });
 });
 
