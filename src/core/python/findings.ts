@@ -23,6 +23,12 @@ const words =
 
 export const mayHaveHazards = (text: string): boolean => words.test(text);
 
+interface Seen {
+  readonly hazard: Hazard;
+  readonly from: Reached;
+  readonly unless: () => boolean;
+}
+
 /** What one look at a file tells. */
 export interface Examined {
   /** In the order of the text. */
@@ -44,17 +50,17 @@ export function* findHazards(tree: PythonTree, off?: ReadonlySet<string>): Gener
 export function* examine(tree: PythonTree, off: ReadonlySet<string> = new Set()): Generator<void, Examined> {
   const landmarks = new Landmarks(tree);
   const on = rules.filter(({ id }) => !off.has(id));
-  const seen = new Map<string, { readonly hazard: Hazard; readonly from: Reached }[]>();
+  const seen = new Map<string, Seen[]>();
   const softmaxes: { readonly site: SoftmaxSite; readonly from: Reached }[] = [];
   const facts = { leftPadding: [] as Syntax[], positionsByArange: [] as Syntax[], eager: false };
   const followed = new Set<Syntax>();
 
   const teller = (rule: Rule, from: Reached): Teller => ({
     text: (node) => textOf(tree, node),
-    tell: (node, message, clue = {}) => {
+    tell: (node, message, clue = {}, unless = () => false) => {
       const key = `${rule.id} ${String(node.from)} ${String(node.to)}`;
       const hazard = { rule: rule.id, severity: rule.severity, message, from: node.from, to: node.to, clue };
-      seen.set(key, [...(seen.get(key) ?? []), { hazard, from }]);
+      seen.set(key, [...(seen.get(key) ?? []), { hazard, from, unless }]);
     },
   });
 
@@ -101,7 +107,7 @@ export function* examine(tree: PythonTree, off: ReadonlySet<string> = new Set())
 
   const silent = silences(tree);
   const hazards = [...seen.values()]
-    .flatMap((all) => all.filter(({ from }) => counts(from)).slice(0, 1))
+    .flatMap((all) => all.filter(({ from, unless }) => counts(from) && !unless()).slice(0, 1))
     .map(({ hazard }) => hazard)
     .filter((hazard) => !silent(hazard))
     .sort((a, b) => a.from - b.from || a.to - b.to);

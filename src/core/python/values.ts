@@ -20,6 +20,8 @@ export interface Mask {
   readonly guarded: boolean;
   /** Where its fills stand in the source. */
   readonly fillsAt: readonly Syntax[];
+  /** It is closed on one side of a diagonal, and nowhere else. */
+  readonly triangle?: 'tril' | 'triu';
 }
 
 /** A softmax over masked scores. One object for all that is made of it, so that a guard behind it is seen. */
@@ -97,6 +99,12 @@ export interface Value {
   readonly arange?: boolean;
   readonly square?: boolean;
   readonly eye?: boolean;
+  /** Its own largest number minus the others: small where one is near to it. */
+  readonly belowLargest?: boolean;
+  /** True and false, or how many of them are true: nothing that has a gradient. */
+  readonly truth?: boolean;
+  /** A comparison: the values that are 0 or small where it holds, and those that are 0 or small where it does not. */
+  readonly asks?: { readonly low: readonly number[]; readonly high: readonly number[] };
   /** NaN is in it wherever that happens: the operation, and the names that it reads. */
   readonly risky?: { readonly operation: string; readonly at: Syntax; readonly names: ReadonlySet<string> };
 }
@@ -132,11 +140,15 @@ export function joinedMask(a: Mask, b: Mask, added: boolean): Mask {
           : 'unknown',
     fill: worse.fill,
     parts: new Set([...a.parts, ...b.parts]),
-    planes: added ? a.planes + b.planes : Math.max(a.planes, b.planes),
+    planes: added && !areApart(a, b) ? a.planes + b.planes : Math.max(a.planes, b.planes),
     guarded: a.guarded && b.guarded,
     fillsAt: [...new Set([...a.fillsAt, ...b.fillsAt])],
   };
 }
+
+/** One closes what is before a diagonal, the other what is behind one: a causal mask and a window. */
+export const areApart = (a: Mask, b: Mask): boolean =>
+  a.triangle !== undefined && b.triangle !== undefined && a.triangle !== b.triangle;
 
 /** What holds in either of two branches. */
 export function merged(a: Value, b: Value): Value {

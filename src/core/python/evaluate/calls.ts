@@ -79,6 +79,8 @@ export function callOf(node: Syntax, called: Value, given: readonly Argument[], 
   if (/(^|\.)ModuleList$/.test(path)) return given[0]?.value ?? value();
   const layer = layerOf(path);
   if (layer !== null) return builtLayer(layer, given);
+  // A distribution's `std` is no tensor's.
+  if (path.startsWith('scipy.stats')) return value();
   const isLibrary = libraries.test(path) || (callee?.type === 'identifier' && path === name);
   const operation = operations.get(plainName(name));
   if (!operation) return unfollowed(name, given);

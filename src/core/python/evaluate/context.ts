@@ -2,6 +2,7 @@
 import type { EventName, Events } from '../rules/types';
 import type { PythonTree, Syntax } from '../syntax';
 import type { SoftmaxSite, Value } from '../values';
+import type { Asked } from './asked';
 
 /** Names of a function, and attributes of `self` as `self.name`. */
 export type Names = Map<string, Value>;
@@ -20,6 +21,12 @@ export interface Context {
   readonly attributes: Names;
   readonly owner: Syntax | null;
   readonly depth: number;
+  /** What this function asks about, and what the whole file does. */
+  readonly asked: Asked;
+  /** No gradient comes by: `torch.no_grad()`. */
+  readonly noGradient: boolean;
+  /** In a function that gives a model its first numbers. */
+  readonly settingUp: boolean;
   /** False once a file has taken far more steps than people's files do: the rest of it is not followed. */
   mayGoOn(): boolean;
   text(node: Syntax): string;

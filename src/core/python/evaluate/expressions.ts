@@ -55,11 +55,15 @@ export function evaluate(node: Syntax | null, context: Context, nested = 0): Val
     case 'boolean_operator':
       return merged(deeper(fieldOf(node, 'left')), deeper(fieldOf(node, 'right')));
     case 'comparison_operator':
-      return comparison(node, partsOf(node).map(deeper), context);
+      return comparison(
+        partsOf(node).map((part) => ({ node: part, value: deeper(part) })),
+        fieldsOf(node, 'operators').map((operator) => context.text(operator)),
+        context,
+      );
     case 'conditional_expression': {
       // `a if test else b`
-      const [then, test, other] = partsOf(node);
-      deeper(test ?? null);
+      const [then, condition, other] = partsOf(node);
+      test(condition ?? null, context, nested + 1);
       return merged(deeper(then ?? null), deeper(other ?? null));
     }
     case 'named_expression': {
@@ -108,6 +112,18 @@ export function evaluate(node: Syntax | null, context: Context, nested = 0): Val
   }
 }
 
+/** What something hangs on: a bare `if total` asks whether it is 0. */
+export function test(node: Syntax | null, context: Context, nested = 0): void {
+  if (!node || nested > deepest) return;
+  const parts = partsOf(node);
+  if (['not_operator', 'boolean_operator', 'parenthesized_expression'].includes(node.type))
+    for (const part of parts) test(part, context, nested + 1);
+  else {
+    const held = evaluate(node, context, nested);
+    if (node.type !== 'comparison_operator') context.asked.about(node, held);
+  }
+}
+
 const signed = (number: number): Facts => ({
   number,
   sign: number > 0 ? 'positive' : number === 0 ? 'nonnegative' : 'any',
@@ -147,7 +163,10 @@ function element(held: Value, subscripts: readonly Syntax[], deeper: (node: Synt
     // A list of layers, of which the first one stands for all.
     return one ?? (first?.builtFrom ? first : value());
   }
-  return held.path !== undefined || held.definition ? value() : seenAs(held);
+  if (held.path !== undefined || held.definition) return value();
+  // `lengths[chosen]`: those that somebody chose.
+  const isChosen = places.some(({ mask, asks }) => asks ?? (mask && mask.form !== 'additive'));
+  return seenAs(held, isChosen ? { kept: true } : {});
 }
 
 function argumentsOf(call: Syntax, deeper: (node: Syntax | null) => Value, context: Context): readonly Argument[] {

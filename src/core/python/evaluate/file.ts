@@ -5,9 +5,10 @@
 import type { EventName, Events } from '../rules/types';
 import { everyNode, fieldOf, partsOf, textOf, type PythonTree, type Syntax } from '../syntax';
 import { merged, value, type SoftmaxSite, type Value } from '../values';
+import { Asked } from './asked';
 import type { Context, Names } from './context';
 import { evaluate } from './expressions';
-import { withName } from './names';
+import { withName, withoutGradient } from './names';
 import { run } from './statements';
 import { filledWhere } from './tensors';
 
@@ -35,6 +36,7 @@ export class PythonFile {
   private readonly attributesOf = new Map<Syntax, Names>();
   private readonly methodsOf = new Map<Syntax, ReadonlyMap<string, Syntax>>();
   private readonly globals: Names = new Map();
+  private readonly askedAbout = new Set<number>();
   private steps = 0;
 
   constructor(
@@ -82,6 +84,7 @@ export class PythonFile {
     called: boolean,
   ): Context {
     const reached: Reached = { definition, called };
+    const text = (node: Syntax): string => textOf(this.tree, node);
     const context: Context = {
       tree: this.tree,
       names,
@@ -89,7 +92,10 @@ export class PythonFile {
       owner,
       depth,
       mayGoOn: () => this.steps++ < mostSteps,
-      text: (node) => textOf(this.tree, node),
+      asked: new Asked(this.askedAbout, text),
+      noGradient: definition !== null && isDecorated(definition, text, withoutGradient),
+      settingUp: definition !== null && /^_*(init|reset)(ial|_|$)/.test(this.nameOf(definition)),
+      text,
       see: (name, event) => {
         this.watcher.see(name, event, reached);
       },
@@ -198,6 +204,10 @@ export class PythonFile {
     return ownerOf(definition) && /^(self|cls)$/.test(all[0]?.name ?? '') ? all.slice(1) : all;
   }
 }
+
+const isDecorated = (definition: Syntax, text: (node: Syntax) => string, by: RegExp): boolean =>
+  definition.parent?.type === 'decorated_definition' &&
+  partsOf(definition.parent).some((part) => part.type === 'decorator' && by.test(text(part)));
 
 /** The class that a method is defined in. */
 function ownerOf(definition: Syntax): Syntax | null {

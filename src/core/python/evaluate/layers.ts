@@ -55,7 +55,7 @@ export function layerCall(
 /** What is given as a mask, by the name of the argument; of `MultiheadAttention` also by its place. */
 function maskArgument({ name, node, value: held }: Argument): { node: Syntax; mask: Mask }[] {
   if (name === null || !name.endsWith('mask') || held.path === 'None') return [];
-  const part = name.endsWith('padding_mask') ? 'padding' : 'causal';
+  const part = name.endsWith('padding_mask') ? 'padding' : 'unknown';
   if (held.mask) {
     const parts = new Set([...held.mask.parts].map((one) => (one === 'unknown' ? part : one)));
     return [{ node, mask: { ...held.mask, parts } }];

@@ -29,9 +29,20 @@ export function withName(held: Value, name: string): Value {
   if (plain.path !== undefined) delete (plain as { path?: string }).path;
   if (!byName) return seenAs(plain, { named: name });
   if (!held.mask) {
-    const says = held.masks ?? held.product ?? held.softmax ?? held.layer ?? held.items ?? held.number ?? held.text;
+    const says =
+      held.masks ??
+      held.product ??
+      held.softmax ??
+      held.layer ??
+      held.items ??
+      held.number ??
+      held.text ??
+      held.belowLargest;
     return says === undefined ? seenAs(plain, { named: name, mask: byName }) : seenAs(plain, { named: name });
   }
   const unsaid = [...held.mask.parts].every((part) => part === 'unknown');
   return seenAs(plain, { named: name, ...(unsaid && { mask: { ...held.mask, parts: byName.parts } }) });
 }
+
+/** What code is put in that is not trained through. */
+export const withoutGradient = /no_grad|inference_mode/;

@@ -7,7 +7,17 @@ import type { Context } from './context';
 import { namesIn } from './names';
 import { fillOf, planesOf } from './numbers';
 import { comparison, inverted, logical, operated } from './operators';
-import { clampedFrom, cleanedOf, filledWhere, matrixProduct, powerOf, rooted } from './tensors';
+import {
+  clampedFrom,
+  cleanedOf,
+  filledBy,
+  filledWhere,
+  matrixProduct,
+  opened,
+  powerOf,
+  replacedBelow,
+  rooted,
+} from './tensors';
 
 export interface Called {
   readonly node: Syntax;
@@ -55,30 +65,8 @@ const filledWith =
   (at: number): Operation =>
   (called) => {
     const fill = argument(called, at, 'fill_value', 'value')?.value ?? value();
-    return value({
-      filled: fill,
-      ...typed(called),
-      ...(fill.sign && { sign: fill.sign }),
-      ...maskOfFill(fill, called.node),
-    });
+    return value({ ...typed(called), ...filledBy(fill, called.node) });
   };
-
-/** A tensor full of -inf is a mask that is still closed everywhere. */
-const maskOfFill = (fill: Value, at: Syntax): Facts => {
-  const how = fillOf(fill);
-  return how === null || how === 'finite'
-    ? {}
-    : {
-        mask: {
-          form: 'additive',
-          fill: how,
-          parts: new Set(['unknown']),
-          planes: planesOf(fill),
-          guarded: false,
-          fillsAt: [at],
-        },
-      };
-};
 
 const constant =
   (number: number): Operation =>
@@ -95,6 +83,7 @@ const triangle: Operation = (called) => {
       form: how === null ? (held.mask?.form ?? 'bool') : 'additive',
       fill: how ?? held.mask?.fill ?? null,
       parts: new Set([...parts, 'causal']),
+      ...(how !== null && { triangle: called.name.startsWith('tril') ? ('tril' as const) : ('triu' as const) }),
       planes: planesOf(held.filled ?? held),
       guarded: false,
       fillsAt: held.mask?.fillsAt ?? [called.node],
@@ -122,6 +111,7 @@ const domain =
 const reduced =
   (operation: string): Operation =>
   (called) => {
+    if (called.given.every(({ name }) => name !== null && !/^(input|x|a)$/.test(name))) return value();
     const held = first(called);
     const type = byName(called, 'dtype')?.value.dtype ?? null;
     called.context.see('reduced', { node: called.node, operation, input: held, type });
@@ -132,6 +122,7 @@ const reduced =
         return value({
           ...common,
           sumOf: held,
+          ...(held.truth && { truth: true }),
           ...(held.sign === 'nonnegative' && { sign: 'nonnegative' as const }),
           ...((held.sign === 'positive' || held.exp) && { sign: 'positive' as const }),
           ...(held.mask && held.mask.form !== 'additive' && { spread: 'count' as const, sign: 'nonnegative' as const }),
@@ -145,7 +136,9 @@ const reduced =
       case 'var':
       case 'std':
       case 'norm':
-        return value({ ...common, spread: operation, sign: 'nonnegative' });
+        // Of probabilities, and of a diagonal of ones, it is never 0.
+        if (held.softmax ?? held.eye) return value({ ...common, sign: 'positive' });
+        return value({ ...common, spread: operation, sign: 'nonnegative', ...(held.kept && { kept: true }) });
       case 'max':
         return value({
           ...common,
@@ -160,6 +153,7 @@ const reduced =
 const overRows: Operation = (called) => {
   const held = first(called);
   const hasAxis = argument(called, 1, 'dim', 'axis') !== undefined;
+  if (!hasAxis) called.context.asked.aboutAny(held);
   return value({ ...(hasAxis && (held.mask ?? held.masks ?? held.nanOf) ? { rows: true } : {}) });
 };
 
@@ -180,6 +174,12 @@ const sdpa: Operation = (called) => {
   return value({ sign: 'any' });
 };
 
+/** Some places of each row get other numbers: rows that were closed whole no longer are. */
+const writtenInto: Operation = (called) => {
+  const [held, put] = [first(called), argument(called, 3, 'src', 'value')?.value];
+  return held.mask?.form === 'additive' && put && fillOf(put) === null ? opened(held) : value();
+};
+
 const maskedFill: Operation = (called) => {
   const [held, condition, fill] = [first(called), argument(called, 1, 'mask')?.value, argument(called, 2, 'value')];
   if (!condition || !fill) return value();
@@ -194,7 +194,8 @@ const where: Operation = (called) => {
     argument(called, 2, 'other'),
   ];
   if (!condition || !yes || !no) return value();
-  called.context.see('chosen', { node: called.node, condition: condition.node, branches: [yes, no] });
+  if (!called.context.noGradient)
+    called.context.see('chosen', { node: called.node, condition: condition.node, branches: [yes, no] });
   const [a, b] = [yes.value, no.value];
   // One side closes places, the other is what is closed.
   for (const [fill, held, at] of [
@@ -211,6 +212,10 @@ const where: Operation = (called) => {
       ? cleanedOf(kept)
       : filledWhere(kept, condition.value, value({ number: 0 }), called.node);
   }
+  const { low = [], high = [] } = condition.value.asks ?? {};
+  // `where(x < 0, 0, x)`
+  if (low.includes(b.id)) return replacedBelow(b, a);
+  if (high.includes(a.id)) return replacedBelow(a, b);
   const isPut = [a, b].some((one) => one.number !== undefined && one.number > 0);
   // A number in place of what the condition names: it was put there to keep an operation from going wrong.
   return isPut ? madeFrom(merged(a, b), { kept: true }) : merged(a, b);
@@ -229,7 +234,8 @@ const clamp: Operation = (called) => clampedFrom(first(called), argument(called,
 const largest: Operation = (called) => {
   const other = positional(called, 1);
   const isNumber = other?.value.number !== undefined && Number.isInteger(other.value.number) && other.value.number <= 8;
-  if (!other || isNumber || byName(called, 'dim', 'axis')) return reduced('max')(called);
+  if (!other || isNumber || byName(called, 'dim', 'axis') || /dim|axis|axes/.test(called.context.text(other.node)))
+    return reduced('max')(called);
   return clampedFrom(first(called), other.value);
 };
 
@@ -245,8 +251,23 @@ const operator =
     );
   };
 
-const compared: Operation = (called) =>
-  comparison(called.node, [first(called), argument(called, 1, 'other')?.value ?? value()], called.context);
+const comparisons = new Map([
+  ['eq', '=='],
+  ['equal', '=='],
+  ['ne', '!='],
+  ['not_equal', '!='],
+  ['lt', '<'],
+  ['less', '<'],
+  ['le', '<='],
+  ['gt', '>'],
+  ['greater', '>'],
+  ['ge', '>='],
+]);
+
+const compared: Operation = (called) => {
+  const parts = [argument(called, 0, 'input'), argument(called, 1, 'other')].flatMap((part) => part ?? []);
+  return comparison(parts, [comparisons.get(called.name.replace(/_$/, '')) ?? '=='], called.context);
+};
 
 const combined: Operation = (called) => logical(first(called), argument(called, 1, 'other')?.value ?? value());
 
@@ -275,7 +296,8 @@ const floatOf: Operation = (called) => {
       : /^\+?inf/i.test(held.text.trim())
         ? Infinity
         : Number(held.text);
-    return Number.isNaN(number) ? value() : value({ number, sign: number > 0 ? 'positive' : 'any' });
+    if (Number.isNaN(number)) return value(/^\s*[+-]?nan\s*$/i.test(held.text) ? { number } : {});
+    return value({ number, sign: number > 0 ? 'positive' : 'any' });
   }
   return called.node.children[0]?.type === 'attribute' ? castTo(called, 'float32') : seenAs(held);
 };
@@ -288,6 +310,24 @@ const exp: Operation = (called) => {
 
 const absolute: Operation = (called) =>
   value({ sign: 'nonnegative', named: 'abs', ...(first(called).kept && { kept: true }) });
+
+/** `uniform_(0, 1)` */
+const uniform: Operation = (called) => {
+  const low = argument(called, 1, 'a', 'low', 'minval')?.value.number ?? 0;
+  const high = argument(called, 2, 'b', 'high', 'maxval')?.value.number ?? 1;
+  return value(low >= 0 ? { sign: 'nonnegative', ...(high <= 1 && { unit: true }) } : { sign: 'any' });
+};
+
+/** The largest of a row: what was masked is not among them, most of the time. */
+const withoutMasks = ({ sign, unit, softmax: site }: Value): Value =>
+  value({ ...(sign && { sign }), ...(unit && { unit }), ...(site && { softmax: site }) });
+
+/** Nothing is wrong with 1 + x until x is below -1; its gradient is, where the branch is not taken. */
+const logOfOneMore: Operation = (called) => {
+  const input = argument(called, 0, 'input', 'x');
+  const names = input ? namesIn(input.node, called.context) : new Set<string>();
+  return value({ risky: { operation: `${called.name}(…)`, at: called.node, names } });
+};
 
 const unmaskedDiagonal: Operation = (called) => {
   const held = first(called);
@@ -304,10 +344,13 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
     'einsum',
     (called) => {
       const [, left, right] = called.given.filter(({ name }) => name === null);
+      if (!right) return left ? reduced('sum')({ ...called, given: [left] }) : value();
       return matrixProduct(left, right);
     },
   ],
   ['linear conv1d conv2d embedding randn randn_like normal tanh sin cos sinh erf', any],
+  ['topk sort', (called) => withoutMasks(first(called))],
+  ['scatter scatter_add index_copy', writtenInto],
   ['rand rand_like sigmoid', () => value({ sign: 'nonnegative', unit: true })],
   ['relu softplus', () => value({ sign: 'nonnegative' })],
   ['square', () => value({ sign: 'nonnegative', square: true })],
@@ -340,6 +383,8 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
   ['arange', () => value({ arange: true, sign: 'nonnegative' })],
   ['tril triu', triangle],
   ['log log2 log10', domain('log')],
+  ['log1p', logOfOneMore],
+  ['uniform', uniform],
   ['sqrt', domain('sqrt')],
   ['rsqrt', domain('rsqrt')],
   ['pow', power],
@@ -358,7 +403,7 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
   ['masked_fill', maskedFill],
   ['where', where],
   ['nan_to_num', nanToNum],
-  ['isnan', (called) => value({ nanOf: first(called) })],
+  ['isnan', (called) => value({ nanOf: first(called), truth: true })],
   ['isfinite', (called) => value({ nanOf: first(called) })],
   [
     'isinf isneginf',
@@ -374,7 +419,7 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
   ['sub subtract', operator('-')],
   ['mul multiply', operator('*')],
   ['div divide true_divide', operator('/')],
-  ['eq ne lt le gt ge equal not_equal less greater', compared],
+  [[...comparisons.keys()].join(' '), compared],
   ['logical_and logical_or bitwise_and bitwise_or logical_xor', combined],
   ['logical_not bitwise_not', (called) => inverted(first(called))],
   ['fill_diagonal', unmaskedDiagonal],

@@ -1,10 +1,10 @@
 /** `+ - * / ** & | ^ @`, comparisons and signs. */
-import { partsOf, fieldOf, type Syntax } from '../syntax';
-import { joinedMask, seenAs, value, type Mask, type Value, madeFrom } from '../values';
+import { fieldOf, type Syntax } from '../syntax';
+import { joinedMask, madeFrom, seenAs, value, type Mask, type Value } from '../values';
 import type { Context } from './context';
 import { namesIn } from './names';
 import { fillOf, isInfinite, planesOf } from './numbers';
-import { matrixProduct, powerOf, sumOf } from './tensors';
+import { filledBy, isSmall, matrixProduct, powerOf, sumOf } from './tensors';
 
 export function binary(node: Syntax, left: Value, right: Value, context: Context): Value {
   const operator = context.text(fieldOf(node, 'operator') ?? node);
@@ -81,15 +81,67 @@ export const negated = (held: Value): Value =>
           ...(held.sign && { sign: 'any' as const }),
           ...(held.mask && { mask: held.mask }),
           ...(held.arange && { arange: true }),
+          ...(held.risky && { risky: held.risky }),
+          ...(isAtLeastZero(held) && { shifted: true }),
         });
+
+/** What is not above 0 is where softmax puts its scores: exp of it does not overflow. */
+const isAtLeastZero = ({ sign }: Value): boolean => sign === 'positive' || sign === 'nonnegative';
 
 /** `~mask` closes what it left open; what it is of stays. */
 export const inverted = (held: Value): Value => madeFrom(held);
 
-export function comparison(node: Syntax, parts: readonly Value[], context: Context): Value {
-  const [left, right] = [parts[0] ?? value(), parts[1] ?? value()];
-  if (left.nanOf ?? right.nanOf) return seenAs(left.nanOf ? left : right);
+interface Compared {
+  readonly node: Syntax;
+  readonly value: Value;
+}
+
+/** `a < b <= c` @param operators between the parts */
+export function comparison(parts: readonly Compared[], operators: readonly string[], context: Context): Value {
+  const asks = { low: [] as number[], high: [] as number[] };
+  for (const [at, operator] of operators.entries()) {
+    const [left, right] = [parts[at], parts[at + 1]];
+    if (!left || !right) continue;
+    for (const [one, bound, sign] of [
+      [left, right.value, operator],
+      [right, left.value, turned[operator] ?? operator],
+    ] as const) {
+      const side = sideOf(sign, bound);
+      if (side === null || one.value.number !== undefined) continue;
+      context.asked.about(one.node, one.value);
+      asks[side].push(one.value.id);
+    }
+  }
+  return seenAs(maskCompared(parts, context), { truth: true, asks });
+}
+
+const turned: Readonly<Record<string, string>> = { '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
+
+/** Whether a comparison with this bound holds for what is 0 or small (`x < eps`), or for all else; null: neither. */
+function sideOf(operator: string, bound: Value): 'low' | 'high' | null {
+  const { number: at } = bound;
+  switch (operator) {
+    case '==':
+      return at === 0 ? 'low' : null;
+    case '!=':
+      return at === 0 ? 'high' : null;
+    case '<':
+    case '<=':
+      return isSmall(bound) || at === 0 || (at === 1 && operator === '<') ? 'low' : null;
+    case '>':
+      return at === undefined || at >= 0 ? 'high' : null;
+    case '>=':
+      return at === undefined || at > 0 ? 'high' : null;
+    default:
+      return null;
+  }
+}
+
+function maskCompared(parts: readonly Compared[], context: Context): Value {
+  const [left, right] = [parts[0]?.value ?? value(), parts[1]?.value ?? value()];
+  if (left.nanOf ?? right.nanOf) return left.nanOf ? left : right;
   if (left.rows === true || right.rows === true) return value({ rows: true, mask: bool('unknown') });
+  if (left.belowLargest || right.belowLargest) return value({ belowLargest: true });
   const mask = left.mask ?? right.mask;
   if (mask) return value({ mask: { ...mask, form: 'bool', fill: null, planes: 0 } });
   // A comparison with -inf asks where a mask was laid on.
@@ -98,10 +150,10 @@ export function comparison(node: Syntax, parts: readonly Value[], context: Conte
     return value({ mask: bool('unknown') });
   if (left.arange && right.arange) return value({ mask: bool('causal') });
   if (left.arange || right.arange) return value({ mask: bool('padding') });
-  if (partsOf(node).some((part) => /pad/i.test(context.text(part)))) return value({ mask: bool('padding') });
+  const texts = parts.map(({ node }) => context.text(node));
+  if (texts.some((text) => /pad/i.test(text))) return value({ mask: bool('padding') });
   // `x != x` is how NaN is asked for without a name.
-  const [first, second] = partsOf(node);
-  if (first && second && context.text(first) === context.text(second)) return value({ nanOf: left });
+  if (parts.length > 1 && texts[0] === texts[1]) return value({ nanOf: left });
   return value();
 }
 
@@ -129,6 +181,7 @@ export function logical(left: Value, right: Value): Value {
 
 function difference(left: Value, right: Value): Value {
   const tensor = left.number === undefined ? left : right;
+  if (left.maximumOf === right.id) return value({ belowLargest: true, sign: 'nonnegative' });
   if (right.maximumOf === left.id) return madeFrom(left, { shifted: true, sign: 'any' });
   if (left.number === 1 && right.mask) return madeFrom(right, { unit: true, sign: 'nonnegative' });
   if (left.number === 1 && right.unit) return value({ unit: true, sign: 'nonnegative' });
@@ -156,6 +209,10 @@ const mayRoundBelow = (left: Value, right: Value): boolean =>
 function product(left: Value, right: Value, node: Syntax): Value {
   const [scalar, tensor] = left.number !== undefined || left.lowest !== undefined ? [left, right] : [right, left];
   const fill = fillOf(scalar);
+  // `full = ones_like(x) * -inf`
+  if (tensor.filled?.number === 1 && scalar.number !== undefined && !tensor.masks)
+    return value({ ...filledBy(scalar, node), ...(tensor.dtype !== undefined && { dtype: tensor.dtype }) });
+  if (tensor.mask && isSmall(scalar)) return value({ named: 'eps', sign: 'nonnegative' });
   // `(1 - mask) * -10000`
   if (tensor.mask && fill !== null && (scalar.number !== undefined || scalar.lowest !== undefined))
     return value({ mask: { ...tensor.mask, form: 'additive', fill, planes: planesOf(scalar), fillsAt: [node] } });
@@ -177,6 +234,7 @@ function product(left: Value, right: Value, node: Syntax): Value {
     ...(main.softmax && { softmax: main.softmax }),
     ...(main.product && { product: main.product }),
     ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
+    ...((scalar.number ?? 0) < 0 && isAtLeastZero(tensor) && { shifted: true }),
     ...(left.unit && right.unit && { unit: true }),
     ...(same && { square: true, sign: 'nonnegative' as const }),
     ...(!same && signs.every((sign) => sign === 'positive') && { sign: 'positive' as const }),
@@ -191,7 +249,15 @@ function quotient({ node, left, right, leftNode, rightNode }: Operands, context:
   const { sumOf } = right;
   const sameText =
     sumOf !== undefined && (left.id === sumOf.id || context.text(rightNode).includes(context.text(leftNode)));
-  context.see('divided', { node, top: left, bottom: right, bottomNode: rightNode, sameText });
+  context.see('divided', {
+    node,
+    top: left,
+    bottom: right,
+    bottomNode: rightNode,
+    sameText,
+    asked: () => context.asked.has(rightNode, right),
+    settingUp: context.settingUp,
+  });
   if (left.lowest !== undefined && right.number !== undefined && right.number > 0)
     return seenAs(left, { over: (left.over ?? 1) * right.number });
   const names = namesIn(rightNode, context);
@@ -201,12 +267,18 @@ function quotient({ node, left, right, leftNode, rightNode }: Operands, context:
     ...(left.product && { product: left.product }),
     ...(left.dtype !== undefined && { dtype: left.dtype }),
     ...(left.mask && { mask: left.mask }),
+    ...(left.belowLargest && { belowLargest: true }),
+    ...(left.shifted && (right.number ?? 1) > 0 && { shifted: true }),
     ...(left.sumOf?.square && { spread: 'mean-square' as const }),
     ...(left.spread && right.number !== undefined && { spread: left.spread }),
     ...(left.kept && right.number !== undefined && { kept: true }),
     ...(left.sign && right.sign && left.sign !== 'any' && right.sign !== 'any' && { sign: 'nonnegative' as const }),
     ...(left.sign === 'any' && { sign: 'any' as const }),
-    ...(right.number === undefined && right.sign !== 'positive' && !right.kept && names.size > 0
+    ...(right.number === undefined &&
+    right.sign !== 'positive' &&
+    !right.kept &&
+    names.size > 0 &&
+    !(left.truth && right.truth)
       ? { risky: { operation: 'a division', at: node, names } }
       : left.risky && { risky: left.risky }),
   });

@@ -2,8 +2,8 @@
 import { fieldOf, fieldsOf, partsOf, type Syntax } from '../syntax';
 import { maskByName, merged, value, type Value } from '../values';
 import type { Context, Names } from './context';
-import { bind, evaluate } from './expressions';
-import { withName } from './names';
+import { bind, evaluate, test } from './expressions';
+import { withName, withoutGradient } from './names';
 import { operated } from './operators';
 
 /** What a block gives back, and whether the statements behind it are reached. */
@@ -36,6 +36,9 @@ function step(node: Syntax, context: Context, nested: number): Outcome {
       const [what] = partsOf(node);
       return { returned: what ? [evaluate(what, context)] : [], ends: true };
     }
+    case 'assert_statement':
+      test(partsOf(node)[0] ?? null, context);
+      return goesOn;
     case 'raise_statement':
     case 'break_statement':
     case 'continue_statement':
@@ -53,12 +56,15 @@ function step(node: Syntax, context: Context, nested: number): Outcome {
       return loop(fieldOf(node, 'body'), begin, context, nested);
     }
     case 'while_statement':
-      evaluate(fieldOf(node, 'condition'), context);
+      test(fieldOf(node, 'condition'), context);
       return loop(fieldOf(node, 'body'), () => undefined, context, nested);
     case 'with_statement': {
       for (const clause of partsOf(node))
         if (clause.type === 'with_clause') for (const item of partsOf(clause)) evaluate(item, context);
-      return run(fieldOf(node, 'body'), context, nested + 1);
+      const isPlain = partsOf(node).some(
+        (part) => part.type === 'with_clause' && withoutGradient.test(context.text(part)),
+      );
+      return run(fieldOf(node, 'body'), isPlain ? { ...context, noGradient: true } : context, nested + 1);
     }
     case 'try_statement': {
       const blocks = node.children.flatMap((child) =>
@@ -134,7 +140,7 @@ function assign(target: Syntax, held: Value, source: Syntax, context: Context): 
   const before = evaluate(whole, context);
   const condition = places
     .map((place) => evaluate(place, context))
-    .find((place) => place.mask ?? place.rows ?? place.nanOf);
+    .find((place) => place.mask ?? place.rows ?? place.nanOf ?? place.asks);
   context.stored(target, before, condition ?? value(), held, (after) => {
     bind(whole, after, context);
   });
@@ -165,7 +171,7 @@ function branches(all: readonly Branch[], complete: boolean, context: Context, n
   for (const { condition, block } of all) {
     restore(context.names, before);
     restore(context.attributes, attributes);
-    if (condition) evaluate(condition, context);
+    test(condition, context);
     const outcome = run(block, context, nested + 1);
     returned.push(...outcome.returned);
     if (!outcome.ends) ends.push({ names: new Map(context.names), attributes: new Map(context.attributes) });

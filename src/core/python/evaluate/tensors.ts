@@ -1,6 +1,16 @@
 /** What operations on tensors do to what is known of them. */
 import type { Syntax } from '../syntax';
-import { joinedMask, seenAs, value, type Mask, type MaskPart, type Sign, type Value, madeFrom } from '../values';
+import {
+  joinedMask,
+  madeFrom,
+  seenAs,
+  value,
+  type Facts,
+  type Mask,
+  type MaskPart,
+  type Sign,
+  type Value,
+} from '../values';
 import type { Context } from './context';
 import { fillOf, planesOf } from './numbers';
 
@@ -113,7 +123,8 @@ export const rooted = (held: Value): Value =>
 /** Clamped from below by `low`. */
 export function clampedFrom(held: Value, low: Value | undefined): Value {
   const at = low?.number;
-  const small = low !== undefined && (isSmall(low) || (at !== undefined && at > 0));
+  // A floor that has a name is one that somebody chose.
+  const small = low !== undefined && (isSmall(low) || (at === undefined ? low.sign !== 'any' && !low.mask : at > 0));
   if (held.mask && low && fillOf(low))
     return seenAs(held, { filled: low, mask: { ...held.mask, planes: Math.min(held.mask.planes, 1), fill: 'lowest' } });
   if (held.masks && low && fillOf(low)) {
@@ -129,12 +140,43 @@ export function clampedFrom(held: Value, low: Value | undefined): Value {
   });
 }
 
+/** A tensor full of one number; full of -inf it is a mask that is still closed everywhere. */
+export function filledBy(fill: Value, at: Syntax): Facts {
+  const how = fillOf(fill);
+  return {
+    filled: fill,
+    ...(fill.sign && { sign: fill.sign }),
+    ...((how === '-inf' || how === 'lowest') && {
+      mask: {
+        form: 'additive',
+        fill: how,
+        parts: new Set(['unknown']),
+        planes: planesOf(fill),
+        guarded: false,
+        fillsAt: [at],
+      },
+    }),
+  };
+}
+
+/** What is 0 or below was replaced by something else. */
+export const replacedBelow = (held: Value, put: Value): Value =>
+  madeFrom(held, {
+    ...(put.sign === 'positive' || isSmall(put)
+      ? { kept: true, sign: 'positive' as const }
+      : put.sign === 'nonnegative' && { sign: 'nonnegative' as const }),
+  });
+
 /** The places of `condition` closed by `fill`: a mask from zeros, or masked scores. */
 export function filledWhere(held: Value, condition: Value, fill: Value, at: Syntax): Value {
   if (condition.nanOf) return cleanedOf(held);
   if (condition.rows) return opened(held);
   const how = fillOf(fill);
   if (how === null) {
+    if (condition.asks?.low.includes(held.id)) return replacedBelow(held, fill);
+    // `full[rows, places] = labels`
+    if (held.mask?.form === 'additive' && held.filled && !condition.mask && fill.number === undefined && !fill.mask)
+      return opened(held);
     // Closed rows or masked places put to 0: behind the softmax a guard, for a mask its diagonal or rows opened.
     if (held.softmax && held.product === undefined && fill.number === 0) held.softmax.guarded = true;
     if (held.mask && condition.eye) return opened(held);

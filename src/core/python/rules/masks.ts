@@ -1,5 +1,5 @@
 /** Hazards of masks: rows that nothing is left of, and sums of masks that leave the range of a type. */
-import { partsOfMasks, type Mask, type SoftmaxSite } from '../values';
+import { areApart, partsOfMasks, type Mask, type SoftmaxSite } from '../values';
 import type { Clue, Rule } from './types';
 
 /** Whether some row may be closed whole: a causal mask alone leaves every position itself. */
@@ -51,7 +51,7 @@ export const lowestMask: Rule = {
       if (isAtTheEdge(site))
         tell(
           site.call,
-          'A row that causal and padding mask close together attends to padding, and is NaN in half precision.',
+          'A row that causal and padding mask close together attends to padding, and may be NaN in half precision.',
           axisOf(site),
         );
   },
@@ -87,7 +87,7 @@ export const addedMasks: Rule = {
     added: ({ node, left, right }, { tell }) => {
       const [a, b] = [left.mask, right.mask];
       if (!a || !b || a.planes === 0 || b.planes === 0 || a.planes + b.planes <= 1) return;
-      if (a.fill !== 'lowest' && b.fill !== 'lowest') return;
+      if ((a.fill !== 'lowest' && b.fill !== 'lowest') || areApart(a, b)) return;
       tell(node, 'Both masks hold the lowest value of their type: where both close a place the sum is -inf.');
     },
   },
@@ -120,7 +120,7 @@ export const maskTimesInfinity: Rule = {
   on: {
     multiplied: ({ node, left, right }, { tell }) => {
       const [infinite, other] = Math.abs(left.number ?? 0) === Infinity ? [left, right] : [right, left];
-      if (Math.abs(infinite.number ?? 0) !== Infinity || other.number !== undefined) return;
+      if (Math.abs(infinite.number ?? 0) !== Infinity || other.number !== undefined || other.filled) return;
       if (other.mask || other.unit)
         tell(node, 'Where the mask is 0 this is 0 times infinity: NaN at every open place.');
     },

@@ -33,9 +33,11 @@ export const withoutEpsilon: Rule = {
   why: 'A row of zeros (a padded one, most often) has norm, variance and maximum 0, and 0 over 0 is NaN. A small number added, or a clamp, keeps it away from 0.',
   guide: 'zero-over-zero',
   on: {
-    divided: ({ node, top, bottom }, { tell }) => {
-      if (bottom.spread && !bottom.kept && bottom.sign !== 'positive' && top.number === undefined)
-        tell(node, `${divisors[bottom.spread] ?? 'This'} may be 0, and 0 over 0 is NaN.`);
+    divided: ({ node, top, bottom, asked, settingUp }, { tell }) => {
+      if (!bottom.spread || bottom.kept || bottom.sign === 'positive' || top.number !== undefined) return;
+      // A range up to 0 is empty, and weights are drawn before any input is there.
+      if (top.arange || settingUp) return;
+      tell(node, `${divisors[bottom.spread] ?? 'This'} may be 0, and 0 over 0 is NaN.`, {}, asked);
     },
     domain: ({ node, operation, input }, { tell }) => {
       if (operation === 'rsqrt' && input.spread && !input.kept)
@@ -68,6 +70,9 @@ export const whereUnderAutograd: Rule = {
   guide: 'zero-times-inf',
   on: {
     chosen: ({ condition, branches }, { tell, text }) => {
+      // NaN on purpose, or a choice of two that are alike: nothing was to be kept safe.
+      if (branches.every(({ value: { risky } }) => risky)) return;
+      if (branches.some(({ value: held }) => Number.isNaN((held.filled ?? held).number ?? 0))) return;
       for (const { node, value: held } of branches) {
         const { risky } = held;
         if (!risky || risky.names.size === 0) continue;

@@ -19,7 +19,17 @@ export interface Events {
   attention: { node: Syntax; kind: string; masks: readonly { node: Syntax; mask: Mask }[] };
   added: { node: Syntax; left: Value; right: Value };
   multiplied: { node: Syntax; left: Value; right: Value; leftNode: Syntax; rightNode: Syntax };
-  divided: { node: Syntax; top: Value; bottom: Value; bottomNode: Syntax; sameText: boolean };
+  divided: {
+    node: Syntax;
+    top: Value;
+    bottom: Value;
+    bottomNode: Syntax;
+    sameText: boolean;
+    /** Whether the program asks somewhere if the divisor is 0; known when all of it was read. */
+    asked: () => boolean;
+    /** In what gives a model its first numbers: no input comes by there. */
+    settingUp: boolean;
+  };
   cast: { node: Syntax; input: Value; type: string };
   cleaned: { node: Syntax; input: Value; inputNode: Syntax | null };
   domain: { node: Syntax; operation: 'log' | 'sqrt' | 'rsqrt' | 'pow'; input: Value; inputNode: Syntax };
@@ -64,7 +74,8 @@ export interface Clue {
 }
 
 export interface Teller {
-  readonly tell: (node: Syntax, message: string, clue?: Clue) => void;
+  /** @param unless asked at the end of the file: nothing is told where it is true */
+  readonly tell: (node: Syntax, message: string, clue?: Clue, unless?: () => boolean) => void;
   readonly text: (node: Syntax) => string;
 }
 

@@ -1,0 +1,33 @@
+/** What a program asks about: where it asks if a number is 0, its author has thought of that. */
+import type { Syntax } from '../syntax';
+import type { Value } from '../values';
+
+/** Of one function: values are known in all of the file, pieces of source in this function only. */
+export class Asked {
+  private readonly texts = new Set<string>();
+  private readonly anyOf = new Set<number>();
+
+  /** @param values one set for all of a file: what a caller asks about holds in what it calls */
+  constructor(
+    private readonly values: Set<number>,
+    private readonly text: (node: Syntax) => string,
+  ) {}
+
+  /** `total > 0`, `if total` */
+  about(node: Syntax, held: Value): void {
+    this.values.add(held.id);
+    this.texts.add(this.text(node));
+  }
+
+  /** `mask.any()` */
+  aboutAny(held: Value): void {
+    this.anyOf.add(held.id);
+  }
+
+  /** Whether the number that is divided by was asked about, or what it is the sum of: `if mask.any()`. */
+  has(node: Syntax, held: Value): boolean {
+    const { id, spread, sumOf } = held;
+    if (this.values.has(id) || this.texts.has(this.text(node))) return true;
+    return spread === 'count' && sumOf !== undefined && this.anyOf.has(sumOf.id);
+  }
+}
