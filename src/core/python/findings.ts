@@ -57,9 +57,9 @@ export function* examine(tree: PythonTree, off: ReadonlySet<string> = new Set())
 
   const teller = (rule: Rule, from: Reached): Teller => ({
     text: (node) => textOf(tree, node),
-    tell: (node, message, clue = {}, unless = () => false) => {
+    tell: (node, message, clue = {}, { severity = rule.severity, unless = () => false } = {}) => {
       const key = `${rule.id} ${String(node.from)} ${String(node.to)}`;
-      const hazard = { rule: rule.id, severity: rule.severity, message, from: node.from, to: node.to, clue };
+      const hazard = { rule: rule.id, severity, message, from: node.from, to: node.to, clue };
       seen.set(key, [...(seen.get(key) ?? []), { hazard, from, unless }]);
     },
   });

@@ -194,7 +194,7 @@ const maskWords: readonly (readonly [RegExp, MaskPart])[] = [
 export function maskByName(name: string): Mask | null {
   if (
     !/mask|(^|_)causal($|_)/i.test(name) ||
-    /mask_(token|id|value|prob|ratio|dtype|fn|func|function|type|ind)|fill|unmask/i.test(name)
+    /masked|mask_(token|id|value|prob|ratio|dtype|fn|func|function|type|ind)|fill|unmask/i.test(name)
   )
     return null;
   const parts = maskWords.filter(([word]) => word.test(name)).map(([, part]) => part);

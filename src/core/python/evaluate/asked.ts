@@ -16,7 +16,7 @@ export class Asked {
   /** `total > 0`, `if total` */
   about(node: Syntax, held: Value): void {
     this.values.add(held.id);
-    this.texts.add(this.text(node));
+    this.texts.add(withoutShape(this.text(node)));
   }
 
   /** `mask.any()` */
@@ -27,7 +27,16 @@ export class Asked {
   /** Whether the number that is divided by was asked about, or what it is the sum of: `if mask.any()`. */
   has(node: Syntax, held: Value): boolean {
     const { id, spread, sumOf } = held;
-    if (this.values.has(id) || this.texts.has(this.text(node))) return true;
+    if (this.values.has(id) || this.texts.has(withoutShape(this.text(node)))) return true;
     return spread === 'count' && sumOf !== undefined && this.anyOf.has(sumOf.id);
   }
+}
+
+const shaped = /(\.(unsqueeze|squeeze|view|reshape|expand|float|to|type_as|double|half)\([^()]*\)|\[[^[\]]*\])$/;
+
+/** `total` of `total.view(-1, 1)` */
+function withoutShape(text: string): string {
+  let plain = text;
+  while (shaped.test(plain)) plain = plain.replace(shaped, '');
+  return plain;
 }

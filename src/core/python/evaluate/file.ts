@@ -187,7 +187,10 @@ export class PythonFile {
   /** Where nobody calls it from here, a number that is the default is what it is called with, most of the time. */
   private standard(node: Syntax | null, called: boolean, context: Context): Value {
     const held = node ? evaluate(node, context) : value();
-    const isNumber = (held.number !== undefined && node?.type !== 'true' && node?.type !== 'false') || held.lowest;
+    // -1 stands for nothing.
+    const isNumber =
+      (held.number !== undefined && held.number !== -1 && node?.type !== 'true' && node?.type !== 'false') ||
+      held.lowest;
     return called || isNumber ? held : value();
   }
 

@@ -181,7 +181,8 @@ export function logical(left: Value, right: Value): Value {
 
 function difference(left: Value, right: Value): Value {
   const tensor = left.number === undefined ? left : right;
-  if (left.maximumOf === right.id) return value({ belowLargest: true, sign: 'nonnegative' });
+  if (left.maximumOf !== undefined && right.number === undefined)
+    return value({ belowLargest: true, sign: 'nonnegative' });
   if (right.maximumOf === left.id) return madeFrom(left, { shifted: true, sign: 'any' });
   if (left.number === 1 && right.mask) return madeFrom(right, { unit: true, sign: 'nonnegative' });
   if (left.number === 1 && right.unit) return value({ unit: true, sign: 'nonnegative' });
@@ -206,6 +207,10 @@ const mayRoundBelow = (left: Value, right: Value): boolean =>
   (right.square === true &&
     (left.number === 1 || left.square === true || left.spread !== undefined || left.sumOf?.square === true));
 
+/** What leaves a mask a mask: a number, a tensor of one number, zeros and ones. */
+const isFactor = ({ number: known, filled, unit, truth, lowest, path }: Value): boolean =>
+  known !== undefined || filled !== undefined || unit === true || truth === true || (lowest ?? path) !== undefined;
+
 function product(left: Value, right: Value, node: Syntax): Value {
   const [scalar, tensor] = left.number !== undefined || left.lowest !== undefined ? [left, right] : [right, left];
   const fill = fillOf(scalar);
@@ -229,7 +234,12 @@ function product(left: Value, right: Value, node: Syntax): Value {
   const same = left.id === right.id;
   const signs = [left.sign, right.sign];
   return value({
-    ...(mask && !main.softmax && main.product === undefined && !main.masks && { mask }),
+    // What is masked is no mask: of `attentions * mask` the mask says little.
+    ...(mask &&
+      !main.softmax &&
+      main.product === undefined &&
+      !main.masks &&
+      isFactor(left.mask ? right : left) && { mask }),
     ...(main.masks && { masks: main.masks }),
     ...(main.softmax && { softmax: main.softmax }),
     ...(main.product && { product: main.product }),

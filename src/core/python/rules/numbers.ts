@@ -37,7 +37,14 @@ export const withoutEpsilon: Rule = {
       if (!bottom.spread || bottom.kept || bottom.sign === 'positive' || top.number !== undefined) return;
       // A range up to 0 is empty, and weights are drawn before any input is there.
       if (top.arange || settingUp) return;
-      tell(node, `${divisors[bottom.spread] ?? 'This'} may be 0, and 0 over 0 is NaN.`, {}, asked);
+      // Padding does empty whole masks; rows of exact zeros are rarer.
+      const severity = bottom.spread === 'count' ? 'warning' : 'information';
+      tell(
+        node,
+        `${divisors[bottom.spread] ?? 'This'} may be 0, and 0 over 0 is NaN.`,
+        {},
+        { severity, unless: asked },
+      );
     },
     domain: ({ node, operation, input }, { tell }) => {
       if (operation === 'rsqrt' && input.spread && !input.kept)

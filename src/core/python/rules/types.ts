@@ -73,9 +73,15 @@ export interface Clue {
   readonly operation?: Syntax;
 }
 
+export interface Told {
+  /** Where it is not the rule's. */
+  readonly severity?: Severity;
+  /** Asked at the end of the file: nothing is told where it is true. */
+  readonly unless?: () => boolean;
+}
+
 export interface Teller {
-  /** @param unless asked at the end of the file: nothing is told where it is true */
-  readonly tell: (node: Syntax, message: string, clue?: Clue, unless?: () => boolean) => void;
+  readonly tell: (node: Syntax, message: string, clue?: Clue, told?: Told) => void;
   readonly text: (node: Syntax) => string;
 }
 
