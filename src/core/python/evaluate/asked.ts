@@ -6,6 +6,7 @@ import type { Value } from '../values';
 export class Asked {
   private readonly texts = new Set<string>();
   private readonly anyOf = new Set<number>();
+  private readonly signs = new Set<string>();
 
   /** @param values one set for all of a file: what a caller asks about holds in what it calls */
   constructor(
@@ -17,6 +18,16 @@ export class Asked {
   about(node: Syntax, held: Value): void {
     this.values.add(held.id);
     this.texts.add(withoutShape(this.text(node)));
+  }
+
+  /** `square >= 0`: it may be 0 still. */
+  aboutSign(node: Syntax): void {
+    this.signs.add(withoutShape(this.text(node)));
+  }
+
+  /** Whether it was asked if what a root or a logarithm is taken of is below 0. */
+  hasSign(node: Syntax, held: Value): boolean {
+    return this.has(node, held) || this.signs.has(withoutShape(this.text(node)));
   }
 
   /** `mask.any()` */

@@ -15,8 +15,9 @@ export function namesIn(node: Syntax, context: Context): ReadonlySet<string> {
   return found;
 }
 
-/** 'mask' of `self.mask`, null for everything else. */
+/** 'mask' of `self.mask` in a class, null for everything else: a function may call its tensor `self`. */
 export function attributeOfSelf(node: Syntax, context: Context): string | null {
+  if (!context.owner) return null;
   const [object, attribute] = [fieldOf(node, 'object'), fieldOf(node, 'attribute')];
   return object?.type === 'identifier' && attribute && context.text(object) === 'self' ? context.text(attribute) : null;
 }

@@ -97,13 +97,20 @@ const domain =
     const input = argument(called, 0, 'input', 'x');
     const held = input?.value ?? value();
     const { node, context } = called;
-    if (input) context.see('domain', { node, operation, input: held, inputNode: input.node });
+    if (input)
+      context.see('domain', {
+        node,
+        operation,
+        input: held,
+        inputNode: input.node,
+        asked: () => context.asked.hasSign(input.node, held),
+      });
     const names = input ? namesIn(input.node, context) : new Set<string>();
     const risky =
       held.sign === 'positive' || held.kept ? {} : { risky: { operation: `${operation}(…)`, at: node, names } };
     // Of numbers up to 1 it is not positive: what is negated next has a logarithm again.
     return operation === 'log'
-      ? value({ ...(!held.unit && { sign: 'any' as const }), ...risky })
+      ? value({ named: 'log', ...(!held.unit && { sign: 'any' as const }), ...risky })
       : seenAs(rooted(held), risky);
   };
 
@@ -194,7 +201,7 @@ const where: Operation = (called) => {
     argument(called, 2, 'other'),
   ];
   if (!condition || !yes || !no) return value();
-  if (!called.context.noGradient)
+  if (!called.context.noGradient && called.library === 'torch')
     called.context.see('chosen', { node: called.node, condition: condition.node, branches: [yes, no] });
   const [a, b] = [yes.value, no.value];
   // One side closes places, the other is what is closed.

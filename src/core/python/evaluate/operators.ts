@@ -78,7 +78,8 @@ export const negated = (held: Value): Value =>
     : held.path !== undefined || held.lowest !== undefined
       ? seenAs(held)
       : value({
-          ...(held.sign && { sign: 'any' as const }),
+          // Whoever takes the logarithm of a negated logarithm has numbers up to 1.
+          ...(held.sign && held.named !== 'log' && { sign: 'any' as const }),
           ...(held.mask && { mask: held.mask }),
           ...(held.arange && { arange: true }),
           ...(held.risky && { risky: held.risky }),
@@ -107,6 +108,7 @@ export function comparison(parts: readonly Compared[], operators: readonly strin
       [right, left.value, turned[operator] ?? operator],
     ] as const) {
       const side = sideOf(sign, bound);
+      if (bound.number === 0 && (sign === '>=' || sign === '<')) context.asked.aboutSign(one.node);
       if (side === null || one.value.number !== undefined) continue;
       context.asked.about(one.node, one.value);
       asks[side].push(one.value.id);
@@ -183,7 +185,9 @@ function difference(left: Value, right: Value): Value {
   const tensor = left.number === undefined ? left : right;
   if (left.maximumOf !== undefined && right.number === undefined)
     return value({ belowLargest: true, sign: 'nonnegative' });
-  if (right.maximumOf === left.id) return madeFrom(left, { shifted: true, sign: 'any' });
+  // `x - x_max`, where the maximum comes from elsewhere.
+  const isMaximum = right.maximumOf === left.id || /(^|_)a?max(imum)?($|_)/i.test(right.named ?? '');
+  if (isMaximum) return madeFrom(left, { shifted: true, sign: 'any' });
   if (left.number === 1 && right.mask) return madeFrom(right, { unit: true, sign: 'nonnegative' });
   if (left.number === 1 && right.unit) return value({ unit: true, sign: 'nonnegative' });
   if (left.number !== undefined && right.number !== undefined) return value();

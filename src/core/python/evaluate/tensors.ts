@@ -106,7 +106,8 @@ export function powerOf(node: Syntax, base: Value, exponent: Value, baseNode: Sy
   if (power === 2) return madeFrom(base, { square: true, sign: 'nonnegative' });
   if (Number.isInteger(power)) return value(base.sign === 'positive' ? { sign: 'positive' } : {});
   const operation = power === 0.5 ? 'sqrt' : power === -0.5 ? 'rsqrt' : 'pow';
-  context.see('domain', { node, operation, input: base, inputNode: baseNode });
+  const asked = (): boolean => context.asked.hasSign(baseNode, base);
+  context.see('domain', { node, operation, input: base, inputNode: baseNode, asked });
   return rooted(base);
 }
 

@@ -1,4 +1,5 @@
 /** Hazards of arithmetic: softmax written out, roots and logarithms, division by what may be 0, half precision. */
+import type { Syntax } from '../syntax';
 import type { Rule } from './types';
 
 export const softmaxWithoutMaximum: Rule = {
@@ -62,12 +63,25 @@ export const unguardedDomain: Rule = {
   why: 'A difference or a product may round to a number below 0, and its logarithm or root is NaN. clamp(min=…) before it keeps it where the function is defined.',
   guide: 'sqrt-of-negative',
   on: {
-    domain: ({ node, operation, input }, { tell }) => {
+    domain: ({ node, operation, input, asked }, { tell }) => {
       if (input.sign === 'any' && !input.kept && input.number === undefined)
-        tell(node, `${mechanisms[operation]} of something that may be below 0 is NaN there.`);
+        tell(node, `${mechanisms[operation]} of something that may be below 0 is NaN there.`, {}, { unless: asked });
     },
   },
 };
+
+/** The condition is about what goes wrong: `torch.where(x > 0, x.log(), 0)`; `x < beta` says nothing of x / beta. */
+function isAbout(condition: Syntax, names: ReadonlySet<string>, text: (node: Syntax) => string): boolean {
+  if (condition.type === 'comparison_operator') {
+    const sides = condition.children.filter(({ type }) => /^[a-z_]+$/.test(type)).map(text);
+    if (!sides.some((side) => isBound.test(side))) return false;
+  }
+  // `dim` of `dim=-1` is no name that is read.
+  return [...text(condition).matchAll(/[A-Za-z_]\w*(?![\w\s]*=[^=])/g)].some(([word]) => names.has(word));
+}
+
+/** A number, or a small one that has a name. */
+const isBound = /^[-+(]*[\d.]|eps|tiny|small|thr(esh|$)/i;
 
 export const whereUnderAutograd: Rule = {
   id: 'where-nan-gradient',
@@ -83,9 +97,7 @@ export const whereUnderAutograd: Rule = {
       for (const { node, value: held } of branches) {
         const { risky } = held;
         if (!risky || risky.names.size === 0) continue;
-        // The condition is about what goes wrong: `torch.where(x > 0, x.log(), 0)`.
-        const words = new Set(text(condition).match(/[A-Za-z_]\w*/g) ?? []);
-        if ([...risky.names].some((name) => words.has(name)))
+        if (isAbout(condition, risky.names, text))
           tell(node, `${risky.operation} is computed where it is not taken too: its gradient there is NaN.`, {
             operation: risky.at,
           });
@@ -123,7 +135,10 @@ export const hiddenNaN: Rule = {
     cleaned: ({ node, input, inputNode }, { tell, text }) => {
       if (input.softmax && input.product === undefined) return;
       const called = `${input.named ?? ''} ${inputNode ? text(inputNode) : ''}`;
-      if (input.product === 'probabilities' || /logits|hidden|output|embed|residual|attn_out|context/i.test(called))
+      if (
+        input.product === 'probabilities' ||
+        /logits|hidden|(^|_)outputs?\b|embed|residual|attn_out|context/i.test(called)
+      )
         tell(node, 'NaN is replaced by numbers that mean nothing; where it comes from stays unknown.');
     },
   },

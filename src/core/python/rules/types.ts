@@ -32,7 +32,14 @@ export interface Events {
   };
   cast: { node: Syntax; input: Value; type: string };
   cleaned: { node: Syntax; input: Value; inputNode: Syntax | null };
-  domain: { node: Syntax; operation: 'log' | 'sqrt' | 'rsqrt' | 'pow'; input: Value; inputNode: Syntax };
+  domain: {
+    node: Syntax;
+    operation: 'log' | 'sqrt' | 'rsqrt' | 'pow';
+    input: Value;
+    inputNode: Syntax;
+    /** Whether the program asks somewhere if it is below 0; known when all of it was read. */
+    asked: () => boolean;
+  };
   reduced: { node: Syntax; operation: string; input: Value; type: string | null };
   chosen: { node: Syntax; condition: Syntax; branches: readonly { node: Syntax; value: Value }[] };
   filled: { node: Syntax; input: Value; condition: Value; fill: Value };
