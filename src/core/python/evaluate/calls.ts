@@ -18,7 +18,7 @@ const dtypes = new Map([
   ['bool', 'bool'],
 ]);
 
-const libraries = /^(torch|numpy|math|jax|tensorflow|scipy)(\.|$)/;
+const libraries = /^(torch|numpy|math|jax|keras|tensorflow|scipy)(\.|$)/;
 
 /** `object.attribute`, where it is not called. */
 export function attributeOf(object: Value, node: Syntax, context: Context): Value {

@@ -6,7 +6,7 @@ import { attention, softmaxOf } from './attention';
 import type { Context } from './context';
 import { namesIn } from './names';
 import { fillOf, planesOf } from './numbers';
-import { comparison, inverted, logical, operated } from './operators';
+import { comparison, inverted, logical, negated, operated } from './operators';
 import {
   clampedFrom,
   cleanedOf,
@@ -223,7 +223,7 @@ const where: Operation = (called) => {
   // `where(x < 0, 0, x)`
   if (low.includes(b.id)) return replacedBelow(b, a);
   if (high.includes(a.id)) return replacedBelow(a, b);
-  const isPut = [a, b].some((one) => one.number !== undefined && one.number > 0);
+  const isPut = [a, b].some((one) => ((one.filled ?? one).number ?? 0) > 0);
   // A number in place of what the condition names: it was put there to keep an operation from going wrong.
   return isPut ? madeFrom(merged(a, b), { kept: true }) : merged(a, b);
 };
@@ -343,7 +343,7 @@ const unmaskedDiagonal: Operation = (called) => {
 
 const groups: readonly (readonly [names: string, operation: Operation])[] = [
   [
-    'view reshape unsqueeze squeeze expand expand_as repeat repeat_interleave transpose permute contiguous clone detach flatten narrow select roll flip cuda cpu type_as requires_grad tensor_split broadcast_to movedim swapaxes swapdims index_select gather tile pad concatenate as_tensor asarray numpy rearrange',
+    'view reshape unsqueeze squeeze expand expand_as repeat repeat_interleave transpose permute contiguous clone detach flatten narrow select roll flip cuda cpu type_as requires_grad tensor_split broadcast_to stop_gradient movedim swapaxes swapdims index_select gather tile pad concatenate as_tensor asarray numpy rearrange',
     same,
   ],
   ['matmul bmm mm baddbmm', (called) => matrixProduct(positional(called, 0), argument(called, 1, 'other', 'mat2'))],
@@ -424,6 +424,7 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
   ['clamp clip clamp_min', clamp],
   ['add', operator('+')],
   ['sub subtract', operator('-')],
+  ['neg negative', (called) => negated(first(called))],
   ['mul multiply', operator('*')],
   ['div divide true_divide', operator('/')],
   [[...comparisons.keys()].join(' '), compared],

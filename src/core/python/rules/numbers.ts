@@ -76,6 +76,8 @@ function isAbout(condition: Syntax, names: ReadonlySet<string>, text: (node: Syn
     const sides = condition.children.filter(({ type }) => /^[a-z_]+$/.test(type)).map(text);
     if (!sides.some((side) => isBound.test(side))) return false;
   }
+  // What is Inf is not 0.
+  if (/^[\w.]*is(pos|neg)?(inf|finite)\(\w+\)$/.test(text(condition))) return false;
   // `dim` of `dim=-1` is no name that is read.
   return [...text(condition).matchAll(/[A-Za-z_]\w*(?![\w\s]*=[^=])/g)].some(([word]) => names.has(word));
 }
