@@ -49,6 +49,7 @@ export class OpenFile {
   private wanted: { readonly text: string; readonly version: number } | null = null;
   private busy = false;
   private closed = false;
+  private readonly waiting: (() => void)[] = [];
   /** Null until the text was read, and where it holds no word that a rule asks for. */
   found: Found | null = null;
 
@@ -61,9 +62,16 @@ export class OpenFile {
     this.cancel = this.parts.later(ms, () => void this.look());
   }
 
+  /** Resolves when the newest text was looked at, or could not be, or the file was closed. */
+  async settled(): Promise<void> {
+    if (this.closed || !(this.wanted ?? this.busy)) return;
+    await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
   close(): void {
     this.closed = true;
     this.cancel();
+    this.release();
     this.parser?.then(
       (parser) => {
         parser.dispose();
@@ -85,7 +93,14 @@ export class OpenFile {
       this.parts.failed(error);
     } finally {
       this.busy = false;
+      if (!this.wanted) this.release();
+      // What failed was an older text.
+      else if (!this.closed) void this.look();
     }
+  }
+
+  private release(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
   }
 
   private async read(text: string, version: number): Promise<void> {

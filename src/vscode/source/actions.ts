@@ -15,8 +15,8 @@ export const registerHazardActions = (hazards: SourceHazards, lastRun: LastRun):
   vscode.languages.registerCodeActionsProvider(
     'python',
     {
-      provideCodeActions: (document, range, { diagnostics }) => {
-        const found = hazards.of(document);
+      provideCodeActions: async (document, range, { diagnostics }, token) => {
+        const found = await hazards.settled(document, token);
         if (!found) return [];
         const isHere = (place: { readonly from: number; readonly to: number }): boolean =>
           rangeOf(document, place).intersection(range) !== undefined;

@@ -59,6 +59,21 @@ export class SourceHazards implements vscode.Disposable {
     return found?.version === document.version ? found : null;
   }
 
+  /** The same, when what was typed last has been looked at; null where the editor no longer asks. */
+  async settled(document: vscode.TextDocument, token: vscode.CancellationToken): Promise<Found | null> {
+    const file = this.open.get(document.uri.toString());
+    const asked = document.version;
+    if (file && !this.of(document)) {
+      const left = new Promise<void>((resolve) =>
+        token.onCancellationRequested(() => {
+          resolve();
+        }),
+      );
+      await Promise.race([file.settled(), left]);
+    }
+    return token.isCancellationRequested || document.version !== asked ? null : this.of(document);
+  }
+
   dispose(): void {
     for (const file of this.open.values()) file.close();
     this.open.clear();

@@ -65,6 +65,37 @@ describe('a file that is open', () => {
     expect(file.found).toBeNull();
   });
 
+  it('is settled when its last text was looked at, at once where it was, and when it is closed', async () => {
+    const { file, settle } = opened();
+    await file.settled();
+    file.changed(sick, 1);
+    const versions: (number | undefined)[] = [];
+    const settled = file.settled().then(() => versions.push(file.found?.version));
+    file.changed(sick, 2);
+    expect(versions).toEqual([]);
+    await settle();
+    await settled;
+    expect(versions).toEqual([2]);
+    await file.settled();
+    file.changed(sick, 3);
+    const closed = file.settled();
+    file.close();
+    await closed;
+    expect(file.found?.version).toBe(2);
+  });
+
+  it('is looked at again when a look failed that was overtaken', async () => {
+    const { file, told, settle, meanwhile } = opened(() => {
+      if (told.length > 0 || file.found) return new Set();
+      meanwhile(null);
+      file.changed(sick, 2);
+      throw new Error('no rules');
+    });
+    file.changed(sick, 1);
+    await settle();
+    expect(told).toEqual(['Error: no rules', '2: softmax-no-max']);
+  });
+
   it('tells nothing after it was closed', async () => {
     const { file, told, settle, meanwhile } = opened();
     file.changed(sick, 1);
