@@ -92,6 +92,21 @@ describe("a file with the investigation's bug", () => {
     await expect.poll(() => readFileSync(file, 'utf8')).toBe(source);
   });
 
+  it('is shown before it is applied, and may be discarded', async () => {
+    await putCursorOn('softmax');
+    await workbench.page.keyboard.press('Control+.');
+    await workbench.page
+      .locator('.action-widget .monaco-list-row', { hasText: 'Open rows that are masked whole' })
+      .hover();
+    await workbench.page.keyboard.press('Control+Enter');
+    const preview = workbench.page.locator('.bulk-edit-panel');
+    await preview.locator('.monaco-list-row', { hasText: 'scores.masked_fill(torch.all(' }).waitFor();
+    await workbench.screenshot('editor-hazard-preview');
+    await preview.getByRole('button', { name: 'Discard' }).click();
+    await squiggles().first().waitFor();
+    expect(readFileSync(file, 'utf8')).toBe(source);
+  });
+
   it('can be ignored in its place', async () => {
     await putCursorOn('softmax');
     await workbench.page.keyboard.press('Control+.');
