@@ -156,7 +156,10 @@ describe('from a diagnosis', () => {
       .locator('[class*="ced-"]');
     const crossed = await added.evaluateAll((all) => all.map((one) => getComputedStyle(one, '::after').content));
     expect(crossed).toContain('"NaN reaches clean positions here: sample 0: 30-34, layer 1"');
-    await workbench.screenshot('editor-source-of-birth');
+    for (const theme of ['dark', 'highContrast', 'light'] as const) {
+      await workbench.setTheme(theme);
+      await workbench.screenshot(`editor-source-of-birth-${theme}`);
+    }
   });
 
   it('the softmax says what is known of it, and names of modules their figures', async () => {
