@@ -45,7 +45,7 @@ export async function prepareBatch(
 ): Promise<PreparedBatch> {
   const maskOf = ({ inputs }: Subject): ReturnType<typeof parseMaskOption> | null =>
     request.mask === undefined ? null : parseMaskOption(request.mask, inputs);
-  const isMade = request.inputsFile === undefined;
+  const isMade = request.inputsFile === undefined && request.batch === undefined;
   const attempt = async (told: Told): Promise<PreparedBatch> => {
     const ids = Object.fromEntries(Object.entries(told.padIds).map(([input, { id }]) => [input, id]));
     const batch = await makeFeeds(deps.files, opened, request, { masks: told.masks, padIds: ids });

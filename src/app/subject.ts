@@ -97,10 +97,11 @@ export function fedWith(subject: Subject, given: readonly string[]): Subject {
 export async function makeFeeds(
   files: FileAccess,
   subject: Subject,
-  request: Pick<DiagnoseRequest, 'inputsFile' | 'lengths'>,
+  request: Pick<DiagnoseRequest, 'inputsFile' | 'lengths' | 'batch'>,
   told: Omit<BatchHints, 'idBounds'> = {},
 ): Promise<Batch> {
   refuseUnfeedable(subject.inputs);
+  if (request.batch) return checkBatch(request.batch, [...subject.inputs, ...defaultInputs(subject.graph)]);
   if (request.inputsFile !== undefined) {
     const inputs = [...subject.inputs, ...defaultInputs(subject.graph)];
     const read = await readInputs(files, request.inputsFile, inputs);

@@ -1,6 +1,6 @@
 /** The main job: model and batch in, report out. Body follows; this is the signature that the faces build on. */
 import type { EngineLevel, Report } from '../core/report';
-import type { LengthSpec } from '../core/batch/types';
+import type { Batch, LengthSpec } from '../core/batch/types';
 import type { FixPreview } from '../core/preview/types';
 import type { Engine } from './ports';
 
@@ -61,6 +61,8 @@ export interface RandomAccessFile {
 export interface DiagnoseRequest {
   /** Absolute path of an `.onnx`, or `builtin:…`. */
   readonly model: string;
+  /** What is fed, in memory; in the place of a file and of lengths. */
+  readonly batch?: Batch | undefined;
   /** Inputs file, or a folder of ONNX test data; else `lengths`; else a default batch (`5,35`, left padded, seed 1). */
   readonly inputsFile?: string | undefined;
   readonly lengths?: LengthSpec | undefined;

@@ -12,7 +12,7 @@ import { axesOfInputs, openSubject } from '../../src/app/subject';
 import { probed } from '../../src/core/probe/instrument';
 import { createEngine } from '../../src/runtime/client/engine';
 import { nodeFiles } from '../../src/runtime/files/nodeFiles';
-import { halfFeeds, halved } from '../support/halved';
+import { halfFeeds, halved } from '../../src/core/onnx/halve';
 import { inTemporaryFolder } from './support/files';
 import { Limits } from './support/limits';
 import { pairs, peakMemory } from './support/measure';

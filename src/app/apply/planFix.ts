@@ -36,6 +36,7 @@ export interface PlannedFix {
 /**
  * Each fix is planned on what the ones before it left, diagnosed anew: a second fix is there for what the first one
  * leaves behind.
+ * @param given the model where it is not the file's own: rounded to another type, say
  * @throws NanoscopeError `fix-declined`, and what a diagnosis throws
  */
 export async function planFix(
@@ -44,6 +45,7 @@ export async function planFix(
   request: DiagnoseRequest,
   fixes: readonly Fix[],
   events: DiagnoseEvents,
+  given?: Subject,
 ): Promise<PlannedFix> {
   if (request.cast !== undefined || request.expandAttention === true) {
     throw new NanoscopeError(
@@ -55,7 +57,7 @@ export async function planFix(
     );
   }
   const steps: FixStep[] = [];
-  const diagnosis = await runDiagnosis(job, deps, { ...request, fixes: false }, events);
+  const diagnosis = await runDiagnosis(job, deps, { ...request, fixes: false }, events, given);
   const { subject } = diagnosis;
   refuseTwice(
     subject.name,

@@ -107,7 +107,8 @@ function chosenRows(
   );
 }
 
-function stageName(row: TableRow): string {
+/** `attention`, `input_layernorm`; from the model, so not safe to print. */
+export function stageName(row: Pick<TableRow, 'stage' | 'block' | 'label'>): string {
   switch (row.stage) {
     case 'attention':
       return row.block === 'cross' ? 'cross attention' : 'attention';

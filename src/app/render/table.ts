@@ -4,6 +4,7 @@
  */
 import type { Report, SampleHealth, TableRow } from '../../core/report';
 import { sampleTitle } from './batch';
+import { cutIntoBlocks, joinLine, nothing, stageGap, type Column, type JoinedLine, type Piece } from './columns';
 import type { Note } from './notes';
 import { tableLines, type Cell, type CellState, type FoldLine, type Line, type RowChoice, type RowLine } from './rows';
 import type { Style } from './style';
@@ -15,8 +16,6 @@ export interface TableOptions extends RowChoice {
   readonly style: Style;
 }
 
-const stageGap = 2;
-const sampleGap = 4;
 const noteGap = 2;
 /** Longer names are clipped in the middle: the table must stay a table. */
 const longestStage = 44;
@@ -78,24 +77,6 @@ export const wholeText = (row: TableRow): string =>
 export const foldText = (line: FoldLine): string =>
   `… ${line.layers}: the same${line.births ? ', NaN born in each' : ''}`;
 
-/** Text beside its painted form, since paint takes no columns. */
-interface Piece {
-  readonly text: string;
-  readonly painted: string;
-}
-interface Column {
-  readonly header: Piece;
-  /** By line; null for folded lines. */
-  readonly cells: readonly (Piece | null)[];
-  readonly width: number;
-}
-interface JoinedLine {
-  readonly painted: string;
-  readonly trimmed: string;
-  readonly width: number;
-}
-
-const nothing: Piece = { text: '', painted: '' };
 const layerOf = (line: Line): string => (line.kind === 'row' && line.layer !== null ? visible(line.layer) : '');
 
 function stageText(line: Line, layerWidth: number): string {
@@ -136,43 +117,6 @@ function paintOf(cell: Cell, style: Style): (text: string) => string {
     return cell.health.posInf > 0 ? style.warning : style.good;
   }
   return cell.state === 'pad-only' ? style.warning : style.bad;
-}
-
-/** At least one sample per block, however narrow the terminal is. */
-function cutIntoBlocks(columns: readonly Column[], room: number): Column[][] {
-  const blocks: Column[][] = [];
-  let used = 0;
-  for (const column of columns) {
-    const block = blocks.at(-1);
-    if (block === undefined || used + sampleGap + column.width > room) {
-      blocks.push([column]);
-      used = column.width;
-    } else {
-      block.push(column);
-      used += sampleGap + column.width;
-    }
-  }
-  return blocks.length === 0 ? [[]] : blocks;
-}
-
-function joinLine(stage: string, block: readonly Column[], pick: (column: Column) => Piece): JoinedLine {
-  const gap = ' '.repeat(sampleGap);
-  const cells = block.map((column) => {
-    const piece = pick(column);
-    return { painted: piece.painted, fill: ' '.repeat(column.width - displayWidth(piece.text)) };
-  });
-  const painted = `${stage}${' '.repeat(stageGap)}${cells.map((cell) => cell.painted + cell.fill).join(gap)}`;
-  const lastFilled = cells.findLastIndex((cell) => cell.painted !== '');
-  const trimmed =
-    lastFilled < 0
-      ? stage.trimEnd()
-      : `${stage}${' '.repeat(stageGap)}${cells
-          .slice(0, lastFilled + 1)
-          .map((cell, i) => cell.painted + (i === lastFilled ? '' : cell.fill))
-          .join(gap)}`;
-  const width =
-    displayWidth(stage) + stageGap + block.reduce((sum, column) => sum + column.width + sampleGap, -sampleGap);
-  return { painted, trimmed, width };
 }
 
 /** Beside the row where they fit, else on lines of their own beneath it. */

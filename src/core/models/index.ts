@@ -68,6 +68,14 @@ export function buildModel(uri: string): { readonly proto: ModelProto; readonly 
   return { proto: definition.build(values, parsed.uri), uri: parsed.uri, title: parsed.title };
 }
 
+/** The same model with one option as it is said. @throws NanoscopeError `usage`, as `parseBuiltin` */
+export function withOption(uri: string, name: string, value: string): string {
+  const { id, pairs } = splitUri(uri);
+  const others = pairs.filter(([own]) => own !== name);
+  const query = [...others, [name, value] as const].map(([own, text]) => `${own}=${text}`).join('&');
+  return parseBuiltin(`${builtinScheme}${id}?${query}`).uri;
+}
+
 /** The bytes of an `.onnx` file. */
 export function serializeModel(proto: ModelProto): Uint8Array {
   return toBinary(ModelProtoSchema, proto);

@@ -14,7 +14,7 @@ import type { Report } from '../../../src/core/report';
 import type { TensorData } from '../../../src/core/tensor';
 import { diagnosedModel, fixture } from '../../support/diagnosing';
 import { leftPaddedDecoder, verdictsOf } from '../../support/verdicts';
-import { halfFeeds, halved } from '../../support/halved';
+import { halfFeeds, halved } from '../../../src/core/onnx/halve';
 import type { Masking } from '../../support/tinyAttention';
 import {
   attentionModel,

@@ -16,7 +16,7 @@ import { findNewNaN } from '../../../src/core/diagnose/newNaN';
 import { createEngine } from '../../../src/runtime/client/engine';
 import { nodeFiles } from '../../../src/runtime/files/nodeFiles';
 import { fixture } from '../../support/diagnosing';
-import { halved } from '../../support/halved';
+import { halved } from '../../../src/core/onnx/halve';
 import { workerBundle } from '../../support/workerBundle';
 import { branch, chosen, constant, model, positive, x } from '../bodies/support';
 import { node } from '../../unit/onnx/support';

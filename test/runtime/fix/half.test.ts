@@ -11,7 +11,7 @@ import type { TensorData } from '../../../src/core/tensor';
 import { fixes, traps } from '../../../src/core/fix';
 import { diagnosedModel } from '../../support/diagnosing';
 import { bytesOf, fixNamed, patched, patientOf, run } from '../../support/fixing';
-import { halfFeeds, halved } from '../../support/halved';
+import { halfFeeds, halved } from '../../../src/core/onnx/halve';
 import type { Masking } from '../../support/tinyAttention';
 import { attentionModel, f32, int, leftPadded, named, scalar } from '../../support/tinyAttention';
 

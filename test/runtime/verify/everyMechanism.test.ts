@@ -5,7 +5,7 @@ import { birthMechanisms } from '../../../src/core/report';
 import type { BirthMechanism } from '../../../src/core/report';
 import type { TensorData } from '../../../src/core/tensor';
 import { diagnosedModel } from '../../support/diagnosing';
-import { halfFeeds, halved } from '../../support/halved';
+import { halfFeeds, halved } from '../../../src/core/onnx/halve';
 import {
   attentionModel,
   f32,

@@ -4,7 +4,7 @@ import { buildModel } from '../../../src/core/models/index';
 import { decodeTensor, encodeTensor } from '../../../src/core/onnx/tensors';
 import type { FixResult, Report } from '../../../src/core/report';
 import { diagnosed, diagnosedModel, fixture } from '../../support/diagnosing';
-import { halfFeeds, halved } from '../../support/halved';
+import { halfFeeds, halved } from '../../../src/core/onnx/halve';
 import { attentionModel, f32, featureModel, leftPadded, named } from '../../support/tinyAttention';
 
 const find = (report: Report, id: string): FixResult => {

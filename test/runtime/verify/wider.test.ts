@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Report } from '../../../src/core/report';
 import { diagnosedModel } from '../../support/diagnosing';
-import { halfFeeds, halved } from '../../support/halved';
+import { halfFeeds, halved } from '../../../src/core/onnx/halve';
 import { attentionModel, f32, i64, named, scalar } from '../../support/tinyAttention';
 
 /** Scores in the hundreds, where float16 has steps of 0.125 to 0.25: the weights of real tokens are rough. */

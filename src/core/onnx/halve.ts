@@ -7,14 +7,16 @@ import {
   TensorProto_DataType as DataType,
 } from 'onnx-buf';
 import type { ModelProto, TypeProto } from 'onnx-buf';
-import { toFloat16Bits } from '../../src/core/batch/half';
-import { allGraphs, allTensors } from '../../src/core/onnx/allTensors';
-import { decodeTensor, encodeTensor } from '../../src/core/onnx/tensors';
-import type { TensorData } from '../../src/core/tensor';
+import { toFloat16Bits } from '../batch/half';
+import { allGraphs, allTensors } from './allTensors';
+import { decodeTensor, encodeTensor } from './tensors';
+import { NanoscopeError } from '../errors';
+import type { TensorData } from '../tensor';
 
 const FLOAT: number = DataType.FLOAT;
 const HALF: number = DataType.FLOAT16;
 
+/** @throws NanoscopeError `unsupported-type` for weights that are not in memory */
 export function halved(model: ModelProto): ModelProto {
   const copy = clone(ModelProtoSchema, model);
   for (const graph of allGraphs(copy)) {
@@ -41,7 +43,12 @@ export function halved(model: ModelProto): ModelProto {
   for (const tensor of allTensors(copy)) {
     if (tensor.dataType !== FLOAT) continue;
     const value = decodeTensor(tensor);
-    if (!value) throw new Error(`the weights of ${tensor.name} lie outside the model`);
+    if (!value)
+      throw new NanoscopeError(
+        'unsupported-type',
+        `The weights of ${tensor.name} lie outside the model, which is not rounded to float16 then.`,
+        'Export the model in float16, or with its weights inside.',
+      );
     tensor.dataType = HALF;
     tensor.floatData = [];
     tensor.rawData = encodeTensor('', halfOf(value)).rawData;

@@ -1,0 +1,118 @@
+/** Variants of a model, a batch or a setting of the engine, run one after the other and laid side by side. */
+import { compareRuns } from '../../core/compare/compare';
+import { joinedRuns, runOfReport } from '../../core/compare/runOfReport';
+import type { ComparedRun, Comparison } from '../../core/compare/types';
+import { combined, dimensionsOf, labelOf, type Settings, type Variation } from '../../core/compare/variations';
+import { NanoscopeError } from '../../core/errors';
+import type { EngineLevel } from '../../core/report';
+import type { EngineJob } from '../ports';
+import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
+import { FirstOutputs } from './fromFirst';
+import { outputsAt } from './outputsAt';
+import { runVariant, type Part } from './variant';
+
+export interface CompareRequest {
+  /** Absolute paths or `builtin:…`; several are variants of their own. */
+  readonly models: readonly string[];
+  readonly base: Omit<DiagnoseRequest, 'model' | 'fixes'>;
+  readonly variations: readonly Variation[];
+}
+
+export interface CompareEvents {
+  readonly onProgress?: DiagnoseEvents['onProgress'];
+}
+
+interface Wanted {
+  readonly model: string;
+  readonly settings: Settings;
+  readonly label: string;
+}
+
+/** @throws NanoscopeError `usage` where there are fewer than two variants, and as `diagnose` */
+export async function compare(
+  deps: DiagnoseDeps,
+  { models, base, variations }: CompareRequest,
+  events: CompareEvents,
+  signal?: AbortSignal,
+): Promise<Comparison> {
+  const wanted = variantsOf(deps, models, variations);
+  const job = deps.engine.start(signal);
+  try {
+    const first = new FirstOutputs(job);
+    const runs: ComparedRun[] = [];
+    for (const [at, variant] of wanted.entries()) {
+      const onProgress: DiagnoseEvents['onProgress'] = ({ text, fraction }) =>
+        events.onProgress?.({
+          text: `${variant.label}: ${text}`,
+          fraction: (at + (fraction ?? 0)) / wanted.length,
+        });
+      const request: DiagnoseRequest = { ...base, model: variant.model, fixes: false };
+      const start = performance.now();
+      const parts = await runVariant({ job, deps, events: { onProgress } }, request, variant.settings);
+      const ms = performance.now() - start;
+      const difference = await first.differenceOf(parts);
+      runs.push({
+        ...(await runOf(job, parts, variant)),
+        facts: [`${String(Math.round(ms))} ms`],
+        ...(difference !== null && { difference }),
+      });
+      await job.drop(parts.flatMap(({ diagnosis }) => [...diagnosis.measured.keptOutputs.values()]));
+    }
+    return compareRuns(runs, dimensionsOf(variations, models.length), notesOf(variations));
+  } finally {
+    await job.close();
+  }
+}
+
+function variantsOf(
+  { files }: DiagnoseDeps,
+  models: readonly string[],
+  variations: readonly Variation[],
+): readonly Wanted[] {
+  const settings = combined(variations);
+  const wanted = models.flatMap((model) =>
+    settings.map((own) => ({
+      model,
+      settings: own,
+      label: [models.length > 1 ? files.basename(model) : '', labelOf(own)].filter((part) => part !== '').join(', '),
+    })),
+  );
+  if (wanted.length < 2)
+    throw new NanoscopeError(
+      'usage',
+      'There is only one variant to run.',
+      'Name two models, or what to vary: padding=left,right,none',
+    );
+  return wanted;
+}
+
+/** All samples of a variant as one run; at a level of its own, or without rounding, of its outputs alone. */
+async function runOf(job: EngineJob, parts: readonly Part[], { settings, label }: Wanted): Promise<ComparedRun> {
+  const plain: EngineLevel | null =
+    (settings.level as EngineLevel | undefined) ?? (settings.dtype === 'engine-float16' ? 'disabled' : null);
+  const batches: { run: ComparedRun; samples: readonly number[] }[] = [];
+  for (const { diagnosis, samples } of parts) {
+    const run = runOfReport(diagnosis.report, label);
+    if (plain === null) {
+      batches.push({ run, samples });
+      continue;
+    }
+    const { births: _, ...rest } = run;
+    batches.push({ run: { ...rest, ...(await outputsAt(job, diagnosis.measured, diagnosis.report, plain)) }, samples });
+  }
+  return joinedRuns(batches, label);
+}
+
+function notesOf(variations: readonly Variation[]): string[] {
+  const varied = new Set(variations.map(({ key }) => key));
+  return [
+    ...(varied.has('level')
+      ? ['Levels are compared at the outputs of plain runs: probes would keep the engine from optimising between them.']
+      : []),
+    ...(variations.some(({ values }) => values.includes('engine-float16'))
+      ? [
+          'engine-float16 is the plain run of the CPU engine, which computes most of float16 in float32; its outputs alone are compared.',
+        ]
+      : []),
+  ];
+}

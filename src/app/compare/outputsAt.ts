@@ -1,0 +1,72 @@
+/** The outputs of a plain run: nothing probed, nothing rounded, at a level of graph optimisation. */
+import type { AnyInspection } from '../../core/probe/inspectors';
+import type { SampleFigures } from '../../core/probe/inspect/health';
+import type { EngineLevel, OutputInfo, Report, SampleHealth, TableRow } from '../../core/report';
+import { countRanges, countRole } from '../../core/trace/ranges';
+import { cellParams } from '../measure/cellParams';
+import { encodePlain } from '../measure/facts';
+import type { Measurement } from '../measure/measure';
+import { feedsOf, measuring, withSession } from '../measure/sessions';
+import type { EngineJob } from '../ports';
+
+export interface PlainOutputs {
+  /** Rows of the table that are outputs of the model. */
+  readonly table: readonly TableRow[];
+  readonly outputs: readonly OutputInfo[];
+}
+
+/** @throws NanoscopeError what the engine says of a model that it cannot optimise so */
+export async function outputsAt(
+  job: EngineJob,
+  measured: Measurement,
+  { table, outputs, batch }: Report,
+  level: EngineLevel,
+): Promise<PlainOutputs> {
+  const { target } = measured;
+  const inspect = outputs.flatMap(({ name }): AnyInspection[] => {
+    const axes = measured.axes.of(name);
+    return axes && measured.keptOutputs.has(name)
+      ? [{ id: name, inspector: 'health', tensors: [name], params: cellParams(measured, axes) }]
+      : [];
+  });
+  const options = { ...measuring(target), level, prepack: true };
+  const { inspected } = await withSession(job, encodePlain(target.graph.model), options, (session) =>
+    job.run({ session: session.id, feeds: feedsOf(session, target), fetch: [], inspect }),
+  );
+  const figuresOf = (name: string): readonly SampleFigures[] | null => {
+    const figures = inspected[name];
+    return Array.isArray(figures) ? (figures as readonly SampleFigures[]) : null;
+  };
+  const names = new Set(outputs.map(({ name }) => name));
+  return {
+    table: table
+      .filter(({ tensor, port }) => names.has(tensor) && port === 'out')
+      .map((row) => {
+        const figures = figuresOf(row.tensor);
+        const roles = (row.sequence === 'memory' ? batch.memory?.roles : batch.roles) ?? [];
+        return {
+          ...row,
+          samples: row.samples?.map((own, at) => healthOf(own, figures?.[at], roles[at] ?? '')) ?? null,
+        };
+      }),
+    outputs: outputs.map((output) => {
+      const figures = figuresOf(output.name);
+      return figures && output.nanAt
+        ? {
+            ...output,
+            nanPositions: output.nanAt.map((_, at) => countRanges(figures[at]?.nanAt ?? '')),
+            nanAt: output.nanAt.map((_, at) => figures[at]?.nanAt ?? ''),
+          }
+        : output;
+    }),
+  };
+}
+
+/** What this run says in the place of what the measuring run said. */
+function healthOf(own: SampleHealth, figures: SampleFigures | undefined, roles: string): SampleHealth {
+  if (!figures) return own;
+  const { nanAt, nan, posInf, negInf, min, max, norm } = figures;
+  const padNan = own.of === roles.length ? countRole(nanAt, roles, 'p') : Math.min(own.padNan, nan);
+  const absMax = min === null || max === null ? null : Math.max(Math.abs(min), Math.abs(max));
+  return { ...own, nan, padNan, realNan: nan - padNan, posInf, negInf, absMax, min, max, norm, nanAt };
+}

@@ -1,0 +1,181 @@
+/** One variant of a comparison: which model, fed with what, run how. */
+import { halfFeeds, halved } from '../../core/onnx/halve';
+import { batchFixes } from '../../core/fix/batch/index';
+import type { BatchFix, BatchRun } from '../../core/fix/batch/types';
+import { NanoscopeError } from '../../core/errors';
+import { Graph } from '../../core/onnx/graph';
+import { isBuiltin, withOption } from '../../core/models';
+import type { Settings } from '../../core/compare/variations';
+import type { LengthSpec } from '../../core/batch/types';
+import { wantedFixes } from '../apply/wanted';
+import { planFix } from '../apply/planFix';
+import { runDiagnosis, type Diagnosis } from '../diagnose';
+import type { EngineJob } from '../ports';
+import { inputSpecs, makeFeeds, openSubject, type Subject } from '../subject';
+import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
+
+/** A diagnosis of all samples of the batch, or of some of them. */
+export interface Part {
+  readonly diagnosis: Diagnosis;
+  /** Indices in the batch that is compared. */
+  readonly samples: readonly number[];
+}
+
+interface Run {
+  readonly job: EngineJob;
+  readonly deps: DiagnoseDeps;
+  readonly events: DiagnoseEvents;
+}
+
+/** @throws NanoscopeError `usage` for a setting that this model or batch cannot have, and as `diagnose` */
+export async function runVariant(run: Run, base: DiagnoseRequest, settings: Settings): Promise<readonly Part[]> {
+  const asked = requestOf(base, settings);
+  const opened = await openSubject(run.deps.files, asked.model, asked.cast);
+  const request = isHalf(settings) ? await readAs(run.deps, asked, opened) : asked;
+  const subject = await subjectOf(run, request, opened, settings);
+  const { padding } = settings;
+  if (padding === undefined || isMadeSo(request, padding)) return [await whole(run, request, subject)];
+  return refed(run, request, subject, padding);
+}
+
+/** What a request alone can say. */
+function requestOf(base: DiagnoseRequest, { attention, lengths, padding }: Settings): DiagnoseRequest {
+  let request = base;
+  if (attention !== undefined) request = withAttention(request, attention);
+  if (lengths !== undefined) request = { ...request, lengths: withLengths(request, lengths) };
+  const { lengths: spec } = request;
+  // Samples hold the same tokens on whichever side their padding is.
+  if (padding !== undefined && padding !== 'none' && request.inputsFile === undefined)
+    request = { ...request, lengths: { ...(spec ?? { lengths: [5, 35], seed: 1 }), pad: padding as 'left' | 'right' } };
+  return request;
+}
+
+function withAttention(request: DiagnoseRequest, attention: string): DiagnoseRequest {
+  if (isBuiltin(request.model)) return { ...request, model: withOption(request.model, 'attention', attention) };
+  if (attention !== 'as-is' && attention !== 'written-out')
+    throw new NanoscopeError(
+      'usage',
+      `A model file has one implementation of attention; ${attention} is none of what it can be compared as.`,
+      'Compare attention=as-is,written-out, or two exports: nanoscope compare eager.onnx sdpa.onnx',
+    );
+  return { ...request, expandAttention: attention === 'written-out' };
+}
+
+function withLengths(request: DiagnoseRequest, text: string): LengthSpec {
+  const lengths = text.split(',').map((part) => (/^\s*\d{1,7}\s*$/.test(part) ? Number(part) : Number.NaN));
+  if (lengths.some(Number.isNaN))
+    throw new NanoscopeError('usage', `“${text}” are no lengths.`, 'Such as lengths=31/32/5,35.');
+  if (request.inputsFile !== undefined)
+    throw new NanoscopeError(
+      'usage',
+      'A batch that is read from a file has the lengths that it has.',
+      'Leave the file out, so that batches are made.',
+    );
+  return { pad: 'left', seed: 1, ...request.lengths, lengths };
+}
+
+/** The batch maker pads on the side that is asked for; what is read, and no padding at all, is fed anew. */
+const isMadeSo = (request: DiagnoseRequest, padding: string): boolean =>
+  request.inputsFile === undefined && padding !== 'none';
+
+async function subjectOf(
+  { job, deps, events }: Run,
+  request: DiagnoseRequest,
+  opened: Subject,
+  settings: Settings,
+): Promise<Subject> {
+  const { dtype, fix } = settings;
+  const subject = isHalf(settings) ? asHalf(opened) : opened;
+  if (dtype === 'float32' && hasHalf(opened))
+    throw new NanoscopeError(
+      'usage',
+      `${opened.name} computes in float16; there is no float32 of it here.`,
+      'Compare dtype=float16,engine-float16, or two files.',
+    );
+  if (fix === undefined || fix === 'none') return subject;
+  const { steps, diagnosis } = await planFix(job, deps, request, wantedFixes(fix), events, subject);
+  const graph = steps.at(-1)?.after ?? diagnosis.subject.graph;
+  return { ...diagnosis.subject, loaded: { ...diagnosis.subject.loaded, proto: graph.model }, graph };
+}
+
+const hasHalf = ({ graph }: Subject): boolean =>
+  [...graph.initializers.values()].some(({ dataType }) => dataType === 10);
+
+function asHalf(subject: Subject): Subject {
+  if (hasHalf(subject)) return subject;
+  const proto = halved(subject.loaded.proto);
+  const graph = new Graph(proto);
+  return {
+    ...subject,
+    loaded: { ...subject.loaded, proto },
+    graph,
+    inlined: { ...subject.inlined, model: proto },
+    inputs: inputSpecs(graph),
+    notes: [...subject.notes, 'The model was rounded to float16 as converters do it.'],
+  };
+}
+
+async function whole({ job, deps, events }: Run, request: DiagnoseRequest, subject: Subject): Promise<Part> {
+  const diagnosis = await runDiagnosis(job, deps, request, events, subject);
+  return { diagnosis, samples: diagnosis.report.batch.roles.map((_, sample) => sample) };
+}
+
+/** The same samples, padded in another way. */
+async function refed(run: Run, request: DiagnoseRequest, subject: Subject, padding: string): Promise<readonly Part[]> {
+  const first = await whole(run, request, subject);
+  const { measured, report } = first.diagnosis;
+  const roles = [report.batch.roles, ...(report.batch.memory ? [report.batch.memory.roles] : [])];
+  const isPadded = (pattern: RegExp): boolean => roles.every((samples) => samples.every((role) => pattern.test(role)));
+  if (padding === 'left' ? isPadded(/^p*r*$/) : padding === 'right' ? isPadded(/^r*p*$/) : isPadded(/^r*$/))
+    return [first];
+  const context = { inputs: measured.target.inputs, specs: subject.inputs, axes: measured.inputAxes, roles };
+  const plan = planned(padding, (fix) => fix.plan(context));
+  const parts: Part[] = [];
+  for (const { feeds, samples, layout } of plan) {
+    const lengths = lengthsOf(layout, roles, samples, request);
+    const again = { ...request, inputsFile: undefined, batch: { inputs: feeds, lengths } };
+    parts.push({ ...(await whole(run, again, subject)), samples });
+  }
+  return parts;
+}
+
+function planned(padding: string, plan: (fix: BatchFix) => ReturnType<BatchFix['plan']>): readonly BatchRun[] {
+  const ids = { right: ['right-padding'], none: ['same-length-batches', 'no-padding'] }[padding] ?? [];
+  let reason = 'Nothing moves the padding of a batch to the left.';
+  for (const id of ids) {
+    const fix = batchFixes.find((one) => one.id === id);
+    const own = fix && plan(fix);
+    if (own?.applies) return own.runs;
+    if (own) ({ reason } = own);
+  }
+  throw new NanoscopeError(
+    'usage',
+    `This batch cannot be compared with padding=${padding}: ${reason}`,
+    'Leave that value out, or let the batch be made from lengths.',
+  );
+}
+
+/** Who is real, for a model that has no mask to tell. */
+function lengthsOf(
+  layout: BatchRun['layout'],
+  roles: readonly (readonly string[])[],
+  samples: readonly number[],
+  { lengths }: DiagnoseRequest,
+): LengthSpec {
+  const own = layout.kind === 'padded' ? (layout.roles[0] ?? []) : samples.map((at) => roles[0]?.[at] ?? '');
+  return {
+    seed: 1,
+    ...lengths,
+    lengths: own.map((role) => role.replaceAll('p', '').length),
+    pad: layout.kind === 'padded' ? 'right' : 'none',
+  };
+}
+
+const isHalf = ({ dtype }: Pick<Settings, 'dtype'>): boolean => dtype === 'float16' || dtype === 'engine-float16';
+
+/** A file that holds float32 feeds a model in float16 with what it is rounded to. */
+async function readAs({ files }: DiagnoseDeps, request: DiagnoseRequest, opened: Subject): Promise<DiagnoseRequest> {
+  if (request.inputsFile === undefined || hasHalf(opened)) return request;
+  const batch = await makeFeeds(files, opened, request);
+  return { ...request, inputsFile: undefined, batch: { ...batch, inputs: halfFeeds(batch.inputs) } };
+}

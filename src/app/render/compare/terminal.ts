@@ -1,0 +1,99 @@
+/** A comparison as text for a terminal: the variants, stages × variants, then the verdict. */
+import type { ComparedCell, ComparedRow, Comparison } from '../../../core/compare/types';
+import { sampleTitle } from '../batch';
+import { cutIntoBlocks, joinLine, nothing, stageGap, type Column, type Piece } from '../columns';
+import type { Style } from '../style';
+import { clip, displayWidth, padTo, visible, wrap } from '../text';
+import { comparedLines, type ComparedChoice, type ComparedLine } from './rows';
+import { variantFacts } from './words';
+
+export interface ComparisonOptions extends ComparedChoice {
+  readonly width: number;
+  readonly style: Style;
+}
+
+const longestStage = 44;
+const longestLabel = 28;
+
+/** Ends with a newline; every name in it is safe to print. */
+export function terminalComparison(comparison: Comparison, options: ComparisonOptions): string {
+  const { style, width } = options;
+  const { verdict, notes } = comparison;
+  const paint = comparison.variants.every(({ nan }) => nan === 'none') ? style.good : style.strong;
+  return `${[
+    variantLines(comparison, options).join('\n'),
+    table(comparison, options),
+    paint(wrap(visible(verdict.sentence), width)),
+    ...notes.map((note) => style.quiet(wrap(`- ${visible(note)}`, width, 2))),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n')}\n`;
+}
+
+function variantLines(comparison: Comparison, { style, width }: ComparisonOptions): string[] {
+  const { variants } = comparison;
+  const names = variants.map(({ label }, at) => `${String(at + 1)}  ${visible(label)}`);
+  const widest = Math.max(...names.map(displayWidth));
+  return variants.map((variant, at) => {
+    const name = padTo(names[at] ?? '', widest);
+    const facts = wrap(visible(variantFacts(variant, comparison)), Math.max(30, width - widest - 2), 0);
+    const paint = variant.nan === 'none' ? style.good : variant.nan === 'padding' ? style.warning : style.bad;
+    return `${style.strong(name)}  ${facts
+      .split('\n')
+      .map((line, i) => (i === 0 ? paint(line) : ' '.repeat(widest + 2) + paint(line)))
+      .join('\n')}`;
+  });
+}
+
+function table(comparison: Comparison, options: ComparisonOptions): string {
+  const { style, width } = options;
+  const lines = comparedLines(comparison, options);
+  if (lines.length === 0)
+    return options.differences === true ? style.quiet('No row differs between the variants.') : '';
+  const layerWidth = Math.max(0, ...lines.map((line) => (line.kind === 'row' ? displayWidth(line.layer ?? '') : 0)));
+  const stages = lines.map((line) => (line.kind === 'fold' ? '' : stageText(line.layer, line.name, layerWidth)));
+  const stageWidth = Math.max(5, ...stages.map(displayWidth));
+  const columns = comparison.variants.flatMap((variant, at) =>
+    variant.roles.map((_, sample) => {
+      const title = `${clip(visible(variant.label), longestLabel)} ${sampleTitle({ roles: variant.roles, ...(variant.memoryRoles && { memory: { positions: 0, roles: variant.memoryRoles } }) }, sample)}`;
+      return column(lines, at, sample, title, style);
+    }),
+  );
+  return cutIntoBlocks(columns, width - stageWidth - stageGap - 2)
+    .map((block) => {
+      const head = joinLine(padTo('stage', stageWidth), block, ({ header }) => header);
+      const body = lines.map((line, i) => {
+        if (line.kind === 'fold') return style.quiet(`… ${line.layers}: the same`);
+        const text = joinLine(padTo(stages[i] ?? '', stageWidth), block, ({ cells }) => cells[i] ?? nothing).trimmed;
+        return line.row.same ? `  ${text}` : `${style.warning('≠')} ${text}`;
+      });
+      return [`  ${style.heading(head.trimmed)}`, ...body].join('\n');
+    })
+    .join('\n\n');
+}
+
+const stageText = (layer: string | null, name: string, layerWidth: number): string =>
+  layer === null
+    ? clip(visible(name), longestStage)
+    : `${clip(padTo(visible(layer), layerWidth), longestStage)}  ${clip(visible(name), longestStage)}`;
+
+function column(lines: readonly ComparedLine[], variant: number, sample: number, title: string, style: Style): Column {
+  const cells = lines.map((line) => (line.kind === 'fold' ? null : cellOf(line.row, variant, sample, style)));
+  return {
+    header: { text: title, painted: title },
+    cells,
+    width: Math.max(displayWidth(title), ...cells.map((cell) => displayWidth(cell?.text ?? ''))),
+  };
+}
+
+function cellOf(row: ComparedRow, variant: number, sample: number, style: Style): Piece {
+  const cell = row.cells[variant]?.[sample];
+  if (!cell) return { text: '–', painted: style.quiet('–') };
+  const text = cellText(cell);
+  const paint = cell.nan === 0 ? style.good : cell.realNan === 0 ? style.warning : style.bad;
+  return { text, painted: paint(text) };
+}
+
+/** `30/35`, `30/35 pad only`. */
+export const cellText = ({ nan, of, realNan }: ComparedCell): string =>
+  `${String(nan)}/${String(of)}${nan > 0 && realNan === 0 ? ' pad only' : ''}`;

@@ -1,0 +1,42 @@
+/** What is said of variants, the same in a terminal, in Markdown and in the panel. */
+import type { ComparedVariant, Comparison, NaNReach } from '../../../core/compare/types';
+import { placeOf } from '../../../core/trace/verdict';
+import { shortNumber } from '../numbers';
+
+export const reachWords: Readonly<Record<NaNReach, string>> = {
+  none: 'no NaN',
+  padding: 'NaN at padding only',
+  real: 'NaN at real tokens',
+};
+
+/** `NaN at real tokens; pattern A; born in layer 0 attention (fully-masked-row); 3.8e-6 from the first; 412 ms`. */
+export function variantFacts(variant: ComparedVariant, { variants }: Comparison): string {
+  const patterns = new Set(variants.map(({ pattern }) => pattern)).size;
+  return [
+    reachWords[variant.nan],
+    patterns > 1 ? `pattern ${patternName(variant.pattern)}` : '',
+    birthsText(variant),
+    differenceText(variant),
+    ...variant.facts,
+  ]
+    .filter((part) => part !== '')
+    .join('; ');
+}
+
+/** `A`, `B`, …, `Z`, `27`. */
+export const patternName = (pattern: number): string =>
+  pattern < 26 ? String.fromCharCode(65 + pattern) : String(pattern + 1);
+
+function birthsText({ births }: ComparedVariant): string {
+  const [first] = births ?? [];
+  if (!first) return '';
+  const more = (births?.length ?? 1) - 1;
+  return `born in ${placeOf(first)} (${first.mechanism}${more === 0 ? '' : `, and ${String(more)} more`})`;
+}
+
+const differenceText = ({ difference }: ComparedVariant): string =>
+  difference === undefined
+    ? ''
+    : difference === 'NaN'
+      ? 'not comparable by number with the first: NaN in one of them'
+      : `real tokens ${difference === 0 ? 'equal to' : `${shortNumber(difference)} from`} the first`;
