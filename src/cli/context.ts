@@ -1,4 +1,5 @@
 /** What the commands are given by the composition root. */
+import type { compare } from '../app/compare/compare';
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { shrink } from '../app/shrink/shrink';
@@ -21,6 +22,7 @@ export interface Context {
     readonly writeShrunk: typeof writeShrunk;
     readonly staticLook: typeof staticLook;
     readonly lint: typeof lint;
+    readonly compare: typeof compare;
   };
   readonly files: FileAccess;
   /** Python files and their parser. */

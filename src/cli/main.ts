@@ -3,6 +3,7 @@ import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { version } from '../../package.json';
+import { compare } from '../app/compare/compare';
 import { applyFix, undoFix } from '../app/fixes';
 import { fixSnippet } from '../app/fixSnippet';
 import { diagnose } from '../app/diagnose';
@@ -31,7 +32,7 @@ const stop = new AbortController();
 const context: Context = {
   version,
   terminal,
-  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, shrink, writeShrunk, staticLook, lint },
+  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, shrink, writeShrunk, staticLook, lint, compare },
   files: nodeFiles,
   // The parser's WebAssembly lies beside the bundle too.
   source: { files: sourceFiles, python: () => loadPython(bundledParser(fileURLToPath(new URL('.', import.meta.url)))) },

@@ -1,7 +1,9 @@
 /** The command line's grammar. What a command does is in a file of its own. */
 import { Command, Option } from 'commander';
+import { variationKeys, variationTitles } from '../core/compare/variations';
 import { engineLevels } from '../core/report';
 import { parseLengths, parseMask, parseMemoryLimit, parsePadId, parseRows, parseSeed, parseTimeout } from './arguments';
+import { compareCommand, type CompareOptions } from './compareCommand';
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
@@ -10,6 +12,20 @@ import { fixCommand, type FixOptions } from './fixCommand';
 import { lintCommand, type LintOptions } from './lintCommand';
 import { lookCommand, type LookOptions } from './lookCommand';
 import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
+
+const compareHelp = `
+What can be varied, several together for every combination (a word alone: all of its values):
+${variationKeys.map((key) => `  ${key.padEnd(10)} ${variationTitles[key]}`).join('\n')}
+
+Examples:
+  $ nanoscope compare model.onnx padding=left,right,none
+  $ nanoscope compare eager.onnx sdpa.onnx --lengths 5,35
+  $ nanoscope compare "builtin:kimi-k2-mini?layers=61" ranks=1,8 --rows 1,15,33
+  $ nanoscope compare model.onnx fix=none,unmask-rows --differences
+
+Exit codes of compare:
+  0  the variants show the same NaN  2  bad usage or input
+  1  they differ                     3  the engine failed, or the run was cancelled`;
 
 const examples = `
 Examples:
@@ -80,6 +96,21 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .addHelpText('after', examples)
     .action(async (model: string, options: DiagnoseOptions) => {
       done(await diagnoseCommand(context, model, options, args));
+    });
+
+  withComparisonFormat(
+    withLimits(
+      withBatch(
+        program
+          .command('compare')
+          .description('run variants of a model, a batch or an engine setting and lay them side by side')
+          .argument('<what...>', 'models, and what to vary: padding=left,right,none'),
+      ),
+    ),
+  )
+    .addHelpText('after', compareHelp)
+    .action(async (what: readonly string[], options: CompareOptions) => {
+      done(await compareCommand(context, what, options));
     });
 
   program
@@ -186,6 +217,21 @@ export function createProgram(context: Context, args: readonly string[], done: (
 
   return program;
 }
+
+/** How long the engine may take, and how much memory. */
+const withLimits = (command: Command): Command =>
+  command
+    .option('--timeout <seconds>', 'end the engine after this time (default: 600)', parseTimeout)
+    .option('--memory-limit <megabytes>', 'end the engine when it uses more memory than this', parseMemoryLimit);
+
+const withComparisonFormat = (command: Command): Command =>
+  command
+    .option('--differences', 'show only rows in which the variants differ')
+    .option('--rows <layers>', 'show these layers only, such as 1,15,33 or 0-3', parseRows)
+    .option('--all-rows', 'show every row, inputs of sublayers too, and fold nothing')
+    .option('--json', 'print one JSON document, failures included')
+    .option('--markdown', 'print Markdown')
+    .option('--csv', 'print comma-separated values: one line per row, variant and sample');
 
 /** What the batch is, which several commands ask alike. */
 function withBatch(command: Command): Command {

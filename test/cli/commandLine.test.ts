@@ -84,37 +84,10 @@ describe('what diagnose asks for', () => {
 
   it('reaches the engine with time and memory limits', async () => {
     const seen: unknown[] = [];
-    const { runCli } = await import('../../src/cli/run');
-    const { createTerminal } = await import('../../src/cli/terminal');
-    const silent = { write: (_: string, done: () => void) => (done(), true), on: () => undefined };
-    await runCli(
-      {
-        version: '0',
-        terminal: createTerminal(silent, silent, {}),
-        work: {
-          diagnose: () => Promise.resolve(clean),
-          applyFix: () => Promise.reject(new Error()),
-          undoFix: () => Promise.reject(new Error()),
-          previewFix: () => Promise.reject(new Error()),
-          fixSnippet: () => Promise.reject(new Error()),
-          shrink: () => Promise.reject(new Error()),
-          writeShrunk: () => Promise.reject(new Error()),
-          staticLook: () => Promise.reject(new Error()),
-          lint: () => Promise.reject(new Error()),
-        },
-        files: {} as never,
-        source: {} as never,
-        signal: new AbortController().signal,
-        createDeps: (options) => {
-          seen.push(options);
-          return {} as never;
-        },
-        resolvePath: (path) => path,
-        relativePath: (path) => path,
-        log: () => Promise.resolve(),
-      },
-      ['diagnose', 'm.onnx', '--timeout', '1.5', '--memory-limit', '512'],
-    );
+    await runHere(['diagnose', 'm.onnx', '--timeout', '1.5', '--memory-limit', '512'], {
+      ...answering(clean),
+      onDeps: (options) => seen.push(options),
+    });
     expect(seen).toEqual([{ timeoutMs: 1500, memoryLimitBytes: 512 * 1024 * 1024 }]);
   });
 });

@@ -40,6 +40,8 @@ export interface InProcess {
   readonly tty?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Told what limits a command gives its engine. */
+  readonly onDeps?: (options: Parameters<Context['createDeps']>[0]) => void;
 }
 
 /** `args` as after `nanoscope`; paths resolve against `/home/person`. */
@@ -61,12 +63,16 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         writeShrunk: unexpected,
         staticLook: unexpected,
         lint: unexpected,
+        compare: unexpected,
         ...world.work,
       },
       files: world.files ?? noFiles,
       source: world.source ?? { files: { find: unexpected, read: unexpected }, python: unexpected },
       signal: world.signal ?? new AbortController().signal,
-      createDeps: () => ({ engine: { start: noEngine }, files: world.files ?? noFiles }),
+      createDeps: (options) => {
+        world.onDeps?.(options);
+        return { engine: { start: noEngine }, files: world.files ?? noFiles };
+      },
       resolvePath: (path) => (path.startsWith('/') ? path : `/home/person/${path}`),
       relativePath: (file) => file.replace(/^\/home\/person\//, ''),
       log: () => Promise.resolve(),

@@ -4,7 +4,7 @@ import { joinedRuns, runOfReport } from '../../core/compare/runOfReport';
 import type { ComparedRun, Comparison } from '../../core/compare/types';
 import { combined, dimensionsOf, labelOf, type Settings, type Variation } from '../../core/compare/variations';
 import { NanoscopeError } from '../../core/errors';
-import type { EngineLevel } from '../../core/report';
+import { engineLevels, type EngineLevel } from '../../core/report';
 import type { EngineJob } from '../ports';
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
 import { FirstOutputs } from './fromFirst';
@@ -50,7 +50,7 @@ export async function compare(
       const start = performance.now();
       const parts = await runVariant({ job, deps, events: { onProgress } }, request, variant.settings);
       const ms = performance.now() - start;
-      const difference = await first.differenceOf(parts);
+      const difference = await first.differenceOf(parts, plainLevel(variant.settings));
       runs.push({
         ...(await runOf(job, parts, variant)),
         facts: [`${String(Math.round(ms))} ms`],
@@ -86,10 +86,13 @@ function variantsOf(
   return wanted;
 }
 
+/** The level of a variant that is told by plain runs; null for one that is told by the run that was measured. */
+const plainLevel = ({ level, dtype }: Settings): EngineLevel | null =>
+  engineLevels.find((own) => own === level) ?? (dtype === 'engine-float16' ? 'disabled' : null);
+
 /** All samples of a variant as one run; at a level of its own, or without rounding, of its outputs alone. */
 async function runOf(job: EngineJob, parts: readonly Part[], { settings, label }: Wanted): Promise<ComparedRun> {
-  const plain: EngineLevel | null =
-    (settings.level as EngineLevel | undefined) ?? (settings.dtype === 'engine-float16' ? 'disabled' : null);
+  const plain = plainLevel(settings);
   const batches: { run: ComparedRun; samples: readonly number[] }[] = [];
   for (const { diagnosis, samples } of parts) {
     const run = runOfReport(diagnosis.report, label);

@@ -1,12 +1,11 @@
-/** How far the outputs of real tokens are from those of the first variant, where both can be measured. */
+/** How far the outputs of real tokens are from those of the first variant, in samples where neither holds NaN. */
 import type { RowsDifference } from '../../core/probe/inspect/compare';
 import type { AnyInspection } from '../../core/probe/inspectors';
-import type { JsonNumber } from '../../core/report';
+import type { EngineLevel, JsonNumber } from '../../core/report';
 import { realPositions } from '../../core/verify/alone';
-import { encode } from '../measure/facts';
-import { runOnce } from '../measure/sessions';
 import type { EngineJob } from '../ports';
 import { comparableOutputs, layoutOf, rowsWithin, widthOf, type Comparable } from '../verify/comparable';
+import { runForOutputs } from './outputRun';
 import type { Part } from './variant';
 
 interface Kept {
@@ -22,14 +21,17 @@ export class FirstOutputs {
 
   constructor(private readonly job: EngineJob) {}
 
-  /** @returns null where nothing can be compared, and for the first variant itself */
-  async differenceOf(parts: readonly Part[]): Promise<JsonNumber | null> {
-    if (this.kept) return this.measured(parts, this.kept);
-    this.kept = await this.keep(parts);
+  /**
+   * @param level of the variant's own runs; null where it is told by the run that was measured
+   * @returns null where nothing can be compared, and for the first variant itself
+   */
+  async differenceOf(parts: readonly Part[], level: EngineLevel | null): Promise<JsonNumber | null> {
+    if (this.kept) return this.measured(parts, level, this.kept);
+    this.kept = await this.keep(parts, level);
     return null;
   }
 
-  private async keep(parts: readonly Part[]): Promise<readonly Kept[]> {
+  private async keep(parts: readonly Part[], level: EngineLevel | null): Promise<readonly Kept[]> {
     const kept: Kept[] = [];
     for (const [at, part] of parts.entries()) {
       const { measured } = part.diagnosis;
@@ -38,7 +40,7 @@ export class FirstOutputs {
         handle: `first ${String(at)} ${output.tensor}`,
         rows: rowsOf(part, output),
       }));
-      await runOnce(this.job, measured.target, encode(measured.target.graph.model, measured.target), {
+      await runForOutputs(this.job, measured, level, {
         fetch: [],
         keep: Object.fromEntries(outputs.map(({ output, handle }) => [handle, output.tensor])),
       });
@@ -47,22 +49,26 @@ export class FirstOutputs {
     return kept;
   }
 
-  private async measured(parts: readonly Part[], kept: readonly Kept[]): Promise<JsonNumber | null> {
+  private async measured(
+    parts: readonly Part[],
+    level: EngineLevel | null,
+    kept: readonly Kept[],
+  ): Promise<JsonNumber | null> {
     let largest: JsonNumber | null = null;
     for (const part of parts) {
       const { measured } = part.diagnosis;
       const inspect = comparableOutputs(measured).flatMap((output) =>
         kept.flatMap((first, at): AnyInspection[] => {
-          const pairs = pairsOf(rowsOf(part, output), first);
-          if (!isSame(output, first.output) || pairs.length === 0) return [];
-          const params = { ...layoutOf(output), pairs };
+          if (!isSame(output, first.output)) return [];
           const tensors = [output.tensor, first.handle];
-          return [{ id: `${String(at)} ${output.tensor}`, inspector: 'rowsDifference', tensors, params }];
+          return pairsOf(rowsOf(part, output), first).map((pairs, i) => {
+            const params = { ...layoutOf(output), pairs };
+            return { id: `${String(at)} ${String(i)} ${output.tensor}`, inspector: 'rowsDifference', tensors, params };
+          });
         }),
       );
       if (inspect.length === 0) continue;
-      const model = encode(measured.target.graph.model, measured.target);
-      const { inspected } = await runOnce(this.job, measured.target, model, { fetch: [], inspect });
+      const { inspected } = await runForOutputs(this.job, measured, level, { fetch: [], inspect });
       for (const found of Object.values(inspected)) largest = larger(largest, found as RowsDifference);
     }
     return largest;
@@ -84,16 +90,20 @@ function rowsOf({ diagnosis, samples }: Part, output: Comparable): ReadonlyMap<n
   );
 }
 
-/** Real tokens that both have; samples of other lengths have nothing to compare. */
-function pairsOf(rows: ReadonlyMap<number, readonly number[]>, first: Kept): (readonly [number, number])[] {
+/** By sample: real tokens that both have. Samples of other lengths have nothing to compare. */
+function pairsOf(
+  rows: ReadonlyMap<number, readonly number[]>,
+  first: Kept,
+): (readonly (readonly [number, number])[])[] {
   return [...rows].flatMap(([sample, own]) => {
     const others = first.rows.get(sample) ?? [];
-    return own.length === others.length ? own.map((row, i) => [row, others[i] ?? 0] as const) : [];
+    return own.length === others.length && own.length > 0 ? [own.map((row, i) => [row, others[i] ?? 0] as const)] : [];
   });
 }
 
-function larger(largest: JsonNumber | null, { maxAbsDiff, nanA, nanB }: RowsDifference): JsonNumber | null {
-  if (nanA > 0 || nanB > 0) return 'NaN';
-  if (largest === null || typeof maxAbsDiff !== 'number') return maxAbsDiff;
-  return typeof largest === 'number' ? Math.max(largest, maxAbsDiff) : largest;
+/** NaN only where no sample is free of it in both: where NaN is, the table says. */
+function larger(largest: JsonNumber | null, { maxAbsDiff }: RowsDifference): JsonNumber {
+  if (largest === null || largest === 'NaN') return maxAbsDiff;
+  if (maxAbsDiff === 'NaN') return largest;
+  return typeof maxAbsDiff === 'number' && typeof largest === 'number' ? Math.max(largest, maxAbsDiff) : 'Infinity';
 }

@@ -4,10 +4,9 @@ import type { SampleFigures } from '../../core/probe/inspect/health';
 import type { EngineLevel, OutputInfo, Report, SampleHealth, TableRow } from '../../core/report';
 import { countRanges, countRole } from '../../core/trace/ranges';
 import { cellParams } from '../measure/cellParams';
-import { encodePlain } from '../measure/facts';
 import type { Measurement } from '../measure/measure';
-import { feedsOf, measuring, withSession } from '../measure/sessions';
 import type { EngineJob } from '../ports';
+import { runForOutputs } from './outputRun';
 
 export interface PlainOutputs {
   /** Rows of the table that are outputs of the model. */
@@ -22,17 +21,13 @@ export async function outputsAt(
   { table, outputs, batch }: Report,
   level: EngineLevel,
 ): Promise<PlainOutputs> {
-  const { target } = measured;
   const inspect = outputs.flatMap(({ name }): AnyInspection[] => {
     const axes = measured.axes.of(name);
     return axes && measured.keptOutputs.has(name)
       ? [{ id: name, inspector: 'health', tensors: [name], params: cellParams(measured, axes) }]
       : [];
   });
-  const options = { ...measuring(target), level, prepack: true };
-  const { inspected } = await withSession(job, encodePlain(target.graph.model), options, (session) =>
-    job.run({ session: session.id, feeds: feedsOf(session, target), fetch: [], inspect }),
-  );
+  const { inspected } = await runForOutputs(job, measured, level, { fetch: [], inspect });
   const figuresOf = (name: string): readonly SampleFigures[] | null => {
     const figures = inspected[name];
     return Array.isArray(figures) ? (figures as readonly SampleFigures[]) : null;

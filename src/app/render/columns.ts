@@ -24,8 +24,8 @@ export interface JoinedLine {
 export const nothing: Piece = { text: '', painted: '' };
 
 /** At least one sample per block, however narrow the terminal is. */
-export function cutIntoBlocks(columns: readonly Column[], room: number): Column[][] {
-  const blocks: Column[][] = [];
+export function cutIntoBlocks<C extends Column>(columns: readonly C[], room: number): C[][] {
+  const blocks: C[][] = [];
   let used = 0;
   for (const column of columns) {
     const block = blocks.at(-1);
@@ -40,7 +40,7 @@ export function cutIntoBlocks(columns: readonly Column[], room: number): Column[
   return blocks.length === 0 ? [[]] : blocks;
 }
 
-export function joinLine(stage: string, block: readonly Column[], pick: (column: Column) => Piece): JoinedLine {
+export function joinLine<C extends Column>(stage: string, block: readonly C[], pick: (column: C) => Piece): JoinedLine {
   const gap = ' '.repeat(sampleGap);
   const cells = block.map((column) => {
     const piece = pick(column);

@@ -15,9 +15,11 @@ export function looksLike(cell: ComparedCell, roles: string, basis: Basis): stri
   switch (basis) {
     case 'positions':
       return `${cell.nanAt} of ${String(cell.of)}`;
-    case 'tokens':
+    case 'tokens': {
       // A row of some positions only (the last token, new ones behind a past) has no roles of its own.
-      return cell.of === roles.length ? tokensOf(cell.nanAt, roles) : share(cell.realNan, cell.real);
+      const real = cell.of === roles.length ? tokensOf(cell.nanAt, roles) : share(cell.realNan, cell.real);
+      return `${share(cell.padNan, cell.pad)} of padding, real tokens ${real}`;
+    }
     case 'kind':
       return `${share(cell.padNan, cell.pad)} of padding, ${share(cell.realNan, cell.real)} of real tokens`;
   }

@@ -17,7 +17,10 @@ export interface ComparedRun {
   readonly births?: readonly ComparedBirth[];
   /** Half a sentence each: `weights 1.2 MB`, `412 ms`. */
   readonly facts: readonly string[];
-  /** Largest difference of real tokens' outputs from the first variant's, where both could be measured. */
+  /**
+   * Largest difference of real tokens' outputs from the first variant's, over samples where neither holds NaN; `NaN`
+   * where there is no such sample.
+   */
   readonly difference?: JsonNumber;
 }
 

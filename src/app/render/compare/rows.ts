@@ -28,9 +28,9 @@ export type ComparedLine = ComparedRowLine | ComparedFold;
 /** Two equal layers are quicker read than folded. */
 const shortestFold = 2;
 
-export function comparedLines({ rows }: Comparison, choice: ComparedChoice = {}): ComparedLine[] {
-  const lines = rows.flatMap((row, index): ComparedRowLine[] =>
-    isShown(row, rows, choice)
+export function comparedLines(comparison: Comparison, choice: ComparedChoice = {}): ComparedLine[] {
+  const lines = comparison.rows.flatMap((row, index): ComparedRowLine[] =>
+    isShown(row, index, comparison, choice)
       ? [
           {
             kind: 'row',
@@ -50,13 +50,18 @@ const sideOf = ({ label }: ComparedRow): string => {
   return side === undefined ? '' : `${side} `;
 };
 
-/** As in the table of one run: what sublayers hand on, whole layers only where they have none. */
-function isShown(row: ComparedRow, rows: readonly ComparedRow[], choice: ComparedChoice): boolean {
+/** As in the table of one run: what sublayers hand on, whole layers only where they have none; and where they part. */
+function isShown(
+  row: ComparedRow,
+  index: number,
+  { rows, verdict }: Pick<Comparison, 'rows' | 'verdict'>,
+  choice: ComparedChoice,
+): boolean {
   const { layers } = choice;
   if (choice.differences === true && row.same) return false;
   if (layers !== undefined && row.layer !== null && !layers.includes(row.layer)) return false;
   if (choice.all === true) return true;
-  if (row.port !== 'out') return !row.same;
+  if (row.port !== 'out') return index === verdict.firstDifference;
   if (isSublayer(row)) return true;
   return !rows.some((other) => other.layer === row.layer && isSublayer(other));
 }

@@ -55,19 +55,23 @@ function table(comparison: Comparison, options: ComparisonOptions): string {
   const stageWidth = Math.max(5, ...stages.map(displayWidth));
   const columns = comparison.variants.flatMap((variant, at) =>
     variant.roles.map((_, sample) => {
-      const title = `${clip(visible(variant.label), longestLabel)} ${sampleTitle({ roles: variant.roles, ...(variant.memoryRoles && { memory: { positions: 0, roles: variant.memoryRoles } }) }, sample)}`;
-      return column(lines, at, sample, title, style);
+      const memory = variant.memoryRoles && { memory: { positions: 0, roles: variant.memoryRoles } };
+      const title = sampleTitle({ roles: variant.roles, ...memory }, sample);
+      return column(lines, { variant: at, sample, label: clip(visible(variant.label), longestLabel) }, title, style);
     }),
   );
   return cutIntoBlocks(columns, width - stageWidth - stageGap - 2)
     .map((block) => {
+      const above = joinLine(padTo('', stageWidth), block, (own) =>
+        block.find(({ variant }) => variant === own.variant) === own ? plain(clip(own.label, own.width)) : nothing,
+      );
       const head = joinLine(padTo('stage', stageWidth), block, ({ header }) => header);
       const body = lines.map((line, i) => {
         if (line.kind === 'fold') return style.quiet(`… ${line.layers}: the same`);
         const text = joinLine(padTo(stages[i] ?? '', stageWidth), block, ({ cells }) => cells[i] ?? nothing).trimmed;
         return line.row.same ? `  ${text}` : `${style.warning('≠')} ${text}`;
       });
-      return [`  ${style.heading(head.trimmed)}`, ...body].join('\n');
+      return [`  ${style.strong(above.trimmed)}`, `  ${style.heading(head.trimmed)}`, ...body].join('\n');
     })
     .join('\n\n');
 }
@@ -77,12 +81,28 @@ const stageText = (layer: string | null, name: string, layerWidth: number): stri
     ? clip(visible(name), longestStage)
     : `${clip(padTo(visible(layer), layerWidth), longestStage)}  ${clip(visible(name), longestStage)}`;
 
-function column(lines: readonly ComparedLine[], variant: number, sample: number, title: string, style: Style): Column {
+/** A sample of a variant, whose name stands above its first column. */
+interface SampleColumn extends Column {
+  readonly variant: number;
+  readonly label: string;
+}
+
+const plain = (text: string): Piece => ({ text, painted: text });
+
+function column(
+  lines: readonly ComparedLine[],
+  { variant, sample, label }: { readonly variant: number; readonly sample: number; readonly label: string },
+  title: string,
+  style: Style,
+): SampleColumn {
   const cells = lines.map((line) => (line.kind === 'fold' ? null : cellOf(line.row, variant, sample, style)));
+  const widest = Math.max(displayWidth(title), ...cells.map((cell) => displayWidth(cell?.text ?? '')));
   return {
-    header: { text: title, painted: title },
+    variant,
+    label,
+    header: plain(title),
     cells,
-    width: Math.max(displayWidth(title), ...cells.map((cell) => displayWidth(cell?.text ?? ''))),
+    width: sample === 0 ? Math.max(widest, displayWidth(label)) : widest,
   };
 }
 

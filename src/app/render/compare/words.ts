@@ -9,7 +9,7 @@ export const reachWords: Readonly<Record<NaNReach, string>> = {
   real: 'NaN at real tokens',
 };
 
-/** `NaN at real tokens; pattern A; born in layer 0 attention (fully-masked-row); 3.8e-6 from the first; 412 ms`. */
+/** `NaN at real tokens; pattern A; born in layer 0 attention (fully-masked-row); finite samples 3.8e-6 from the first; 412 ms`. */
 export function variantFacts(variant: ComparedVariant, { variants }: Comparison): string {
   const patterns = new Set(variants.map(({ pattern }) => pattern)).size;
   return [
@@ -34,9 +34,8 @@ function birthsText({ births }: ComparedVariant): string {
   return `born in ${placeOf(first)} (${first.mechanism}${more === 0 ? '' : `, and ${String(more)} more`})`;
 }
 
+/** Where both are NaN in every sample there is no number, and the pattern says it. */
 const differenceText = ({ difference }: ComparedVariant): string =>
-  difference === undefined
+  difference === undefined || difference === 'NaN'
     ? ''
-    : difference === 'NaN'
-      ? 'not comparable by number with the first: NaN in one of them'
-      : `real tokens ${difference === 0 ? 'equal to' : `${shortNumber(difference)} from`} the first`;
+    : `finite samples ${difference === 0 ? 'equal to' : `${shortNumber(difference)} from`} the first`;
