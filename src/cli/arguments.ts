@@ -59,6 +59,15 @@ export function parsePadId(text: string): number {
   return id;
 }
 
+/** At least two, since NaN reaches real tokens in the second. */
+export function parseLayers(text: string): number {
+  const [layers = 0, ...rest] = wholeNumbers(text, 61) ?? [];
+  if (layers < 2 || rest.length > 0) {
+    throw usage(`--layers ${text} is not a whole number from 2 to 61.`, 'Give one number, such as --layers 4.');
+  }
+  return layers;
+}
+
 /** Seconds as milliseconds. */
 export function parseTimeout(text: string): number {
   return Math.ceil(positive('--timeout', text, 'seconds', 86_400 * 7) * 1000);

@@ -1,5 +1,6 @@
 /** What the commands are given by the composition root. */
 import type { compare } from '../app/compare/compare';
+import type { runExperiments } from '../app/experiments/experiment';
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { shrink } from '../app/shrink/shrink';
@@ -23,6 +24,7 @@ export interface Context {
     readonly staticLook: typeof staticLook;
     readonly lint: typeof lint;
     readonly compare: typeof compare;
+    readonly runExperiments: typeof runExperiments;
   };
   readonly files: FileAccess;
   /** Python files and their parser. */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { version } from '../../package.json';
 import { compare } from '../app/compare/compare';
+import { runExperiments } from '../app/experiments/experiment';
 import { applyFix, undoFix } from '../app/fixes';
 import { fixSnippet } from '../app/fixSnippet';
 import { diagnose } from '../app/diagnose';
@@ -32,7 +33,19 @@ const stop = new AbortController();
 const context: Context = {
   version,
   terminal,
-  work: { diagnose, applyFix, undoFix, previewFix, fixSnippet, shrink, writeShrunk, staticLook, lint, compare },
+  work: {
+    diagnose,
+    applyFix,
+    undoFix,
+    previewFix,
+    fixSnippet,
+    shrink,
+    writeShrunk,
+    staticLook,
+    lint,
+    compare,
+    runExperiments,
+  },
   files: nodeFiles,
   // The parser's WebAssembly lies beside the bundle too.
   source: { files: sourceFiles, python: () => loadPython(bundledParser(fileURLToPath(new URL('.', import.meta.url)))) },

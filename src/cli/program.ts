@@ -2,10 +2,20 @@
 import { Command, Option } from 'commander';
 import { variationKeys, variationTitles } from '../core/compare/variations';
 import { engineLevels } from '../core/report';
-import { parseLengths, parseMask, parseMemoryLimit, parsePadId, parseRows, parseSeed, parseTimeout } from './arguments';
+import {
+  parseLayers,
+  parseLengths,
+  parseMask,
+  parseMemoryLimit,
+  parsePadId,
+  parseRows,
+  parseSeed,
+  parseTimeout,
+} from './arguments';
 import { compareCommand, type CompareOptions } from './compareCommand';
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
+import { experimentCommand, type ExperimentOptions } from './experimentCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
 import { shrinkCommand, type ShrinkOptions } from './shrinkCommand';
 import { fixCommand, type FixOptions } from './fixCommand';
@@ -26,6 +36,13 @@ Examples:
 Exit codes of compare:
   0  the variants show the same NaN  2  bad usage or input
   1  they differ                     3  the engine failed, or the run was cancelled`;
+
+const experimentHelp = `
+Marks: = as found then, ≠ not so, ~ the engine is known to behave differently; no mark: nothing was said then.
+
+Exit codes of experiment:
+  0  all outcomes are as found then  2  bad usage or input
+  1  some are not                    3  the engine failed, or the run was cancelled`;
 
 const examples = `
 Examples:
@@ -111,6 +128,22 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .addHelpText('after', compareHelp)
     .action(async (what: readonly string[], options: CompareOptions) => {
       done(await compareCommand(context, what, options));
+    });
+
+  program
+    .command('experiment')
+    .description('run the experiments of the investigation again: what was found then, what is measured now')
+    .argument('[names...]', 'such as nan-trace; without a name, all of them are listed')
+    .option('--all', 'run every experiment')
+    .option('--layers <n>', 'layers of the model (default: 61, as then)', parseLayers)
+    .option('--lengths <n,n,…>', 'sequences that extraction-plan plans for', parseLengths)
+    .option('--rows <layers>', 'layers that a comparison shows, such as 1,15,33', parseRows)
+    .option('--json', 'print one JSON document, failures included')
+    .option('--markdown', 'print Markdown')
+    .option('--timeout <seconds>', 'end each engine process after this time (default: 600)', parseTimeout)
+    .addHelpText('after', experimentHelp)
+    .action(async (names: readonly string[], options: ExperimentOptions) => {
+      done(await experimentCommand(context, names, options));
     });
 
   program

@@ -64,6 +64,7 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         staticLook: unexpected,
         lint: unexpected,
         compare: unexpected,
+        runExperiments: unexpected,
         ...world.work,
       },
       files: world.files ?? noFiles,

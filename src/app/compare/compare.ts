@@ -4,6 +4,7 @@ import { joinedRuns, runOfReport } from '../../core/compare/runOfReport';
 import type { ComparedRun, Comparison } from '../../core/compare/types';
 import { combined, dimensionsOf, labelOf, type Settings, type Variation } from '../../core/compare/variations';
 import { NanoscopeError } from '../../core/errors';
+import { isBuiltin, parseBuiltin } from '../../core/models';
 import { engineLevels, type EngineLevel } from '../../core/report';
 import type { EngineJob } from '../ports';
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
@@ -70,11 +71,12 @@ function variantsOf(
   variations: readonly Variation[],
 ): readonly Wanted[] {
   const settings = combined(variations);
-  const wanted = models.flatMap((model) =>
+  const names = namesOf(models, files);
+  const wanted = models.flatMap((model, at) =>
     settings.map((own) => ({
       model,
       settings: own,
-      label: [models.length > 1 ? files.basename(model) : '', labelOf(own)].filter((part) => part !== '').join(', '),
+      label: [names[at] ?? '', labelOf(own)].filter((part) => part !== '').join(', '),
     })),
   );
   if (wanted.length < 2)
@@ -84,6 +86,19 @@ function variantsOf(
       'Name two models, or what to vary: padding=left,right,none',
     );
   return wanted;
+}
+
+/** What tells models apart: file names, or the options that built-in models of one kind do not share. */
+function namesOf(models: readonly string[], files: DiagnoseDeps['files']): string[] {
+  if (models.length === 1) return [''];
+  if (!models.every(isBuiltin)) return models.map((model) => (isBuiltin(model) ? model : files.basename(model)));
+  const parsed = models.map(parseBuiltin);
+  const [first] = parsed;
+  if (!first || parsed.some(({ id }) => id !== first.id)) return parsed.map(({ uri }) => uri);
+  const apart = Object.keys(first.options).filter(
+    (name) => new Set(parsed.map(({ options }) => options[name])).size > 1,
+  );
+  return parsed.map(({ options }) => apart.map((name) => `${name}=${String(options[name])}`).join(' '));
 }
 
 /** The level of a variant that is told by plain runs; null for one that is told by the run that was measured. */

@@ -1,0 +1,37 @@
+/** What is said of experiments, the same in a terminal and in Markdown. */
+import { pytorchVersion } from '../../../core/experiments/recorded';
+import type { Check, ExperimentResult } from '../../../core/experiments/types';
+
+export const checkHeads = ['', 'then', 'measured', `PyTorch ${pytorchVersion}`] as const;
+
+/** How a check is marked; what was not said then has no mark. */
+export const checkMarks: Readonly<Record<Check['verdict'], string>> = {
+  agrees: '=',
+  disagrees: '≠',
+  differs: '~',
+  measured: ' ',
+};
+
+/** `All 12 outcomes are as then; ONNX Runtime differs from PyTorch in 1.` */
+export function outcomeSentence({ checks }: Pick<ExperimentResult, 'checks'>): string {
+  const said = checks.filter(({ expected }) => expected !== null);
+  const wrong = said.filter(({ verdict }) => verdict === 'disagrees').length;
+  const known = said.filter(({ verdict }) => verdict === 'differs').length;
+  const apart = checks.filter(({ measured, pytorch }) => pytorch !== null && !isSame(measured, pytorch)).length;
+  const agreeing = said.length - wrong - known;
+  return [
+    said.length === 0
+      ? 'Nothing was measured of this then.'
+      : wrong === 0 && known === 0
+        ? `As found then${said.length === 1 ? '' : `, in all ${String(said.length)} outcomes`}.`
+        : `As found then in ${String(agreeing)} of ${String(said.length)} outcomes${wrong > 0 ? `; ${String(wrong)} ${wrong === 1 ? 'is' : 'are'} not` : ''}.`,
+    ...(known > 0 ? [`In ${String(known)} the engine is known to behave differently (marked ~).`] : []),
+    ...(apart > 0 ? [`ONNX Runtime and PyTorch ${pytorchVersion} differ in ${String(apart)}.`] : []),
+  ].join(' ');
+}
+
+/** PyTorch’s own words may say how many ranks it had. */
+const isSame = (measured: string, pytorch: string): boolean =>
+  measured === pytorch || measured.split(' ')[0] === pytorch.split(' ')[0];
+
+export const explanationWords = { confirmed: 'Confirmed', corrected: 'Corrected' } as const;
