@@ -8,6 +8,7 @@ import type { writeShrunk } from '../app/shrink/writeShrunk';
 import type { lint, LintDeps } from '../app/source/lint';
 import type { EngineOptions } from '../app/ports';
 import type { ApplyFix, Diagnose, DiagnoseDeps, FileAccess, PreviewFix, UndoFix } from '../app/useCases';
+import type { Report } from '../core/report';
 import type { Terminal } from './terminal';
 
 export interface Context {
@@ -27,6 +28,8 @@ export interface Context {
     readonly runExperiments: typeof runExperiments;
   };
   readonly files: FileAccess;
+  /** A report that was saved, or a trace that was recorded. @throws NanoscopeError `file-not-found`, `file-unreadable` */
+  readReport(path: string): Promise<Report>;
   /** Python files and their parser. */
   readonly source: LintDeps;
   /** Aborted by Ctrl-C and by termination. */

@@ -18,6 +18,7 @@ import { createEngine } from '../runtime/client/engine';
 import { nodeFiles } from '../runtime/files/nodeFiles';
 import { sourceFiles } from '../runtime/files/sourceFiles';
 import { bundledParser, loadPython } from '../runtime/python/parser';
+import { parseReport } from '../vscode/savedReport';
 import type { Context } from './context';
 import { printFailure } from './output';
 import { runCli } from './run';
@@ -47,6 +48,7 @@ const context: Context = {
     runExperiments,
   },
   files: nodeFiles,
+  readReport: async (path) => parseReport(await nodeFiles.readFile(path), nodeFiles.basename(path)),
   // The parser's WebAssembly lies beside the bundle too.
   source: { files: sourceFiles, python: () => loadPython(bundledParser(fileURLToPath(new URL('.', import.meta.url)))) },
   signal: stop.signal,

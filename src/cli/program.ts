@@ -12,9 +12,10 @@ import {
   parseSeed,
   parseTimeout,
 } from './arguments';
-import { compareCommand, type CompareOptions } from './compareCommand';
+import { compareCommand, type CompareOptions, type ComparisonFormat } from './compareCommand';
 import type { Context, ExitCode } from './context';
 import { diagnoseCommand, type DiagnoseOptions } from './diagnoseCommand';
+import { diffCommand } from './diffCommand';
 import { experimentCommand, type ExperimentOptions } from './experimentCommand';
 import { explainCommand, type ExplainOptions } from './explainCommand';
 import { shrinkCommand, type ShrinkOptions } from './shrinkCommand';
@@ -36,6 +37,11 @@ Examples:
 Exit codes of compare:
   0  the variants show the same NaN  2  bad usage or input
   1  they differ                     3  the engine failed, or the run was cancelled`;
+
+const diffHelp = `
+Exit codes of diff:
+  0  nothing became worse            2  bad usage or input
+  1  something became worse`;
 
 const experimentHelp = `
 Marks: = as found then, ≠ not so, ~ the engine is known to behave differently; no mark: nothing was said then.
@@ -128,6 +134,18 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .addHelpText('after', compareHelp)
     .action(async (what: readonly string[], options: CompareOptions) => {
       done(await compareCommand(context, what, options));
+    });
+
+  withComparisonFormat(
+    program
+      .command('diff')
+      .description('compare two saved reports (diagnose --json): what became worse, what became better')
+      .argument('<before>', 'a saved report, or a recorded trace')
+      .argument('<after>', 'a later one'),
+  )
+    .addHelpText('after', diffHelp)
+    .action(async (before: string, after: string, options: ComparisonFormat) => {
+      done(await diffCommand(context, [before, after], options));
     });
 
   program

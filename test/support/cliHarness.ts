@@ -37,6 +37,7 @@ export interface InProcess {
   readonly work?: Partial<Context['work']>;
   readonly files?: Context['files'];
   readonly source?: Context['source'];
+  readonly readReport?: Context['readReport'];
   readonly tty?: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -68,6 +69,7 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         ...world.work,
       },
       files: world.files ?? noFiles,
+      readReport: world.readReport ?? unexpected,
       source: world.source ?? { files: { find: unexpected, read: unexpected }, python: unexpected },
       signal: world.signal ?? new AbortController().signal,
       createDeps: (options) => {

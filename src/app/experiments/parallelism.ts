@@ -25,7 +25,7 @@ function rowsThen(laboratory: Laboratory, comparison: Comparison): Check[] {
     samples.map(([sample, found], at) => {
       const nan = pytorchSharded(module)?.[at];
       return check(`${name}, ${sample}: NaN positions`, everywhere(found), onRanks(countsIn(comparison, place, at)), {
-        pytorch: nan === undefined ? null : `${String(nan)}/35 on both of 2 ranks`,
+        pytorch: nan === undefined ? null : everywhere(`${String(nan)}/35`),
       });
     }),
   );
@@ -37,6 +37,7 @@ const everywhere = (count: string): string => `${count} on every rank`;
 const onRanks = (counts: readonly string[]): string =>
   new Set(counts).size === 1 ? everywhere(counts[0] ?? '') : counts.join(', ');
 
+const ranksOfPyTorch = 'PyTorch 1.13 was run on two ranks over gloo, attention sharded, on a CPU.';
 const memoryThen =
   'Then: 125.6 GB (attention sharded) and 133.8 GB (not) on each of 8 H200. Not run here; megabytes of weights per rank of the small model are shown instead.';
 const networkThen =
@@ -61,7 +62,7 @@ export const paddingSharded: Experiment = async (laboratory) => {
         'It does, on every rank, and at the same positions as without any sharding: what follows is no work of sharding.',
       verdict: 'confirmed',
     },
-    standIns: [memoryThen, networkThen],
+    standIns: [memoryThen, networkThen, ranksOfPyTorch],
     comparison,
   };
 };
@@ -88,7 +89,7 @@ export const paddingUnsharded: Experiment = async (laboratory) => {
       measured: comparison.verdict.sentence,
       verdict: 'confirmed',
     },
-    standIns: [memoryThen, networkThen],
+    standIns: [memoryThen, networkThen, ranksOfPyTorch],
     comparison,
   };
 };

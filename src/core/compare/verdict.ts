@@ -32,9 +32,10 @@ export function verdictOf(
   if (sick.length === 0) return `No NaN in any of the ${String(variants.length)} variants.`;
   const how = { positions: 'at the same positions', tokens: 'at the same real tokens', kind: 'in the same way' }[basis];
   if (!row) {
-    return clean.length === 0
-      ? `Identical NaN pattern, ${how} of every stage: ${cause} ${plural} not the cause.`
-      : `The stages that the variants have in common show no difference.`;
+    if (clean.length > 0) return `The stages that the variants have in common show no difference.`;
+    // Of two runs of the same there is nothing that could be the cause.
+    const ruledOut = about.join() === 'time' ? '' : `: ${cause} ${plural} not the cause`;
+    return `Identical NaN pattern, ${how} of every stage${ruledOut}.`;
   }
   const first = `The first difference is at ${placeOf(row)}${row.port === 'in' ? ' (in)' : ''}: ${differenceText(row, variants)}.`;
   const real = variants.filter(({ nan }) => nan === 'real');

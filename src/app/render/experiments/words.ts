@@ -17,7 +17,7 @@ export function outcomeSentence({ checks }: Pick<ExperimentResult, 'checks'>): s
   const said = checks.filter(({ expected }) => expected !== null);
   const wrong = said.filter(({ verdict }) => verdict === 'disagrees').length;
   const known = said.filter(({ verdict }) => verdict === 'differs').length;
-  const apart = checks.filter(({ measured, pytorch }) => pytorch !== null && !isSame(measured, pytorch)).length;
+  const apart = checks.filter(({ measured, pytorch }) => pytorch !== null && measured !== pytorch).length;
   const agreeing = said.length - wrong - known;
   return [
     said.length === 0
@@ -29,9 +29,5 @@ export function outcomeSentence({ checks }: Pick<ExperimentResult, 'checks'>): s
     ...(apart > 0 ? [`ONNX Runtime and PyTorch ${pytorchVersion} differ in ${String(apart)}.`] : []),
   ].join(' ');
 }
-
-/** PyTorch’s own words may say how many ranks it had. */
-const isSame = (measured: string, pytorch: string): boolean =>
-  measured === pytorch || measured.split(' ')[0] === pytorch.split(' ')[0];
 
 export const explanationWords = { confirmed: 'Confirmed', corrected: 'Corrected' } as const;

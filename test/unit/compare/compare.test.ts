@@ -1,0 +1,112 @@
+/** What counts as the same, row by row, and the sentence that is drawn from it. */
+import { describe, expect, it } from 'vitest';
+import { compareRuns } from '../../../src/core/compare/compare';
+import type { ComparedRun } from '../../../src/core/compare/types';
+import { run, type RowInit } from './support';
+
+const attention = (nanAt: string, layer = 0): RowInit => ({ layer, stage: 'attention', nanAt: [nanAt] });
+const sameRows = (runs: readonly ComparedRun[]): boolean[] => compareRuns(runs, ['model']).rows.map(({ same }) => same);
+
+describe('two samples are compared', () => {
+  it.each<[string, [string, string], [string, string], boolean]>([
+    ['position by position where both are padded alike: the same', ['pprr', '0-1'], ['pprr', '0-1'], true],
+    ['position by position: one more', ['pprr', '0-1'], ['pprr', '0-2'], false],
+    ['position by position: as many, elsewhere', ['rrrr', '0-1'], ['rrrr', '2-3'], false],
+    ['by real tokens where the padding is elsewhere', ['pprr', '2'], ['rrpp', '0'], true],
+    ['by real tokens: not the same one', ['pprr', '2'], ['rrpp', '1'], false],
+    ['by real tokens, and by whether padding holds any', ['pprr', '0-1'], ['rrpp', ''], false],
+    ['without padding beside padding that is clean', ['pprr', ''], ['rr', ''], true],
+    ['without padding beside padding that is not', ['pprr', '0'], ['rr', ''], false],
+    ['by kind where lengths differ: all of each', ['pprr', '0-3'], ['ppprrr', '0-5'], true],
+    ['by kind: some real tokens, and all', ['prr', '0-1'], ['prrr', '0-3'], false],
+  ])('%s', (_, [roles, nan], [others, otherNan], same) => {
+    const runs = [run('a', [roles], [attention(nan)]), run('b', [others], [attention(otherNan)])];
+    expect(sameRows(runs)).toEqual([same]);
+  });
+
+  it('only as far as both have samples', () => {
+    const row = (nanAt: readonly string[]): RowInit => ({ layer: 0, stage: 'attention', nanAt });
+    const runs = [run('a', ['rr', 'rr'], [row(['', '0'])]), run('b', ['rr'], [row([''])])];
+    const comparison = compareRuns(runs, ['model']);
+    expect(comparison.rows[0]?.same).toBe(true);
+    expect(comparison.notes).toEqual(['Variants have different numbers of samples; those that all have are compared.']);
+  });
+
+  it('not where positions are unknown in one of them', () => {
+    const runs = [
+      run('a', ['rr'], [attention('0')]),
+      run('b', ['rr'], [{ layer: 0, stage: 'attention', nanAt: null }]),
+    ];
+    const [row] = compareRuns(runs, ['model']).rows;
+    expect(row?.cells[1]).toBeNull();
+    expect(row?.same).toBe(true);
+  });
+});
+
+describe('rows are laid side by side', () => {
+  it('by what they stand for, and what only one has comes where it stands there', () => {
+    const stages = (...rows: readonly RowInit[]) => run('x', ['r'], rows);
+    const [embed, first, second, logits]: RowInit[] = [
+      { layer: null, stage: 'embed', nanAt: [''] },
+      attention('', 0),
+      attention('', 1),
+      { layer: null, stage: 'logits', nanAt: [''] },
+    ];
+    if (!embed || !first || !second || !logits) throw new Error('four rows');
+    const { rows } = compareRuns([stages(embed, first, logits), stages(embed, first, second, logits)], ['model']);
+    expect(rows.map(({ stage, layer, cells }) => [stage, layer, cells.map((cell) => cell !== null)])).toEqual([
+      ['embed', null, [true, true]],
+      ['attention', 0, [true, true]],
+      ['attention', 1, [false, true]],
+      ['logits', null, [true, true]],
+    ]);
+  });
+
+  it('whatever their labels are, and sides of an encoder and a decoder apart', () => {
+    const row = (label: string, nanAt: string): RowInit => ({ layer: 0, stage: 'mlp', nanAt: [nanAt], label });
+    const runs = [
+      run('a', ['r'], [row('encoder.layers.0.mlp', ''), row('decoder.layers.0.mlp', '0')]),
+      run('b', ['r'], [row('decoder.layers.0.ffn', '0'), row('encoder.layers.0.ffn', '')]),
+    ];
+    expect(sameRows(runs)).toEqual([true, true]);
+  });
+});
+
+describe('the verdict', () => {
+  const verdict = (...runs: readonly ComparedRun[]) => compareRuns(runs, ['sharding']).verdict.sentence;
+
+  it('clears what is not the cause', () => {
+    const sick = (label: string) => run(label, ['ppr'], [attention('0-1'), attention('0-2', 1)]);
+    expect(verdict(sick('sharded'), sick('unsharded'))).toBe(
+      'Identical NaN pattern, at the same positions of every stage: sharding is not the cause.',
+    );
+  });
+
+  it('names who has NaN, who has not, and where they part', () => {
+    const sick = run('sharded', ['ppr'], [attention(''), attention('0-1', 1)]);
+    const clean = run('unsharded', ['ppr'], [attention(''), attention('', 1)]);
+    expect(verdict(sick, clean)).toBe(
+      'NaN in sharded, none in unsharded: sharding makes the difference. The first difference is at layer 1 attention: 2/3 in sharded; 0/3 in unsharded (sample 0).',
+    );
+  });
+
+  it('tells NaN at real tokens from NaN that stays at padding', () => {
+    const real = run('a', ['ppr'], [attention('0-2')]);
+    const padding = run('b', ['ppr'], [attention('0-1')]);
+    expect(verdict(real, padding)).toMatch(/^NaN reaches real tokens in a, and stays at padding in b\./);
+  });
+
+  it('does not call one pattern another only because there is NaN in both', () => {
+    const one = run('a', ['rrr'], [attention('0')]);
+    const other = run('b', ['rrr'], [attention('2')]);
+    const comparison = compareRuns([one, other, one], ['sharding']);
+    expect(comparison.variants.map(({ pattern }) => pattern)).toEqual([0, 1, 0]);
+    expect(comparison.verdict).toMatchObject({ same: false, firstDifference: 0 });
+    expect(comparison.verdict.sentence).toMatch(/^NaN in every variant, in 2 different patterns: sharding is not what/);
+  });
+
+  it('says it where there is none', () => {
+    const clean = run('a', ['r'], [attention('')]);
+    expect(verdict(clean, clean)).toBe('No NaN in any of the 2 variants.');
+  });
+});
