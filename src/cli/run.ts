@@ -43,7 +43,11 @@ async function parseAndRun(context: Context, args: readonly string[]): Promise<n
       throw error;
     }
     if (error.exitCode !== 0 && error.code !== 'commander.help') {
-      throw usageError(error, args);
+      throw usageError(
+        error,
+        args,
+        program.commands.map((command) => command.name()),
+      );
     }
     for (const { text, stream } of written) {
       await terminal[stream](text);
@@ -63,7 +67,7 @@ function wantsJson(args: readonly string[]): boolean {
 }
 
 /** Commander's text, as one of our sentences: `error: unknown option '--foo'\n(Did you mean --json?)`. */
-function usageError(error: CommanderError, args: readonly string[]): NanoscopeError {
+function usageError(error: CommanderError, args: readonly string[], commands: readonly string[]): NanoscopeError {
   const [first = '', ...more] = error.message.replace(/^error: /, '').split('\n');
   const message = `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`;
   const suggestion = more.join(' ').replace(/^\(|\)$/g, '');
@@ -71,12 +75,9 @@ function usageError(error: CommanderError, args: readonly string[]): NanoscopeEr
   const hint =
     error.code === 'commander.unknownCommand' && (isBuiltin(word) || /\.onnx$/i.test(word))
       ? 'To diagnose a model, write: nanoscope diagnose MODEL'
-      : `${suggestion === '' ? '' : `${suggestion} `}Usage: nanoscope ${knownCommand(word)}--help`;
+      : `${suggestion === '' ? '' : `${suggestion} `}Usage: nanoscope ${commands.includes(word) ? `${word} ` : ''}--help`;
   return new NanoscopeError('usage', message, hint, { cause: error });
 }
-
-const knownCommand = (word: string): string =>
-  ['diagnose', 'look', 'fix', 'shrink', 'undo', 'models', 'explain', 'save'].includes(word) ? `${word} ` : '';
 
 const cancelled = (): NanoscopeError =>
   new NanoscopeError('cancelled', 'The run was cancelled.', 'Start it again; no process of it is left.');
