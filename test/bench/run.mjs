@@ -6,6 +6,7 @@
  *   node test/bench/run.mjs probes       only the probes
  *   node test/bench/run.mjs half         what true rounding of float16 costs
  *   node test/bench/run.mjs big          only the 1 GB model (needs 2 GB of free disk under the temporary folder)
+ *   node test/bench/run.mjs compare      a comparison against its variants run alone
  *   node test/bench/run.mjs panel        frames of the panel's page in Chromium
  *   node test/bench/run.mjs candidates   compares possible probe operations; BENCH_* variables choose variants
  */
@@ -23,6 +24,7 @@ const programs = {
   probes: 'probes.ts',
   half: 'half.ts',
   big: 'big.ts',
+  compare: 'compare.ts',
   panel: 'panel.ts',
   candidates: 'candidates.ts',
 };
