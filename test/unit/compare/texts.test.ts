@@ -47,6 +47,18 @@ describe('in a terminal', () => {
     expect(differences).toContain('No row differs between the variants.');
   });
 
+  it('leaves columns out that repeat others, where there is no room for all', () => {
+    const ranks = [sick, sick, clean, sick, clean].map((one, at) => ({ ...one, label: `rank ${String(at)}` }));
+    const comparison = compareRuns(ranks, ['sharding']);
+    const narrow = terminalComparison(comparison, { ...plain, width: 100 });
+    expect(narrow).toContain('Columns of 2, 4 show the same as those of 1, those of 5 show the same as those of 3.');
+    expect(narrow).toContain(`  ${' '.repeat(18)}  rank 0                          rank 2\n`);
+    const wide = terminalComparison(comparison, { ...plain, width: 300 });
+    expect(wide).toMatch(/rank 0 +rank 1 +rank 2 +rank 3 +rank 4/);
+    expect(wide).not.toContain('Columns of');
+    expect(terminalComparison(comparison, { ...plain, width: 100, all: true })).not.toContain('Columns of');
+  });
+
   it('keeps to the width, whatever variants are called, and lets no name drive the terminal', () => {
     const hostile = { ...sick, label: `\u001b[31m${'long name '.repeat(20)}\u202e` };
     const text = terminalComparison(compareRuns([hostile, clean, clean], ['model']), { ...plain, width: 60 });

@@ -1,5 +1,6 @@
 /** A comparison as text for a terminal: the variants, stages × variants, then the verdict. */
 import type { ComparedCell, ComparedRow, Comparison } from '../../../core/compare/types';
+import { formatRanges } from '../../../core/trace/ranges';
 import { sampleTitle } from '../batch';
 import { cutIntoBlocks, joinLine, nothing, stageGap, type Column, type Piece } from '../columns';
 import type { Style } from '../style';
@@ -53,14 +54,18 @@ function table(comparison: Comparison, options: ComparisonOptions): string {
   const layerWidth = Math.max(0, ...lines.map((line) => (line.kind === 'row' ? displayWidth(line.layer ?? '') : 0)));
   const stages = lines.map((line) => (line.kind === 'fold' ? '' : stageText(line.layer, line.name, layerWidth)));
   const stageWidth = Math.max(5, ...stages.map(displayWidth));
-  const columns = comparison.variants.flatMap((variant, at) =>
+  const columns = comparison.variants.map((variant, at) =>
     variant.roles.map((_, sample) => {
       const memory = variant.memoryRoles && { memory: { positions: 0, roles: variant.memoryRoles } };
       const title = sampleTitle({ roles: variant.roles, ...memory }, sample);
       return column(lines, { variant: at, sample, label: clip(visible(variant.label), longestLabel) }, title, style);
     }),
   );
-  return cutIntoBlocks(columns, width - stageWidth - stageGap - 2)
+  const room = width - stageWidth - stageGap - 2;
+  const fits = cutIntoBlocks(columns.flat(), room).length === 1;
+  const like = options.all === true || fits ? columns.map(() => null) : repeated(columns);
+  const shown = columns.filter((_, at) => like[at] === null);
+  const blocks = cutIntoBlocks(shown.flat(), room)
     .map((block) => {
       const above = joinLine(padTo('', stageWidth), block, (own) =>
         block.find(({ variant }) => variant === own.variant) === own ? plain(clip(own.label, own.width)) : nothing,
@@ -74,6 +79,27 @@ function table(comparison: Comparison, options: ComparisonOptions): string {
       return [`  ${style.strong(above.trimmed)}`, `  ${style.heading(head.trimmed)}`, ...body].join('\n');
     })
     .join('\n\n');
+  const left = repeatedText(like);
+  return left === '' ? blocks : `${blocks}\n\n${style.quiet(left)}`;
+}
+
+/** For each variant the first one whose columns show the same, null where there is none before it. */
+function repeated(variants: readonly (readonly SampleColumn[])[]): (number | null)[] {
+  const looks = variants.map((columns) => JSON.stringify(columns.map(({ header, cells }) => [header, cells])));
+  return looks.map((look, at) => {
+    const first = looks.indexOf(look);
+    return first < at ? first : null;
+  });
+}
+
+/** `Columns of 2–9 show the same as those of 1.` */
+function repeatedText(like: readonly (number | null)[]): string {
+  const firsts = [...new Set(like)].filter((first) => first !== null);
+  const parts = firsts.map((first) => {
+    const own = formatRanges(like.length + 1, (number) => like[number - 1] === first);
+    return `${own.replaceAll('-', '–').replaceAll(',', ', ')} show the same as those of ${String(first + 1)}`;
+  });
+  return parts.length === 0 ? '' : `Columns of ${parts.join(', those of ')}.`;
 }
 
 const stageText = (layer: string | null, name: string, layerWidth: number): string =>
