@@ -6,7 +6,18 @@
  */
 import { Inflate, zipSync } from 'fflate';
 import { NanoscopeError } from '../errors';
+import { Crc32 } from './crc32';
 import { batchLimits, megabytes } from './limits';
+import {
+  contentStart,
+  damagedEntry,
+  directoryEntries,
+  endOfZip,
+  largestContent,
+  localSize,
+  requirePlain,
+  type DirectoryEntry,
+} from './zipDirectory';
 
 export interface ZipEntry {
   readonly name: string;
@@ -25,7 +36,6 @@ export function isZip(bytes: Uint8Array): boolean {
  * @throws NanoscopeError `bad-inputs-file`
  */
 export function readZip(what: string, bytes: Uint8Array): ZipEntry[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const broken = (): NanoscopeError =>
     new NanoscopeError(
       'bad-inputs-file',
@@ -33,7 +43,7 @@ export function readZip(what: string, bytes: Uint8Array): ZipEntry[] {
       'Save it again with numpy.savez, or copy the file again.',
     );
   try {
-    return entries(what, bytes, view);
+    return entries(what, bytes);
   } catch (error) {
     // DataView throws a RangeError wherever an offset of the archive points outside of it.
     throw error instanceof RangeError ? broken() : error;
@@ -45,10 +55,8 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Arra
   return zipSync({ ...files }, { level: 0, mtime: new Date(1980, 0, 1) });
 }
 
-const endSize = 22;
-
-function entries(what: string, bytes: Uint8Array, view: DataView): ZipEntry[] {
-  const { count, start } = directory(view);
+function entries(what: string, bytes: Uint8Array): ZipEntry[] {
+  const { count, start } = endOfZip(bytes, 0);
   if (count > batchLimits.tensors) {
     throw new NanoscopeError(
       'bad-inputs-file',
@@ -58,13 +66,7 @@ function entries(what: string, bytes: Uint8Array, view: DataView): ZipEntry[] {
   }
   const found: ZipEntry[] = [];
   let total = 0;
-  let at = start;
-  for (let i = 0; i < count; i++) {
-    if (view.getUint32(at, true) !== 0x02014b50) {
-      throw new RangeError('no directory entry');
-    }
-    const head = directoryEntry(bytes, view, at);
-    at = head.next;
+  for (const head of directoryEntries(bytes.subarray(start), count)) {
     total += head.size;
     if (total > batchLimits.totalBytes) {
       throw new NanoscopeError(
@@ -80,112 +82,19 @@ function entries(what: string, bytes: Uint8Array, view: DataView): ZipEntry[] {
   return found;
 }
 
-/** Where the central directory is, from the end record, or from the ZIP64 one where that says so. */
-function directory(view: DataView): { readonly count: number; readonly start: number } {
-  // The end record is followed by a comment of at most 65,535 bytes.
-  for (let at = view.byteLength - endSize; at >= Math.max(0, view.byteLength - endSize - 0xffff); at--) {
-    if (view.getUint32(at, true) !== 0x06054b50) {
-      continue;
-    }
-    const count = view.getUint16(at + 10, true);
-    const start = view.getUint32(at + 16, true);
-    const locator = at - 20;
-    if ((count === 0xffff || start === 0xffffffff) && locator >= 0 && view.getUint32(locator, true) === 0x07064b50) {
-      const end64 = safe(view, locator + 8);
-      return { count: safe(view, end64 + 32), start: safe(view, end64 + 48) };
-    }
-    return { count, start };
-  }
-  throw new RangeError('no end record');
-}
-
-interface DirectoryEntry {
-  readonly name: string;
-  readonly size: number;
-  readonly packed: number;
-  readonly method: number;
-  readonly encrypted: boolean;
-  readonly crc: number;
-  readonly local: number;
-  readonly next: number;
-}
-
-function directoryEntry(bytes: Uint8Array, view: DataView, at: number): DirectoryEntry {
-  const flags = view.getUint16(at + 8, true);
-  const nameLength = view.getUint16(at + 28, true);
-  const extraLength = view.getUint16(at + 30, true);
-  const extraStart = at + 46 + nameLength;
-  const next = extraStart + extraLength + view.getUint16(at + 32, true);
-  if (next > bytes.byteLength) {
-    throw new RangeError('entry outside of the file');
-  }
-  const large = zip64Fields(view, extraStart, extraStart + extraLength);
-  // Only those fields that do not fit are in the extra field, in this order.
-  const wide = (value: number): number => (value === 0xffffffff ? large() : value);
-  const size = wide(view.getUint32(at + 24, true));
-  const packed = wide(view.getUint32(at + 20, true));
-  const local = wide(view.getUint32(at + 42, true));
-  return {
-    name: new TextDecoder().decode(bytes.subarray(at + 46, extraStart)),
-    size,
-    packed,
-    method: view.getUint16(at + 10, true),
-    encrypted: (flags & 1) !== 0,
-    crc: view.getUint32(at + 16, true),
-    local,
-    next,
-  };
-}
-
-/** Hands out the 64-bit values of the ZIP64 extra field one by one. */
-function zip64Fields(view: DataView, start: number, end: number): () => number {
-  let at = start;
-  while (at + 4 <= end && view.getUint16(at, true) !== 1) {
-    at += 4 + view.getUint16(at + 2, true);
-  }
-  at += 4;
-  return () => {
-    if (at + 8 > end) {
-      throw new RangeError('no ZIP64 field');
-    }
-    at += 8;
-    return safe(view, at - 8);
-  };
-}
-
-function safe(view: DataView, at: number): number {
-  const value = view.getBigUint64(at, true);
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw new RangeError('64-bit value too large');
-  }
-  return Number(value);
-}
-
 function readEntry(what: string, bytes: Uint8Array, entry: DirectoryEntry): Uint8Array {
-  const damaged = (): NanoscopeError =>
-    new NanoscopeError(
-      'bad-inputs-file',
-      `${what} is cut off or damaged.`,
-      'Save it again with numpy.savez, or copy the file again.',
-    );
-  if (entry.encrypted || (entry.method !== 0 && entry.method !== 8)) {
-    throw new NanoscopeError(
-      'bad-inputs-file',
-      `${what} is ${entry.encrypted ? 'encrypted' : 'packed with a method other than deflate'}.`,
-      'Save it again with numpy.savez or numpy.savez_compressed.',
-    );
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (entry.local + 30 > bytes.byteLength || view.getUint32(entry.local, true) !== 0x04034b50) {
+  const damaged = (): NanoscopeError => damagedEntry(what);
+  requirePlain(what, entry);
+  const start = contentStart(entry, bytes.subarray(entry.local, entry.local + localSize));
+  if (start === null) {
     throw damaged();
   }
-  const start = entry.local + 30 + view.getUint16(entry.local + 26, true) + view.getUint16(entry.local + 28, true);
   const packed = bytes.subarray(start, start + entry.packed);
   if (packed.byteLength !== entry.packed) {
     throw damaged();
   }
   const content = entry.method === 0 ? packed : inflate(packed, entry.size);
-  if (content?.byteLength !== entry.size || crc32(content) !== entry.crc) {
+  if (content?.byteLength !== entry.size || new Crc32().update(content).value !== entry.crc) {
     throw damaged();
   }
   return content;
@@ -193,8 +102,7 @@ function readEntry(what: string, bytes: Uint8Array, entry: DirectoryEntry): Uint
 
 /** `null` when the data are no deflate stream, or grow past `size`. Memory stays near `size` in either case. */
 function inflate(packed: Uint8Array, size: number): Uint8Array | null {
-  // Deflate packs at most 1032 to 1: a small stream that promises more lies, and nothing is allocated for it.
-  if (size > packed.byteLength * 1032 + 1032) {
+  if (size > largestContent(packed.byteLength)) {
     return null;
   }
   const out = new Uint8Array(size);
@@ -216,19 +124,3 @@ function inflate(packed: Uint8Array, size: number): Uint8Array | null {
 
 /** 64 KiB of deflate are at most 66 MB inflated: what one step can take beyond the promised size. */
 const inflateStep = 65_536;
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let k = 0; k < 8; k++) {
-    c = c & 1 ? 0xedb88320 ^ (c >>> 1) : c >>> 1;
-  }
-  return c;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc = (crcTable[(crc ^ byte) & 0xff] ?? 0) ^ (crc >>> 8);
-  }
-  return (crc ^ 0xffffffff) >>> 0;
-}
