@@ -6,8 +6,9 @@ import { NanoscopeError } from '../errors';
 import { allocate, bytesPerElement, elementCount, fromBytes } from '../tensor';
 import type { DType, TensorBytes, TensorData } from '../tensor';
 import { checkedCount } from './limits';
+import { isPickled, npyMagic, pickledArray, readNpyHeader } from './npyHeader';
 
-const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]; // \x93NUMPY
+export { isNpy } from './npyHeader';
 
 /** NumPy's kind and width, without the byte order. bfloat16 has no NumPy type. */
 const dtypeOf: Readonly<Record<string, DType>> = {
@@ -25,16 +26,12 @@ const dtypeOf: Readonly<Record<string, DType>> = {
   u8: 'uint64',
 };
 
-export function isNpy(bytes: Uint8Array): boolean {
-  return magic.every((byte, i) => bytes[i] === byte);
-}
-
 /**
  * @param what how messages call the array: a file name, or a file name and the entry in it
  * @throws NanoscopeError `bad-inputs-file`
  */
 export function readNpy(what: string, bytes: Uint8Array): TensorData {
-  const header = readHeader(what, bytes);
+  const header = readNpyHeader(what, bytes);
   const { dtype, bigEndian } = elementType(what, header.descr);
   const count = checkedCount(what, dtype, header.shape, 'bad-inputs-file');
   const width = bytesPerElement(dtype);
@@ -84,81 +81,24 @@ export function writeNpy(tensor: TensorData): Uint8Array {
   const order = bytesPerElement(tensor.dtype) === 1 ? '|' : '<';
   const shape = tensor.dims.length === 1 ? `(${String(tensor.dims[0])},)` : `(${tensor.dims.map(String).join(', ')})`;
   const text = `{'descr': '${order}${kind}', 'fortran_order': False, 'shape': ${shape}, }`;
-  const unpadded = magic.length + 4 + text.length + 1;
+  const unpadded = npyMagic.length + 4 + text.length + 1;
   const padding = (64 - (unpadded % 64)) % 64;
   const header = `${text}${' '.repeat(padding)}\n`;
   const { data } = tensor;
-  const bytes = new Uint8Array(magic.length + 4 + header.length + data.byteLength);
-  bytes.set(magic);
-  bytes.set([1, 0, header.length & 0xff, header.length >>> 8], magic.length);
+  const bytes = new Uint8Array(npyMagic.length + 4 + header.length + data.byteLength);
+  bytes.set(npyMagic);
+  bytes.set([1, 0, header.length & 0xff, header.length >>> 8], npyMagic.length);
   for (let i = 0; i < header.length; i++) {
-    bytes[magic.length + 4 + i] = header.charCodeAt(i);
+    bytes[npyMagic.length + 4 + i] = header.charCodeAt(i);
   }
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), magic.length + 4 + header.length);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), npyMagic.length + 4 + header.length);
   return bytes;
-}
-
-interface NpyHeader {
-  readonly descr: string;
-  readonly fortranOrder: boolean;
-  readonly shape: readonly number[];
-  readonly dataStart: number;
-}
-
-function readHeader(what: string, bytes: Uint8Array): NpyHeader {
-  if (!isNpy(bytes)) {
-    throw bad(`${what} is not a NumPy array: its first bytes are not those of a .npy file.`, saveHint);
-  }
-  const version = bytes[6] ?? 0;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const lengthBytes = version === 1 ? 2 : 4;
-  const start = 8 + lengthBytes;
-  if (bytes.byteLength < start) {
-    throw bad(`${what} is cut off in its header.`, saveHint);
-  }
-  if (version < 1 || version > 3) {
-    throw bad(`${what} has version ${String(version)} of the .npy format; 1 to 3 are known.`, saveHint);
-  }
-  const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
-  if (length > maxHeaderBytes) {
-    throw bad(`${what} has a header of ${String(length)} bytes, which no plain array needs.`, saveHint);
-  }
-  if (bytes.byteLength < start + length) {
-    throw bad(`${what} is cut off in its header.`, saveHint);
-  }
-  const text = new TextDecoder(version === 3 ? 'utf-8' : 'latin1').decode(bytes.subarray(start, start + length));
-  return { ...parseHeader(what, text), dataStart: start + length };
-}
-
-const maxHeaderBytes = 65_536;
-const saveHint = 'Save it again with numpy.save or numpy.savez.';
-
-/** The header is a Python dictionary literal with three known keys, in any order. */
-function parseHeader(what: string, text: string): Omit<NpyHeader, 'dataStart'> {
-  const order = /['"]fortran_order['"]\s*:\s*(True|False)/.exec(text)?.[1];
-  const sizes = /['"]shape['"]\s*:\s*\(([\d\sL,]*)\)/.exec(text)?.[1];
-  const descr = /['"]descr['"]\s*:\s*(?:'([^']*)'|"([^"]*)"|(\[))/.exec(text);
-  if (!text.trimStart().startsWith('{') || order === undefined || sizes === undefined || descr === null) {
-    throw bad(`${what} has a header that is not that of a NumPy array.`, saveHint);
-  }
-  if (descr[3] !== undefined) {
-    throw bad(`${what} is a structured array (several named fields in each element).`, 'Save each field as an array.');
-  }
-  const shape = sizes
-    .split(',')
-    .map((part) => part.trim().replace(/L$/, '')) // Python 2 wrote long integers as 35L
-    .filter((part) => part !== '')
-    .map((part) => (/^\d+$/.test(part) ? Number(part) : Number.NaN));
-  return { descr: descr[1] ?? descr[2] ?? '', fortranOrder: order === 'True', shape };
 }
 
 function elementType(what: string, descr: string): { readonly dtype: DType; readonly bigEndian: boolean } {
   const [, order = '', kind = ''] = /^([<>|=]?)(.*)$/s.exec(descr) ?? [];
-  if (kind.startsWith('O')) {
-    throw bad(
-      `${what} holds pickled Python objects, which can run code when they are loaded.`,
-      'Save plain numbers: numpy.asarray(x, dtype=numpy.float32 or numpy.int64).',
-    );
+  if (isPickled(descr)) {
+    throw pickledArray(what);
   }
   const dtype = Object.hasOwn(dtypeOf, kind) ? dtypeOf[kind] : undefined;
   if (dtype === undefined) {

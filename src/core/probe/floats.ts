@@ -1,23 +1,5 @@
+import { smallFloats } from '../smallFloats';
 import type { TensorData } from '../tensor';
-
-let halfTable: Float32Array | undefined;
-
-/** Value of every float16 bit pattern; 256 KB, made on first use. IEEE 754 binary16. */
-function halves(): Float32Array {
-  if (halfTable) return halfTable;
-  const values = new Float32Array(0x10000);
-  for (let bits = 0; bits < 0x10000; bits += 1) {
-    const exponent = (bits >> 10) & 0x1f;
-    const fraction = bits & 0x3ff;
-    let magnitude: number;
-    if (exponent === 0) magnitude = fraction * 2 ** -24;
-    else if (exponent === 0x1f) magnitude = fraction === 0 ? Infinity : NaN;
-    else magnitude = (1 + fraction / 1024) * 2 ** (exponent - 15);
-    values[bits] = (bits & 0x8000) !== 0 ? -magnitude : magnitude;
-  }
-  halfTable = values;
-  return values;
-}
 
 /** Elements as numbers. float32 and float64 are returned as they are, the 16-bit floats are widened. */
 export function floatsOf(tensor: TensorData): ArrayLike<number> {
@@ -35,7 +17,7 @@ export function readerOf({ data, dtype }: TensorData): (index: number) => number
   if (data instanceof Float32Array || data instanceof Float64Array) return (index) => data[index] ?? NaN;
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return (index) => Number(data[index] ?? NaN);
   if (dtype === 'float16') {
-    const table = halves();
+    const table = smallFloats('float16');
     return (index) => table[data[index] ?? nanBits] ?? NaN;
   }
   if (dtype === 'bfloat16') {
