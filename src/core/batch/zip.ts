@@ -4,20 +4,19 @@
  * what it promised. (fflate's own reader allocates what the archive asks for.) ZIP64 is read, because
  * `numpy.savez` writes its headers; encryption and several disks are not.
  */
-import { Inflate, zipSync } from 'fflate';
+import { zipSync } from 'fflate';
 import { NanoscopeError } from '../errors';
-import { Crc32 } from './crc32';
 import { batchLimits, megabytes } from './limits';
 import {
   contentStart,
   damagedEntry,
   directoryEntries,
   endOfZip,
-  largestContent,
   localSize,
   requirePlain,
   type DirectoryEntry,
 } from './zipDirectory';
+import { EntryContent } from './zipContent';
 
 export interface ZipEntry {
   readonly name: string;
@@ -83,44 +82,32 @@ function entries(what: string, bytes: Uint8Array): ZipEntry[] {
 }
 
 function readEntry(what: string, bytes: Uint8Array, entry: DirectoryEntry): Uint8Array {
-  const damaged = (): NanoscopeError => damagedEntry(what);
   requirePlain(what, entry);
   const start = contentStart(entry, bytes.subarray(entry.local, entry.local + localSize));
   if (start === null) {
-    throw damaged();
+    throw damagedEntry(what);
   }
   const packed = bytes.subarray(start, start + entry.packed);
   if (packed.byteLength !== entry.packed) {
-    throw damaged();
+    throw damagedEntry(what);
   }
-  const content = entry.method === 0 ? packed : inflate(packed, entry.size);
-  if (content?.byteLength !== entry.size || new Crc32().update(content).value !== entry.crc) {
-    throw damaged();
-  }
-  return content;
+  return contentOf(what, entry, packed);
 }
 
-/** `null` when the data are no deflate stream, or grow past `size`. Memory stays near `size` in either case. */
-function inflate(packed: Uint8Array, size: number): Uint8Array | null {
-  if (size > largestContent(packed.byteLength)) {
-    return null;
+/** Memory stays near `entry.size`, whatever the data are. */
+function contentOf(what: string, entry: DirectoryEntry, packed: Uint8Array): Uint8Array {
+  const stream = new EntryContent(what, entry);
+  if (entry.method === 0) {
+    const [content = packed] = stream.push(packed, true);
+    stream.end();
+    return content;
   }
-  const out = new Uint8Array(size);
+  const out = new Uint8Array(entry.size);
   let filled = 0;
-  const stream = new Inflate((chunk) => {
-    out.set(chunk, filled); // throws a RangeError beyond `size`, which ends the loop below
-    filled += chunk.byteLength;
-  });
-  try {
-    for (let at = 0; at < packed.byteLength; at += inflateStep) {
-      const end = Math.min(at + inflateStep, packed.byteLength);
-      stream.push(packed.subarray(at, end), end === packed.byteLength);
-    }
-  } catch {
-    return null;
+  for (const content of stream.push(packed, true)) {
+    out.set(content, filled);
+    filled += content.byteLength;
   }
-  return out.subarray(0, filled);
+  stream.end();
+  return out;
 }
-
-/** 64 KiB of deflate are at most 66 MB inflated: what one step can take beyond the promised size. */
-const inflateStep = 65_536;
