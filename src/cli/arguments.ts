@@ -1,6 +1,7 @@
 /** From what was typed to values. Every function throws `NanoscopeError` `usage` with the text as it was typed. */
 import { NanoscopeError } from '../core/errors';
 import type { LengthSpec, PadSide } from '../core/batch/types';
+import { parseAxes, type AxesRule } from '../core/scan/axes';
 
 const usage = (message: string, hint: string): NanoscopeError => new NanoscopeError('usage', message, hint);
 
@@ -93,6 +94,12 @@ export function parseMask(text: string): string {
   }
   return text;
 }
+
+/** `--axes` may come several times. */
+export const collectAxes = (text: string, before: readonly AxesRule[] = []): readonly AxesRule[] => [
+  ...before,
+  parseAxes(text),
+];
 
 export interface BatchOptions {
   readonly inputs?: string | undefined;

@@ -3,6 +3,7 @@ import type { compare } from '../app/compare/compare';
 import type { runExperiments } from '../app/experiments/experiment';
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
+import type { scan } from '../app/scan/scan';
 import type { shrink } from '../app/shrink/shrink';
 import type { writeShrunk } from '../app/shrink/writeShrunk';
 import type { lint, LintDeps } from '../app/source/lint';
@@ -26,6 +27,7 @@ export interface Context {
     readonly lint: typeof lint;
     readonly compare: typeof compare;
     readonly runExperiments: typeof runExperiments;
+    readonly scan: typeof scan;
   };
   readonly files: FileAccess;
   /** A report that was saved, or a trace that was recorded. @throws NanoscopeError `file-not-found`, `file-unreadable` */
@@ -43,5 +45,5 @@ export interface Context {
   log(error: unknown): Promise<void>;
 }
 
-/** `0` and `1` as DESIGN's exit codes; failures are thrown. */
-export type ExitCode = 0 | 1;
+/** As DESIGN's exit codes; failures are thrown, except those of some files among several: then 2 or 3. */
+export type ExitCode = 0 | 1 | 2 | 3;

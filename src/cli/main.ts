@@ -10,6 +10,7 @@ import { fixSnippet } from '../app/fixSnippet';
 import { diagnose } from '../app/diagnose';
 import { staticLook } from '../app/look/staticLook';
 import { previewFix } from '../app/preview';
+import { scan } from '../app/scan/scan';
 import { shrink } from '../app/shrink/shrink';
 import { writeShrunk } from '../app/shrink/writeShrunk';
 import { lint } from '../app/source/lint';
@@ -46,6 +47,7 @@ const context: Context = {
     lint,
     compare,
     runExperiments,
+    scan,
   },
   files: nodeFiles,
   readReport: async (path) => parseReport(await nodeFiles.readFile(path), nodeFiles.basename(path)),

@@ -4,6 +4,7 @@ import { variationKeys, variationTitles } from '../core/compare/variations';
 import { engineLevels } from '../core/report';
 import {
   parseLayers,
+  collectAxes,
   parseLengths,
   parseMask,
   parseMemoryLimit,
@@ -22,6 +23,7 @@ import { shrinkCommand, type ShrinkOptions } from './shrinkCommand';
 import { fixCommand, type FixOptions } from './fixCommand';
 import { lintCommand, type LintOptions } from './lintCommand';
 import { lookCommand, type LookOptions } from './lookCommand';
+import { scanCommand, type ScanCommandOptions } from './scanCommand';
 import { modelsCommand, saveCommand, undoCommand, type FormatOptions, type SaveOptions } from './otherCommands';
 
 const compareHelp = `
@@ -63,6 +65,7 @@ Examples:
   $ nanoscope fix model.onnx unmask-rows --in-place            undone with: nanoscope undo model.onnx
   $ nanoscope explain fully-masked-row
   $ nanoscope lint src train.py                                hazards in Python source, before anything runs
+  $ nanoscope scan results                                     which stored arrays hold NaN: .npy, .npz, .safetensors
   $ nanoscope look model.onnx                                  which padding can mask a whole row, without a run
   $ nanoscope diagnose "builtin:kimi-k2-mini?layers=61" --rows 1,15,33
 
@@ -70,6 +73,12 @@ Exit codes of diagnose:
   0  no NaN is born                 2  bad usage or input
   1  NaN is born, even at padding   3  the engine failed, or the run was cancelled
 With --apply, the code is that of the patched copy.`;
+
+const scanCodes = `
+Exit codes of scan:
+  0  no NaN                         2  wrong usage, or no NaN and a file that is damaged
+  1  NaN in some file               3  cancelled, or NaNoscope failed
+Infinities alone end with 0.`;
 
 /**
  * @param args what was typed after `nanoscope`; reports tell how to repeat them
@@ -174,6 +183,26 @@ export function createProgram(context: Context, args: readonly string[], done: (
     .option('--sarif', 'print SARIF 2.1.0, which code hosts show beside the lines of a change')
     .action(async (paths: readonly string[], options: LintOptions) => {
       done(await lintCommand(context, paths, options));
+    });
+
+  program
+    .command('scan')
+    .description(
+      'say which stored arrays hold NaN or infinities: .npy, .npz, .safetensors; files stream by, no code runs',
+    )
+    .argument('[paths...]', 'files, and folders that are searched for the three endings')
+    .option(
+      '--axes <[name=]axes>',
+      'what axes are: batch,position,* or hidden.*=batch,position,…; repeatable',
+      collectAxes,
+    )
+    .option('--mask <name[:inverted]>', 'tensor [batch, position] in each file that tells padding from real', parseMask)
+    .option('--all', 'list every tensor and file, clean ones too')
+    .option('--json', 'print one JSON document, failures included')
+    .option('--markdown', 'print Markdown')
+    .addHelpText('after', scanCodes)
+    .action(async (paths: readonly string[], options: ScanCommandOptions) => {
+      done(await scanCommand(context, paths, options));
     });
 
   program

@@ -66,6 +66,7 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         lint: unexpected,
         compare: unexpected,
         runExperiments: unexpected,
+        scan: unexpected,
         ...world.work,
       },
       files: world.files ?? noFiles,
