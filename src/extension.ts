@@ -6,6 +6,7 @@ import { applyFix, undoFix } from './app/fixes';
 import { fixSnippet } from './app/fixSnippet';
 import { staticLook } from './app/look/staticLook';
 import { previewFix } from './app/preview';
+import { scan } from './app/scan/scan';
 import { shrink } from './app/shrink/shrink';
 import { writeShrunk } from './app/shrink/writeShrunk';
 import { guardFor, readerFor, recorderFor } from './debug/readers';
@@ -21,6 +22,7 @@ import { registerModelEditor } from './vscode/panel/modelEditor';
 import { Panels } from './vscode/panel/panels';
 import { BatchMemory, PanelStore } from './vscode/panel/store';
 import { Queue } from './vscode/queue';
+import { Scans } from './vscode/scan/scans';
 import { registerSource } from './vscode/source';
 import { ModelSources } from './vscode/source/modelSources';
 import { Workshop } from './vscode/work';
@@ -82,11 +84,13 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     guardFor,
     recorderFor,
   });
+  const scans = new Scans(scan, nodeFiles);
   const { guard, recording } = debugging;
   const commands = registerCommands({
     panels,
     sources,
     workshop,
+    scans,
     guard,
     recording,
     log,
@@ -102,7 +106,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
       log.error('Hazards', error);
     },
   });
-  context.subscriptions.push(log, sources, panels, modelEditor, commands, debugging, nameHover, source);
+  context.subscriptions.push(log, sources, panels, scans, modelEditor, commands, debugging, nameHover, source);
   return createApi(workshop);
 }
 

@@ -18,6 +18,9 @@ export const commandIds = {
   undoFix: 'nanoscope.undoFix',
   copyFixSnippet: 'nanoscope.copyFixSnippet',
   shrink: 'nanoscope.shrink',
+  scan: 'nanoscope.scan',
+  /** The same for menus of files and folders. */
+  scanFile: 'nanoscope.scanFile',
   copyMarkdown: 'nanoscope.copyMarkdown',
   copySnippet: 'nanoscope.copySnippet',
   saveReport: 'nanoscope.saveReport',
@@ -73,6 +76,10 @@ export interface Settings {
   readonly 'fixes.runAutomatically': boolean;
   /** What reading a stopped program's tensors may take inside the program. */
   readonly 'debug.timeBudgetMs': number;
+  /** What the axes of stored arrays are: rules as those of `nanoscope scan --axes`, with `;` between them. */
+  readonly 'scan.axes': string;
+  /** Name of the stored mask that tells padding from real tokens. Empty: none. */
+  readonly 'scan.mask': string;
   /** Hazards of Python files in the Problems list. */
   readonly 'source.hazards': boolean;
   /** Ids of rules that are switched off. */
@@ -99,6 +106,8 @@ export const settings: { readonly [Key in keyof Settings]: SettingFacts<Settings
   'engine.memoryLimitMB': { default: 0, scope: 'resource', restricted: false, minimum: 0, maximum: 1_048_576 },
   'fixes.runAutomatically': { default: true, scope: 'resource', restricted: false },
   'debug.timeBudgetMs': { default: 1000, scope: 'resource', restricted: false, minimum: 50, maximum: 60_000 },
+  'scan.axes': { default: '', scope: 'resource', restricted: false },
+  'scan.mask': { default: '', scope: 'resource', restricted: false },
   'source.hazards': { default: true, scope: 'resource', restricted: false },
   'source.off': { default: [], scope: 'resource', restricted: false, items: rules.map(({ id }) => id) },
 };

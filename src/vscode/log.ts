@@ -79,11 +79,13 @@ async function tellAboutTrust(text: string): Promise<void> {
 
 /** @throws NanoscopeError `untrusted-workspace` */
 export function requireTrust(): void {
-  if (!vscode.workspace.isTrusted) {
-    throw new NanoscopeError(
-      'untrusted-workspace',
-      vscode.l10n.t('NaNoscope runs no model in an untrusted workspace.'),
-      vscode.l10n.t('Trust the workspace to run models; saved reports open without trust.'),
-    );
-  }
+  requireTrustFor(
+    vscode.l10n.t('NaNoscope runs no model in an untrusted workspace.'),
+    vscode.l10n.t('Trust the workspace to run models; saved reports open without trust.'),
+  );
+}
+
+/** @throws NanoscopeError `untrusted-workspace` */
+export function requireTrustFor(message: string, hint: string): void {
+  if (!vscode.workspace.isTrusted) throw new NanoscopeError('untrusted-workspace', message, hint);
 }

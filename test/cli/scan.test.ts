@@ -209,7 +209,7 @@ describe('nanoscope scan', () => {
     [[], 'Which files?'],
     [['nowhere.npy'], 'does not exist'],
     [['.'], 'There is no .npy, .npz or .safetensors file.'],
-    [['--axes=batch,hidden', '.'], 'an axis "hidden"'],
+    [['--axes=batch,hidden', '.'], 'name "hidden"'],
     [['--json', '--markdown', '.'], '--json and --markdown exclude each other.'],
   ])('%j ends with 2', async (args, words) => {
     const { code, out, err } = await here(tree({}), ...args);

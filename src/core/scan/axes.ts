@@ -22,7 +22,7 @@ export interface KnownAxes extends GridAxes {
   readonly words: readonly string[];
 }
 
-const hint = 'Name each axis: --axes batch,position,* or --axes NAME=batch,*,position,… with … for any that follow.';
+const hint = 'Name each axis, such as batch,position,* or NAME=batch,*,position,… with … for any that follow.';
 
 /** @throws NanoscopeError `usage` */
 export function parseAxes(text: string): AxesRule {
@@ -32,18 +32,18 @@ export function parseAxes(text: string): AxesRule {
     .split(',')
     .map((word) => axisWord(word.trim(), text));
   for (const word of ['batch', 'position', '…'] as const)
-    if (words.filter((one) => one === word).length > 1) throw usage(`--axes ${text} names ${word} twice.`);
+    if (words.filter((one) => one === word).length > 1) throw usage(`The axes ${show(text)} name ${word} twice.`);
   if (!words.includes('batch') && !words.includes('position'))
-    throw usage(`--axes ${text} names neither batch nor position.`);
+    throw usage(`The axes ${show(text)} name neither batch nor position.`);
   const name = text.slice(0, Math.max(0, split));
-  if (split === 0) throw usage(`--axes ${text} names no tensor before the "=".`);
+  if (split === 0) throw usage(`The axes ${show(text)} name no tensor before the "=".`);
   return { text, tensor: name === '' ? null : matcher(name), words };
 }
 
 function axisWord(word: string, text: string): AxisWord {
   if (word === 'batch' || word === 'position' || word === '*') return word;
   if (word === '…' || word === '...') return '…';
-  throw usage(`--axes ${text} has an axis ${show(word, 40)}; those that are told apart are batch and position.`);
+  throw usage(`The axes ${show(text)} name ${show(word, 40)}; those that are told apart are batch and position.`);
 }
 
 /** `*` in a name stands for any text. */
@@ -65,7 +65,8 @@ export function axesOf(
     const count = `${String(dims.length)} ${dims.length === 1 ? 'axis' : 'axes'}`;
     return {
       axes,
-      problem: axes === null ? `--axes ${named.text} does not fit ${show(name ?? '')}, which has ${count}.` : null,
+      problem:
+        axes === null ? `The axes ${show(named.text)} do not fit ${show(name ?? '')}, which has ${count}.` : null,
     };
   }
   for (const { tensor, words } of rules) {

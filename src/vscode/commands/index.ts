@@ -6,12 +6,14 @@ import { commandIds, walkthroughId, type CommandName } from '../contributions';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
 import type { ModelSources } from '../source/modelSources';
+import type { Scans } from '../scan/scans';
 import type { Workshop } from '../work';
 import { diagnoseBuiltIn } from './diagnoseBuiltIn';
 import { diagnoseModel } from './diagnoseModel';
 import { applyFix, copyFixSnippet, undoFix } from './fixes';
 import { copyMarkdown, openReport, saveReport } from './reports';
 import { goToSource } from './goToSource';
+import { scanFiles } from './scan';
 import { shrinkModel } from './shrink';
 import { copySnippet } from './snippet';
 
@@ -19,6 +21,7 @@ export interface CommandParts {
   readonly panels: Panels;
   readonly sources: ModelSources;
   readonly workshop: Workshop;
+  readonly scans: Scans;
   readonly guard: GuardControl;
   readonly recording: Recording;
   readonly log: Log;
@@ -49,6 +52,7 @@ function handlers({
   panels,
   sources,
   workshop,
+  scans,
   guard,
   recording,
   log,
@@ -68,6 +72,8 @@ function handlers({
     undoFix: () => undoFix(panels),
     copyFixSnippet: (fixId) => copyFixSnippet(panels, fixId),
     shrink: () => shrinkModel(panels, workshop),
+    scan: (resource, selected) => scanFiles(scans, resource, selected),
+    scanFile: (resource, selected) => scanFiles(scans, resource, selected),
     copyMarkdown: () => copyMarkdown(panels),
     copySnippet: () => copySnippet(panels),
     saveReport: (resource) => saveReport(panels, resource),

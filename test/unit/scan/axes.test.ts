@@ -27,17 +27,17 @@ describe('axes', () => {
   it('that name a tensor which they do not fit are a problem, not a guess', () => {
     expect(axesOf([parseAxes('h=batch,position'), parseAxes('batch,…')], 'h', [2, 3, 4])).toEqual({
       axes: null,
-      problem: '--axes h=batch,position does not fit "h", which has 3 axes.',
+      problem: 'The axes "h=batch,position" do not fit "h", which has 3 axes.',
     });
   });
 
   it.each([
-    ['batch,hidden', /an axis "hidden"; those that are told apart are batch and position/],
-    ['batch,batch', /names batch twice/],
-    ['batch,…,…', /names … twice/],
+    ['batch,hidden', /name "hidden"; those that are told apart are batch and position/],
+    ['batch,batch', /name batch twice/],
+    ['batch,…,…', /name … twice/],
     ['*,*', /neither batch nor position/],
-    ['', /an axis ""/],
-    ['=batch', /names no tensor/],
+    ['', /name ""; those/],
+    ['=batch', /name no tensor/],
   ])('%j is refused', (text, message) => {
     expect(() => parseAxes(text)).toThrow(
       expect.objectContaining({ code: 'usage', message: expect.stringMatching(message) as string }),
