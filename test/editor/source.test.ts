@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Workbench } from '../support/workbench';
 import { choose } from './support/dialogs';
 import { hoverWord } from './support/hover';
+import { hidden, safetensors, seedMask } from '../support/storedFiles';
 import { PanelView } from './support/panel';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 
@@ -13,6 +14,18 @@ const workspace = new TestWorkspace(['sick.onnx', 'sick.inputs.npz', 'model.py']
 const source = readFileSync(path.join(import.meta.dirname, '../fixtures/python/fixes/masked-row.py'), 'utf8');
 const file = workspace.write('decoder.py', source);
 workspace.write('softmax.py', 'import torch\n\n\ndef attend(x):\n    return torch.exp(x) / torch.exp(x).sum(-1)\n');
+workspace.write('.vscode/settings.json', JSON.stringify({ 'nanoscope.scan.mask': 'attention_mask' }));
+for (const [trait, damaged] of Object.entries({
+  anxiety: 0,
+  guilt: 0,
+  confidence: 0,
+  rationalization: 30,
+  obedience: 35,
+}))
+  workspace.write(
+    `traits/${trait}.safetensors`,
+    safetensors({ hidden: hidden((position) => position < damaged), attention_mask: seedMask }),
+  );
 let workbench: Workbench;
 
 beforeAll(async () => {
@@ -116,6 +129,31 @@ describe("a file with the investigation's bug", () => {
     await expect.poll(() => squiggles().count()).toBe(0);
     await workbench.page.keyboard.press('Control+z');
     await squiggles().first().waitFor();
+  });
+});
+
+describe('stored results', () => {
+  it('of a folder are scanned from the Explorer: which are corrupt, in which sample, at which positions', async () => {
+    await workbench.contextMenu('traits', 'Scan for NaN with NaNoscope');
+    const page = await workbench.webview('h1:has-text("Scan for NaN")');
+    expect(await page.locator('p strong').first().innerText()).toBe(
+      '2 of 5 files hold NaN: traits/obedience.safetensors, traits/rationalization.safetensors.',
+    );
+    const last = page.locator('tr', { hasText: 'float32' }).locator('td:last-child');
+    expect(await last.allInnerTexts()).toEqual([
+      'sample 0: 35/35, 5 of 5 real (0-34)',
+      'sample 0: 30/35 pad only (0-29)',
+    ]);
+    await workbench.screenshot('editor-scan');
+    await workbench.runCommand('View: Close All Editors');
+  });
+
+  it('are chosen from the palette', async () => {
+    await workbench.runCommand('NaNoscope: Scan for NaN…');
+    await choose(workbench, 'Scan for NaN', 'traits/guilt.safetensors');
+    const page = await workbench.webview('h1:has-text("Scan for NaN")');
+    await page.getByText('No NaN in 1 file.').waitFor();
+    await workbench.runCommand('View: Close All Editors');
   });
 });
 

@@ -23,19 +23,20 @@ afterAll(async () => {
   workspace.remove();
 });
 
-it.each(['NaNoscope: Diagnose Model…', 'NaNoscope: Diagnose Built-in Model…'])(
-  'without trust, “%s” runs nothing and says why',
-  async (command) => {
-    await workbench.runCommand(command);
-    const toast = workbench.notification('runs no model in an untrusted workspace');
-    await toast.waitFor();
-    expect(await toast.getByRole('button', { name: 'Manage Workspace Trust' }).count()).toBe(1);
-    // The palette itself takes a moment to go; a list to choose from would stay.
-    await expect.poll(() => workbench.quickInput.count()).toBe(0);
-    await workbench.runCommand('Notifications: Clear All Notifications');
-    await expect.poll(() => toast.count()).toBe(0);
-  },
-);
+it.each([
+  ['NaNoscope: Diagnose Model…', 'runs no model in an untrusted workspace'],
+  ['NaNoscope: Diagnose Built-in Model…', 'runs no model in an untrusted workspace'],
+  ['NaNoscope: Scan for NaN…', 'scans no files in an untrusted workspace'],
+])('without trust, “%s” runs nothing and says why', async (command, words) => {
+  await workbench.runCommand(command);
+  const toast = workbench.notification(words);
+  await toast.waitFor();
+  expect(await toast.getByRole('button', { name: 'Manage Workspace Trust' }).count()).toBe(1);
+  // The palette itself takes a moment to go; a list to choose from would stay.
+  await expect.poll(() => workbench.quickInput.count()).toBe(0);
+  await workbench.runCommand('Notifications: Clear All Notifications');
+  await expect.poll(() => toast.count()).toBe(0);
+});
 
 it('without trust, the menu of a model does not offer it', async () => {
   await workbench.explorerRows.filter({ hasText: 'sick.onnx' }).click({ button: 'right' });

@@ -3,7 +3,17 @@ import type { ScannedFile, ScannedTensor, ScanResult } from '../../../core/scan/
 import { hasNaN, plural } from '../../../core/scan/verdict';
 import { code, markdownTable, prose } from '../escape';
 import { fileSize } from '../numbers';
-import { cleanWords, countText, isNoted, rangeText, shapeOf, sortedFiles, tensorRows, whereLines } from './words';
+import {
+  cleanWords,
+  countText,
+  isNoted,
+  lacksAxes,
+  rangeText,
+  shapeOf,
+  sortedFiles,
+  tensorRows,
+  whereLines,
+} from './words';
 
 const mostTensors = 100;
 const mostClean = 500;
@@ -19,6 +29,7 @@ export function markdownScan(result: ScanResult): string {
     ...files.filter(isNoted).map(section),
     clean(files.filter((file) => !isNoted(file))),
     pickles(result.notRead),
+    hint(result),
   ]
     .filter((part) => part !== '')
     .join('\n\n')}\n`;
@@ -32,6 +43,12 @@ const totals = ({ totals }: ScanResult): string =>
   ]
     .map(([count, what]) => `${count?.toLocaleString('en') ?? ''} ${String(what)}`)
     .join(', ')}.`;
+
+/** Both faces show this text. */
+const hint = ({ files }: ScanResult): string =>
+  lacksAxes(files)
+    ? 'What the axes are is not in the files. Said once, samples and positions are told: in a terminal with `--axes batch,position,…` or `--mask NAME`, in VS Code with the settings `nanoscope.scan.axes` and `nanoscope.scan.mask`.'
+    : '';
 
 function section(file: ScannedFile): string {
   const { noted, leftOut, rest } = tensorRows(file, mostTensors);

@@ -4,7 +4,17 @@ import { hasNaN, isPadOnly, plural, tensorHasInf } from '../../../core/scan/verd
 import { fileSize } from '../numbers';
 import type { Style } from '../style';
 import { clip, displayWidth, padTo, visible, wrap } from '../text';
-import { cleanWords, countText, isNoted, rangeText, shapeOf, sortedFiles, tensorRows, whereLines } from './words';
+import {
+  cleanWords,
+  countText,
+  isNoted,
+  lacksAxes,
+  rangeText,
+  shapeOf,
+  sortedFiles,
+  tensorRows,
+  whereLines,
+} from './words';
 
 export interface ScanOptions {
   readonly width: number;
@@ -156,11 +166,8 @@ function cleanFiles(files: readonly ScannedFile[], { style }: ScanOptions): stri
   ].join('\n');
 }
 
-/** Where NaN is known along the first axis only, since nobody said what the axes are. */
 const hint = ({ files }: ScanResult, { style, width }: ScanOptions): string =>
-  files.some(({ tensors }) =>
-    tensors.some(({ nan, where }) => nan > 0 && where?.kind === 'axis' && where.axis === 'first'),
-  )
+  lacksAxes(files)
     ? style.quiet(
         wrap(
           'What the axes are is not in the files: --axes batch,position,… or --mask NAME tells samples and positions.',

@@ -78,6 +78,12 @@ export function countText(count: number, elements: number): string {
   return `${count.toLocaleString('en')} (${share})`;
 }
 
+/** Whether NaN is told along the first axis only, because nobody said what the axes are. */
+export const lacksAxes = (files: readonly ScannedFile[]): boolean =>
+  files.some(({ tensors }) =>
+    tensors.some(({ nan, where }) => nan > 0 && where?.kind === 'axis' && where.axis === 'first' && where.of > 1),
+  );
+
 /** Samples that are told one by one. */
 const mostSamples = 6;
 const longestList = 60;
