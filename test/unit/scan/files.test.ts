@@ -130,6 +130,28 @@ describe('what is damaged', () => {
   });
 });
 
+it('an archive whose directory is told by ZIP64 records alone, as above 4 GB, is read', async () => {
+  const plain = zipSync({ 'x.npy': sick, 'y.npy': sick });
+  const end = new DataView(plain.buffer, plain.byteOffset + plain.byteLength - 22, 22);
+  const large = new DataView(new ArrayBuffer(56 + 20 + 22));
+  large.setUint32(0, 0x06064b50, true);
+  large.setBigUint64(4, 44n, true);
+  for (const at of [24, 32]) large.setBigUint64(at, BigInt(end.getUint16(10, true)), true);
+  large.setBigUint64(40, BigInt(end.getUint32(12, true)), true);
+  large.setBigUint64(48, BigInt(end.getUint32(16, true)), true);
+  large.setUint32(56, 0x07064b50, true);
+  large.setBigUint64(64, BigInt(plain.byteLength - 22), true);
+  large.setUint32(76, 0x06054b50, true);
+  for (const at of [84, 86]) large.setUint16(at, 0xffff, true);
+  for (const at of [88, 92]) large.setUint32(at, 0xffffffff, true);
+  const bytes = Buffer.concat([plain.subarray(0, -22), new Uint8Array(large.buffer)]);
+  const { files } = await run(tree({ 'a.npz': bytes }));
+  expect(files[0]?.tensors.map(({ name, nan }) => [name, nan])).toEqual([
+    ['x', 1],
+    ['y', 1],
+  ]);
+});
+
 describe('a mask', () => {
   const named = { mask: { name: 'attention_mask', inverted: false } };
   const grid = ({ files }: ScanResult) => files[0]?.tensors.find(({ name }) => name === 'h')?.where;
