@@ -3,21 +3,25 @@ import * as vscode from 'vscode';
 import type { GuardControl } from '../../app/live/guardControl';
 import type { Recording } from '../../app/live/recording';
 import { commandIds, walkthroughId, type CommandName } from '../contributions';
+import type { HistoryStore } from '../history/store';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
 import type { ModelSources } from '../source/modelSources';
 import type { Workshop } from '../work';
+import { compareModels } from './compare';
 import { diagnoseBuiltIn } from './diagnoseBuiltIn';
 import { diagnoseModel } from './diagnoseModel';
 import { applyFix, copyFixSnippet, undoFix } from './fixes';
 import { copyMarkdown, openReport, saveReport } from './reports';
 import { goToSource } from './goToSource';
+import { showHistory } from './history';
 import { shrinkModel } from './shrink';
 import { copySnippet } from './snippet';
 
 export interface CommandParts {
   readonly panels: Panels;
   readonly sources: ModelSources;
+  readonly history: HistoryStore;
   readonly workshop: Workshop;
   readonly guard: GuardControl;
   readonly recording: Recording;
@@ -48,6 +52,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
 function handlers({
   panels,
   sources,
+  history,
   workshop,
   guard,
   recording,
@@ -58,9 +63,11 @@ function handlers({
     diagnose: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseFile: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseBuiltIn: () => diagnoseBuiltIn(panels),
+    compare: () => compareModels(panels, history),
+    history: () => showHistory(panels, history),
     cancel: () => {
-      for (const session of panels.running) {
-        session.cancel();
+      for (const run of panels.running) {
+        run.cancel();
       }
     },
     tryFixes: () => panels.current?.session.run(undefined, true),

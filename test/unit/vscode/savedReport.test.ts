@@ -1,13 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { NanoscopeError } from '../../../src/core/errors';
-import { parseReport, printReport, requireReportSize } from '../../../src/vscode/savedReport';
+import type { Report } from '../../../src/core/report';
+import { parseSaved, printSaved, requireReportSize } from '../../../src/vscode/savedReport';
 import { sampleReport } from './sampleReport';
+
+/** Of a file that must be a report. */
+function parseReport(bytes: Uint8Array, name: string): Report {
+  const saved = parseSaved(bytes, name);
+  if (saved.kind !== 'report') throw new Error('It was taken for a comparison.');
+  return saved.report;
+}
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** A saved report with one value replaced; `path` as in `table.0.label`. */
 function changed(path: string, value: unknown): Uint8Array {
-  const report: unknown = JSON.parse(printReport(sampleReport()));
+  const report: unknown = JSON.parse(printSaved(sampleReport()));
   const keys = path.split('.');
   const last = keys.pop() ?? '';
   let at = report as Record<string, unknown>;
@@ -28,12 +36,12 @@ function problemOf(action: () => unknown): NanoscopeError {
 
 describe('a saved report', () => {
   it('comes back as it was', () => {
-    expect(parseReport(encode(printReport(sampleReport())), 'a.json')).toEqual(sampleReport());
+    expect(parseReport(encode(printSaved(sampleReport())), 'a.json')).toEqual(sampleReport());
   });
 
   it('keeps names with HTML, quotes, newlines and right-to-left marks as text', () => {
     const name = '<img src=x onerror="alert(1)">\n\u202Egnp.xnno';
-    expect(parseReport(encode(printReport(sampleReport(name))), 'a.json').model.name).toBe(name);
+    expect(parseReport(encode(printSaved(sampleReport(name))), 'a.json').model.name).toBe(name);
   });
 
   it('may have fields that this version does not know', () => {
@@ -68,12 +76,12 @@ describe('a saved report', () => {
 
   it('is refused when it is nested without end', () => {
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
-    const text = printReport(sampleReport()).replace('"rows": 1', `"rows": ${deep}`);
+    const text = printSaved(sampleReport()).replace('"rows": 1', `"rows": ${deep}`);
     expect(problemOf(() => parseReport(encode(text), 'a.json')).code).toBe('file-unreadable');
   });
 
   it('cannot reach the prototype of objects', () => {
-    const text = printReport(sampleReport()).replace('"rows": 1', '"__proto__": {"polluted": true}');
+    const text = printSaved(sampleReport()).replace('"rows": 1', '"__proto__": {"polluted": true}');
     expect(text).toContain('polluted');
     try {
       parseReport(encode(text), 'a.json');

@@ -53,6 +53,7 @@ function setUp(script: Script = {}, record = fresh()) {
   const applied: ApplyRequest[] = [];
   const undone: string[] = [];
   const questions: string[] = [];
+  const finished: Report[] = [];
   const session = new DiagnosisSession(record, {
     work: {
       diagnose: (request, events, signal) => {
@@ -80,6 +81,7 @@ function setUp(script: Script = {}, record = fresh()) {
       stamp: (path) => Promise.resolve((script.stamps ?? {})[path] ?? null),
       triesFixes: () => true,
     },
+    finished: (report) => finished.push(report),
     person: {
       chooseTarget: () => Promise.resolve(script.answers?.target),
       confirmInPlace: (file) => {
