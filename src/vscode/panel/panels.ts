@@ -112,7 +112,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     const comparison = front?.comparing.current?.comparison;
     const report = front?.session.current.report;
     // A panel of a stored comparison has no other tab.
-    if (comparison && (front?.tab === 'comparison' || !report)) return { kind: 'comparison', comparison };
+    if (comparison && (front.tab === 'comparison' || !report)) return { kind: 'comparison', comparison };
     return report ? { kind: 'report', report } : null;
   }
 
