@@ -93,5 +93,8 @@ it('two diagnoses out of the history are compared without a run', async () => {
   expect(await same.frame.locator('#compare-scroller .none').textContent()).toBe(
     'No row differs between the variants.',
   );
+  expect(
+    (await same.frame.locator('.variants tbody th .name').allTextContents()).every((label) => /\d:\d\d/.test(label)),
+  ).toBe(true);
   await workbench.screenshot('editor-compare-same');
 });

@@ -72,6 +72,7 @@ function diagnosisView(page: PanelPage, state: PanelState): TemplateResult {
 
 function headView(page: PanelPage, state: PanelState, tab: PanelTab): TemplateResult {
   const { report } = state;
+  const { comparison } = page.context;
   const model = report?.model ?? state.look?.model;
   const facts = [
     ...(model === undefined ? [] : modelFacts(model)),
@@ -92,7 +93,7 @@ function headView(page: PanelPage, state: PanelState, tab: PanelTab): TemplateRe
     </div>
     <div class="tools">
       ${
-        state.phase === 'empty' && state.look === undefined && state.source !== 'report'
+        comparison === null && state.phase === 'empty' && state.look === undefined && state.source !== 'report'
           ? nothing
           : html`<vscode-button appearance="secondary" id="compare" @click=${() => page.post({ type: 'compare' })}
                 >Compare…</vscode-button

@@ -1,7 +1,7 @@
 /** *History…*: the runs that were kept, opened again, named, compared with each other, and let go. */
 import * as vscode from 'vscode';
+import { batchText } from '../../app/render/batch';
 import type { Comparison } from '../../core/compare/types';
-import type { Report } from '../../core/report';
 import { NanoscopeError } from '../../core/errors';
 import { compareStored, type KeptReport } from '../history/compareStored';
 import type { HistoryEntry } from '../history/entry';
@@ -58,9 +58,10 @@ export async function compareShownWithStored(panels: Panels, history: HistorySto
   const front = panels.current;
   const report = front?.session.current.report;
   if (!front || !report) return undefined;
-  const earlier = await chooseReport(history, vscode.l10n.t('Compare the Run in Front with'));
+  const earlier = await chooseReport(history, vscode.l10n.t('Compare the Run in Front with'), front.kept);
   if (!earlier) return undefined;
-  const comparison = compareStored(await kept(history, earlier), shown(report));
+  const label = front.kept === null ? vscode.l10n.t('the shown run') : labelOf(front.kept);
+  const comparison = compareStored(await kept(history, earlier), { report, label, facts: [batchText(report.batch)] });
   return show(front, history, comparison);
 }
 
@@ -85,7 +86,7 @@ async function compareWithAnother(
 async function chooseReport(
   history: HistoryStore,
   title: string,
-  besides?: HistoryEntry,
+  besides: HistoryEntry | null = null,
 ): Promise<HistoryEntry | undefined> {
   const entries = (await history.list()).filter(({ kind, id }) => kind === 'report' && id !== besides?.id);
   const chosen = await pickRun(requireSome(entries), {
@@ -117,10 +118,8 @@ async function kept(history: HistoryStore, entry: HistoryEntry): Promise<KeptRep
       vscode.l10n.t('Choose two diagnoses.'),
     );
   }
-  return { report: saved.report, label: entry.name ?? timeOf(entry.at), facts: [entry.about] };
+  return { report: saved.report, label: labelOf(entry), facts: [entry.about] };
 }
-
-const shown = (report: Report): KeptReport => ({ report, label: vscode.l10n.t('in front'), facts: [] });
 
 async function show(panel: OpenPanel, history: HistoryStore, comparison: Comparison): Promise<Comparison> {
   const entry = await history.add({ kind: 'comparison', comparison }, Date.now());
@@ -133,4 +132,7 @@ const reveal = (panels: Panels, id: string, name: string): OpenPanel =>
 
 const nameOf = ({ name, model, at }: HistoryEntry): string => name ?? `${model}, ${timeOf(at)}`;
 
-const timeOf = (at: number): string => new Date(at).toLocaleString(vscode.env.language);
+const labelOf = ({ name, at }: HistoryEntry): string => name ?? timeOf(at);
+
+const timeOf = (at: number): string =>
+  new Date(at).toLocaleString(vscode.env.language, { dateStyle: 'short', timeStyle: 'medium' });

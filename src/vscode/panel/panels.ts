@@ -11,6 +11,7 @@ import type { EngineLevel, Finding, Report, SourceLine } from '../../core/report
 import type { BatchChoice, FromPanel, PanelState } from '../../protocol/panel';
 import type { PanelTab } from '../../protocol/comparing';
 import { commandIds, contextKeys, viewTypes, type CommandName, type ContextKey } from '../contributions';
+import type { HistoryEntry } from '../history/entry';
 import type { HistoryStore } from '../history/store';
 import type { Log } from '../log';
 import type { Saved } from '../savedReport';
@@ -36,6 +37,8 @@ export interface OpenPanel {
   readonly page: PanelPage;
   /** Which tab the person looks at. */
   tab: PanelTab;
+  /** What its last diagnosis is kept as. */
+  kept: HistoryEntry | null;
 }
 
 export interface PanelParts {
@@ -247,7 +250,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     });
     const comparing = new ComparingSession({
       compare: this.parts.compare,
-      store: async (comparison) => (await this.store({ kind: 'comparison', comparison })) ?? null,
+      store: async (comparison) => (await this.store({ kind: 'comparison', comparison }))?.id ?? null,
       newId: randomUUID,
       show: (state) => {
         if (closed) return;
@@ -287,13 +290,15 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         }
       },
       finished: (report) => {
-        void this.store({ kind: 'report', report });
+        void this.store({ kind: 'report', report }).then((entry) => {
+          opened.kept = entry;
+        });
       },
       log: (what, error) => {
         log.error(`${subjectName(record.subject)}: ${what}`, error);
       },
     });
-    const opened: OpenPanel = { session, comparing, page, tab: 'diagnosis' };
+    const opened: OpenPanel = { session, comparing, page, tab: 'diagnosis', kept: null };
     this.open.set(id, opened);
     this.front = opened;
     watch.follow(session.files);
@@ -335,12 +340,12 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
   }
 
   /** Among the runs that were made; what goes wrong is in the log, and the run stands all the same. */
-  private async store(saved: Saved): Promise<string | undefined> {
+  private async store(saved: Saved): Promise<HistoryEntry | null> {
     try {
-      return (await this.parts.history.add(saved, Date.now()))?.id;
+      return await this.parts.history.add(saved, Date.now());
     } catch (error) {
       this.parts.log.error('Keeping the run', error);
-      return undefined;
+      return null;
     }
   }
 

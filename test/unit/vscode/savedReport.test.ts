@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { compareRuns } from '../../../src/core/compare/compare';
+import { runOfReport } from '../../../src/core/compare/runOfReport';
+import { dimensions } from '../../../src/core/compare/types';
 import { NanoscopeError } from '../../../src/core/errors';
-import type { Report } from '../../../src/core/report';
+import { birthMechanisms, type Report } from '../../../src/core/report';
+import { comparisonSchema } from '../../../src/protocol/comparisonSchema';
 import { parseSaved, printSaved, requireReportSize } from '../../../src/vscode/savedReport';
 import { sampleReport } from './sampleReport';
 
@@ -93,5 +97,67 @@ describe('a saved report', () => {
 
   it('is refused by its size before it is read', () => {
     expect(problemOf(() => requireReportSize(65 * 1024 * 1024, 'big.json')).message).toContain('larger than 64 MB');
+  });
+});
+
+describe('a saved comparison', () => {
+  const comparison = compareRuns(
+    [
+      runOfReport(sampleReport(), 'left', ['1 ms']),
+      { ...runOfReport(sampleReport('b.onnx'), '<b>right</b>\u202E'), difference: 'NaN' },
+    ],
+    ['model', 'padding'],
+    ['a note'],
+  );
+  const edited = (change: (copy: Changeable) => void): Uint8Array => {
+    const copy = JSON.parse(printSaved(comparison)) as Changeable;
+    change(copy);
+    return encode(JSON.stringify(copy));
+  };
+  interface Changeable {
+    schemaVersion: number;
+    dimensions: string[];
+    variants: { roles: string[]; pattern: number; difference?: unknown; births: { mechanism: string }[] }[];
+    rows: { cells: (unknown[] | null)[]; stage: string }[];
+    verdict: { firstDifference: number | null; basis: string };
+  }
+
+  it('comes back as it was, with every field and non-finite numbers', () => {
+    expect(parseSaved(encode(printSaved(comparison)), 'a.json')).toEqual({ kind: 'comparison', comparison });
+  });
+
+  it.each<[what: string, change: (copy: Changeable) => void, says: string]>([
+    ['a later version', (copy) => (copy.schemaVersion = 2), 'schema version 2'],
+    ['an unknown dimension', (copy) => copy.dimensions.push('magic'), 'dimensions.2: '],
+    ['no variant', (copy) => (copy.variants = []), 'variants: '],
+    [
+      'roles that are none',
+      (copy) => (copy.variants[0] = { ...first(copy), roles: ['x', 'r'] }),
+      'variants.0.roles.0: ',
+    ],
+    ['a difference that is no number', (copy) => (first(copy).difference = 'much'), 'variants.0.difference: '],
+    ['an unknown stage', (copy) => copy.rows.forEach((row) => (row.stage = '__proto__')), 'rows.0.stage: '],
+    ['a variant that is missing', (copy) => copy.rows[0]?.cells.pop(), 'rows.0.cells has 1 entries for 2 variants'],
+    ['a sample that is missing', (copy) => copy.rows[0]?.cells[1]?.pop(), 'rows.0.cells.1 has not as many'],
+    ['a first difference that is no row', (copy) => (copy.verdict.firstDifference = 7), 'firstDifference is no row'],
+  ])('is refused with the place: %s', (_what, change, says) => {
+    const error = problemOf(() => parseSaved(edited(change), 'a.json'));
+    expect(error.code).toBe('file-unreadable');
+    expect(error.message).toContain(says);
+  });
+
+  const first = (copy: Changeable): Changeable['variants'][number] => {
+    const [variant] = copy.variants;
+    if (!variant) throw new Error('no variant');
+    return variant;
+  };
+
+  it('may hold every word of the contract', () => {
+    for (const dimension of dimensions)
+      expect(comparisonSchema.safeParse({ ...comparison, dimensions: [dimension] }).success, dimension).toBe(true);
+    for (const mechanism of birthMechanisms) {
+      const bytes = edited((copy) => first(copy).births.forEach((birth) => (birth.mechanism = mechanism)));
+      expect(parseSaved(bytes, 'a.json').kind, mechanism).toBe('comparison');
+    }
   });
 });
