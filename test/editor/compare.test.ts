@@ -34,7 +34,10 @@ it('paddings of a built-in model are compared from the palette', async () => {
     'NaN in padding left, none in padding right: the side of the padding makes the difference.',
   );
   expect(await comparison.cells('layer 1 attention')).toEqual(['35/35', '0/35', '0/35', '0/35']);
-  await workbench.screenshot('editor-compare');
+  for (const theme of ['dark', 'highContrast', 'light'] as const) {
+    await workbench.setTheme(theme);
+    await workbench.screenshot(`editor-compare-${theme}`);
+  }
 });
 
 it('only differences are shown, and none where nothing differs', async () => {
@@ -65,6 +68,8 @@ it('it is copied and saved', async () => {
 
 it('it is named, and opened again from the history after a reload', async () => {
   await workbench.runCommand('NaNoscope: History…');
+  await workbench.quickInput.getByText('padding left · padding right').first().waitFor();
+  await workbench.screenshot('editor-history');
   await comparison.runButton('padding left · padding right', 'Name…');
   await enter(workbench, 'Name the Run', 'sides');
   await choose(workbench, 'History', 'sides');

@@ -86,7 +86,7 @@ export class PanelPage {
     this.#drawNow();
     window.scrollTo({ top: this.#ui.pageTop });
     this.host.post({ type: 'ready' });
-    this.post({ type: 'tab', tab: this.#ui.tab });
+    if (this.#ui.tab !== 'diagnosis') this.post({ type: 'tab', tab: this.#ui.tab });
   }
 
   get context(): Context {

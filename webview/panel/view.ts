@@ -79,8 +79,8 @@ function headView(page: PanelPage, state: PanelState, tab: PanelTab): TemplateRe
     ...(report === null
       ? []
       : [
-          batchText(report.batch),
-          `roles from ${report.batch.rolesFrom}`,
+          // Variants have batches of their own.
+          ...(tab === 'comparison' ? [] : [batchText(report.batch), `roles from ${report.batch.rolesFrom}`]),
           report.engine.name === 'pytorch'
             ? `PyTorch ${report.engine.version}`
             : `ONNX Runtime ${report.engine.version}`,

@@ -18,7 +18,7 @@ export function rightPadded(options: KimiOptions, label = 'padding right'): Comp
   const run = leftPadded(options, label);
   return {
     ...run,
-    roles: run.roles.map((roles) => [...roles].reverse().join('')),
+    roles: run.roles.map((roles) => roles.replaceAll('p', '') + roles.replaceAll('r', '')),
     table: run.table.map((row) => ({ ...row, samples: row.samples?.map(clean) ?? null })),
     births: [],
     facts: ['388 ms'],

@@ -1,7 +1,8 @@
 /** The map of the difference: one sample of two variants on each other, stages from top to bottom. */
 import { html, nothing, type TemplateResult } from 'lit';
 import { formatRanges } from '../../../src/core/trace/ranges';
-import type { Comparison } from '../../../src/core/compare/types';
+import { clip } from '../../../src/app/render/text';
+import type { ComparedVariant, Comparison } from '../../../src/core/compare/types';
 import { visible } from '../../shared/text';
 import { dropdown } from '../batchBar';
 import { positionsText } from '../describe';
@@ -48,8 +49,8 @@ export function compareMap(page: PanelPage, comparison: Comparison): TemplateRes
         }
       </div>
       <ul class="legend" aria-label="Legend">
-        <li><span class="swatch left"></span>NaN in ${visible(left.label)} only</li>
-        <li><span class="swatch right"></span>NaN in ${visible(right.label)} only</li>
+        <li><span class="swatch left"></span>NaN in ${shortLabel(left)} only</li>
+        <li><span class="swatch right"></span>NaN in ${shortLabel(right)} only</li>
         <li><span class="swatch both"></span>NaN in both</li>
         <li><span class="swatch real"></span>in neither</li>
         ${basis === 'positions' ? html`<li><span class="swatch pad"></span>padding</li>` : nothing}
@@ -58,6 +59,9 @@ export function compareMap(page: PanelPage, comparison: Comparison): TemplateRes
     ${basis === 'kind' ? kindView(page, comparison) : plotView(page, comparison)}
   </section>`;
 }
+
+/** The lists above have the whole name. */
+const shortLabel = ({ label }: ComparedVariant): string => clip(visible(label), 44);
 
 const kindView = (page: PanelPage, comparison: Comparison): TemplateResult => {
   const { pair, sample } = mapChoice(page, comparison);
