@@ -46,6 +46,13 @@ export function parseSaved(bytes: Uint8Array, name: string): Saved {
   return 'report' in checked ? { kind: 'report', ...checked } : { kind: 'comparison', ...checked };
 }
 
+/** Where only a report will do. @throws NanoscopeError `file-unreadable`, as `parseSaved` */
+export function parseReport(bytes: Uint8Array, name: string): Report {
+  const saved = parseSaved(bytes, name);
+  if (saved.kind !== 'report') throw refusal(name, 'it is a comparison');
+  return saved.report;
+}
+
 /** @throws NanoscopeError `file-unreadable`; asked before a file is read into memory */
 export function requireReportSize(bytes: number, name: string): void {
   if (bytes > maxReportBytes) {

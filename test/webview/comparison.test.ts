@@ -88,7 +88,7 @@ describe('a comparison', () => {
   it('says its verdict, its variants and every cell', async () => {
     const page = await show(leftAndRight());
     expect(await texts(page, 'h1.verdict')).toEqual([
-      'NaN in padding left, none in padding right: the side of the padding makes the difference. The first difference is at layer 1 attention: 35/35 in padding left; 0/35 in padding right (sample 0).',
+      'NaN in padding left, none in padding right: the side of the padding makes the difference. The first difference is at layer 0 attention: 30/35 in padding left; 0/35 in padding right (sample 0).',
     ]);
     expect(await texts(page, '.variants tbody tr')).toEqual([
       '1 padding left NaN at real tokens pattern A layer 0 attention (fully-masked-row) the first 412 ms',
@@ -107,23 +107,21 @@ describe('a comparison', () => {
       all.map((row) => [...row.querySelectorAll('th, td')].map((cell) => cell.textContent.replace(/\s+/g, ' ').trim())),
     );
     expect(rows.slice(4, 8)).toEqual([
-      ['layer 0 mlp', '30/35 pad only', '0/35', '0/35', '0/35'],
-      ['layer 1 input_layernorm', '30/35 pad only', '0/35', '0/35', '0/35'],
+      ['≠layer 0 mlp', '30/35 pad only', '0/35', '0/35', '0/35'],
+      ['≠layer 1 input_layernorm', '30/35 pad only', '0/35', '0/35', '0/35'],
       ['≠layer 1 attention', '35/35', '0/35', '0/35', '0/35'],
       ['≠layer 1 post_attention_layernorm', '35/35', '0/35', '0/35', '0/35'],
     ]);
-    // What differs is the sample that NaN reaches, from where it reaches real tokens on.
+    // What differs is the sample that NaN reaches, from its birth on.
     const marked = await page.$$eval('td.differs', (cells) => cells.map((cell) => cell.getAttribute('data-compared')));
-    expect(marked).toHaveLength(5);
+    expect(marked).toHaveLength(9);
     expect(marked.every((cell) => cell?.endsWith(':2'))).toBe(true);
   });
 
   it('carries numbers that JSON cannot, and variants without a stage', async () => {
     const short = leftPadded({ layers: 1 }, 'one layer');
     const page = await show(comparisonOf([leftPadded({ layers: 2 }), { ...short, difference: 'NaN' }], ['model']));
-    expect(await texts(page, '.variants tbody tr')).toContainEqual(
-      expect.stringContaining('not comparable by number with the first: NaN in one of them'),
-    );
+    expect(await texts(page, '.variants tbody td.distance')).toEqual(['the first', '–']);
     expect(await texts(page, '#compare-scroller tr[data-row] td.absent')).toContain('–');
   });
 

@@ -60,8 +60,12 @@ export async function compareShownWithStored(panels: Panels, history: HistorySto
   if (!front || !report) return undefined;
   const earlier = await chooseReport(history, vscode.l10n.t('Compare the Run in Front with'), front.kept);
   if (!earlier) return undefined;
-  const label = front.kept === null ? vscode.l10n.t('the shown run') : labelOf(front.kept);
-  const comparison = compareStored(await kept(history, earlier), { report, label, facts: [batchText(report.batch)] });
+  const name = front.kept === null ? vscode.l10n.t('the shown run') : labelOf(front.kept);
+  const comparison = compareStored(await kept(history, earlier), {
+    report,
+    name,
+    facts: [batchText(report.batch)],
+  });
   return show(front, history, comparison);
 }
 
@@ -118,7 +122,7 @@ async function kept(history: HistoryStore, entry: HistoryEntry): Promise<KeptRep
       vscode.l10n.t('Choose two diagnoses.'),
     );
   }
-  return { report: saved.report, label: labelOf(entry), facts: [entry.about] };
+  return { report: saved.report, name: labelOf(entry), facts: [entry.about] };
 }
 
 async function show(panel: OpenPanel, history: HistoryStore, comparison: Comparison): Promise<Comparison> {

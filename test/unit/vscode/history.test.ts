@@ -61,8 +61,8 @@ describe('stored runs', () => {
     const store = storeWith();
     await store.add(run('a.onnx'), 1000);
     const comparison = compareStored(
-      { report: sampleReport('a.onnx'), label: 'before', facts: [] },
-      { report: sampleReport('b.onnx'), label: 'after', facts: ['1 ms'] },
+      { report: sampleReport('a.onnx'), name: 'before', facts: [] },
+      { report: sampleReport('b.onnx'), name: 'after', facts: ['1 ms'] },
     );
     await store.add({ kind: 'comparison', comparison }, 2000);
     const [later, earlier] = await storeWith().list();

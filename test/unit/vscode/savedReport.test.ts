@@ -3,17 +3,10 @@ import { compareRuns } from '../../../src/core/compare/compare';
 import { runOfReport } from '../../../src/core/compare/runOfReport';
 import { dimensions } from '../../../src/core/compare/types';
 import { NanoscopeError } from '../../../src/core/errors';
-import { birthMechanisms, type Report } from '../../../src/core/report';
+import { birthMechanisms } from '../../../src/core/report';
 import { comparisonSchema } from '../../../src/protocol/comparisonSchema';
-import { parseSaved, printSaved, requireReportSize } from '../../../src/vscode/savedReport';
+import { parseReport, parseSaved, printSaved, requireReportSize } from '../../../src/vscode/savedReport';
 import { sampleReport } from './sampleReport';
-
-/** Of a file that must be a report. */
-function parseReport(bytes: Uint8Array, name: string): Report {
-  const saved = parseSaved(bytes, name);
-  if (saved.kind !== 'report') throw new Error('It was taken for a comparison.');
-  return saved.report;
-}
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -124,6 +117,12 @@ describe('a saved comparison', () => {
 
   it('comes back as it was, with every field and non-finite numbers', () => {
     expect(parseSaved(encode(printSaved(comparison)), 'a.json')).toEqual({ kind: 'comparison', comparison });
+  });
+
+  it('is no report', () => {
+    expect(problemOf(() => parseReport(encode(printSaved(comparison)), 'a.json')).message).toContain(
+      'it is a comparison',
+    );
   });
 
   it.each<[what: string, change: (copy: Changeable) => void, says: string]>([

@@ -55,22 +55,17 @@ function makeLayout(comparison: Comparison, ui: CompareFilter): CompareLayout {
 
 const rowsOf = (lines: readonly ComparedLine[]): ComparedRowLine[] => lines.filter((line) => line.kind === 'row');
 
-/** What sublayers hand on, and the first difference wherever it is; inputs are asked for by a switch of their own. */
 function linesOf(
   comparison: Comparison,
   { onlyDifferences, compareInputs }: Pick<CompareFilter, 'onlyDifferences' | 'compareInputs'>,
   unfolded: boolean,
 ): readonly ComparedLine[] {
-  const lines = comparedLines(comparison, {
+  return comparedLines(comparison, {
     differences: onlyDifferences,
     all: compareInputs,
     // Layers that are asked for by number are not folded.
     layers: unfolded ? layersOf(comparison) : undefined,
   });
-  const { firstDifference } = comparison.verdict;
-  return compareInputs
-    ? lines
-    : lines.filter((line) => line.kind === 'fold' || line.row.port === 'out' || line.index === firstDifference);
 }
 
 const namesOf = ({ row, layer, name }: ComparedRowLine): { layer: number | null; words: string[] } => ({

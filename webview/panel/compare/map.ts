@@ -81,7 +81,9 @@ function plotView(page: PanelPage, comparison: Comparison): TemplateResult {
       : `Map of the difference: ${String(unlike.length)} of ${String(mapLines(comparison).length)} stages differ, first ${unlike[0]?.title ?? ''}`;
   return html`${
       basis === 'tokens'
-        ? html`<p class="quiet aligned">Padding is at different sides, so only real tokens are laid on each other.</p>`
+        ? html`<p class="quiet aligned">
+            Padding is at different sides, so only real tokens are laid on each other; the table tells of the padding.
+          </p>`
         : nothing
     }
     <div class="mapplot">

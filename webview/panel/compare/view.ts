@@ -105,7 +105,7 @@ function variantsView(comparison: Comparison): TemplateResult {
           <th scope="col">NaN</th>
           ${optional(patterns > 1, () => html`<th scope="col">pattern</th>`)}
           ${optional(born, () => html`<th scope="col">born in</th>`)}
-          ${optional(compared, () => html`<th scope="col">real tokens</th>`)}
+          ${optional(compared, () => html`<th scope="col">finite samples</th>`)}
           ${optional(facts, () => html`<th scope="col">run</th>`)}
         </tr>
       </thead>
@@ -131,7 +131,7 @@ const birthOf = (variant: ComparedVariant): string =>
   variant.births === null ? 'not asked' : visible(birthsText(variant).replace(/^born in /, '')) || 'nowhere';
 
 const distanceOf = (variant: ComparedVariant, at: number): string =>
-  at === 0 ? 'the first' : visible(differenceText(variant).replace(/^real tokens /, '')) || '–';
+  at === 0 ? 'the first' : visible(differenceText(variant).replace(/^finite samples /, '')) || '–';
 
 const notesView = (notes: readonly string[]): TemplateResult | typeof nothing =>
   notes.length === 0
