@@ -13,7 +13,12 @@ const roots = '^src/(extension|cli/main)\\.ts$';
 const words = '^src/core/(errors|report|tensor|live/guard)\\.ts$';
 
 /** Pure functions from a report or a tensor to words and rows: terminal, markdown, hover and page must say the same. */
-const sharedWording = ['^src/app/render/', '^src/core/trace/(ranges|verdict)\\.ts$', '^src/core/live/tensor\\.ts$'];
+const sharedWording = [
+  '^src/app/render/',
+  '^src/core/trace/(ranges|verdict)\\.ts$',
+  '^src/core/compare/sameness\\.ts$',
+  '^src/core/live/tensor\\.ts$',
+];
 
 /** What a folder may import of our own; `also` are packages or built-in modules. */
 const folder = (name, from, { own, also = [], why }) => ({

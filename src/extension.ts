@@ -1,5 +1,6 @@
 /** Composition root of the extension: builds the parts and connects them. */
 import * as vscode from 'vscode';
+import { compare } from './app/compare/compare';
 import { diagnose } from './app/diagnose';
 import type { IncrementalPython } from './app/source/ports';
 import { applyFix, undoFix } from './app/fixes';
@@ -16,6 +17,7 @@ import { bundledParser, loadPython } from './runtime/python/parser';
 import { createApi, type NanoscopeApi } from './vscode/api';
 import { registerCommands } from './vscode/commands';
 import { registerDebugging } from './vscode/debug';
+import { HistoryStore } from './vscode/history/store';
 import { Log } from './vscode/log';
 import { registerNameHover } from './vscode/nameHover';
 import { registerModelEditor } from './vscode/panel/modelEditor';
@@ -28,6 +30,7 @@ import { ModelSources } from './vscode/source/modelSources';
 import { Workshop } from './vscode/work';
 
 let store: PanelStore | undefined;
+let history: HistoryStore | undefined;
 
 export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   const log = new Log();
@@ -39,6 +42,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
       applyFix,
       previewFix,
       fixSnippet,
+      compare,
       shrink,
       writeShrunk,
       undoFix,
@@ -54,12 +58,12 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     },
     new Queue(),
   );
-  store = new PanelStore(
-    vscode.Uri.joinPath(context.storageUri ?? context.globalStorageUri, 'panels'),
-    (what, error) => {
-      log.error(what, error);
-    },
-  );
+  const storage = context.storageUri ?? context.globalStorageUri;
+  const onProblem = (what: string, error: unknown): void => {
+    log.error(what, error);
+  };
+  store = new PanelStore(vscode.Uri.joinPath(storage, 'panels'), onProblem);
+  history = new HistoryStore(vscode.Uri.joinPath(storage, 'history'), onProblem);
   const dist = vscode.Uri.joinPath(context.extensionUri, 'dist').fsPath;
   const python = (): Promise<IncrementalPython> => loadPython(bundledParser(dist));
   const sources = new ModelSources(context.workspaceState, python);
@@ -67,6 +71,8 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     extension: context.extensionUri,
     store,
     memory: new BatchMemory(context.workspaceState),
+    history,
+    compare: (request, events, signal) => workshop.compare(request, events, signal),
     log,
     goToSource: (report, finding) => sources.goTo(report, finding),
     workFor: (subject) => workshop.workFor(subject.kind === 'file' ? subject.model : null),
@@ -75,7 +81,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   const debugging = registerDebugging({
     extension: context.extensionUri,
     memory: context.workspaceState,
-    storage: vscode.Uri.joinPath(context.storageUri ?? context.globalStorageUri, 'traces'),
+    storage: vscode.Uri.joinPath(storage, 'traces'),
     showReport: (file, report, first) => {
       panels.show({ kind: 'report', from: file.toString() }, report, first);
     },
@@ -89,6 +95,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
   const commands = registerCommands({
     panels,
     sources,
+    history,
     workshop,
     scans,
     guard,
@@ -112,5 +119,5 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
 
 /** What the panels still have to write is on disk before the host goes. */
 export async function deactivate(): Promise<void> {
-  await store?.settle();
+  await Promise.all([store?.settle(), history?.settle()]);
 }

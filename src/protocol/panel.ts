@@ -7,6 +7,7 @@ import * as z from 'zod';
 import type { ErrorCode, ErrorPayload } from '../core/errors';
 import type { FixPreview } from '../core/preview/types';
 import type { ModelInfo, Report, StaticLook } from '../core/report';
+import { comparisonState, exportFormats, panelTabs, type ComparisonState } from './comparing';
 import { fixPreviewSchema } from './previewSchema';
 import { modelSchema, reportSchema, staticLookSchema } from './reportSchema';
 
@@ -97,10 +98,10 @@ export interface PanelState {
   readonly source: 'file' | 'built-in' | 'report';
 }
 
-export interface ToPanel {
-  readonly type: 'state';
-  readonly state: PanelState;
-}
+/** The comparison travels apart: progress of one would else carry the megabytes of the other along. */
+export type ToPanel =
+  | { readonly type: 'state'; readonly state: PanelState }
+  | { readonly type: 'comparison'; readonly state: ComparisonState | null };
 
 /** What the webview accepts from the host, and from its own `getState` after a reload. */
 export const panelState = z.object({
@@ -131,7 +132,10 @@ export const panelState = z.object({
   source: z.enum(['file', 'built-in', 'report']),
 }) satisfies z.ZodType<PanelState>;
 
-export const toPanel = z.object({ type: z.literal('state'), state: panelState }) satisfies z.ZodType<ToPanel>;
+export const toPanel = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('state'), state: panelState }),
+  z.object({ type: z.literal('comparison'), state: comparisonState.nullable() }),
+]) satisfies z.ZodType<ToPanel>;
 
 /** One fix, or several joined by `+`. */
 const fixId = z.string().max(200);
@@ -164,5 +168,13 @@ export const fromPanel = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('tryFixes') }),
   /** From the empty panel: pick a model file, or a built-in model, as the commands of these names do. */
   z.strictObject({ type: z.literal('start'), what: z.enum(['file', 'built-in']) }),
+  /** As the commands of these names do. */
+  z.strictObject({ type: z.literal('compare') }),
+  z.strictObject({ type: z.literal('history') }),
+  /** Which tab the person looks at: what is copied or saved by a command is of that one. */
+  z.strictObject({ type: z.literal('tab'), tab: z.enum(panelTabs) }),
+  z.strictObject({ type: z.literal('cancelComparison') }),
+  z.strictObject({ type: z.literal('copyComparison') }),
+  z.strictObject({ type: z.literal('saveComparison'), as: z.enum(exportFormats) }),
 ]);
 export type FromPanel = z.infer<typeof fromPanel>;

@@ -8,14 +8,24 @@
 import * as z from 'zod';
 import type { EvidenceValue, Report } from '../core/report';
 
-const count = z.int().min(0);
-const jsonNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
+export const count = z.int().min(0);
+export const jsonNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity'])]);
 const level = z.enum(['disabled', 'basic', 'extended', 'all']);
-const stage = z.enum(['embed', 'attn-norm', 'attention', 'mlp-norm', 'mlp', 'layer', 'final-norm', 'logits', 'other']);
-const block = z.enum(['self', 'cross']).nullable();
+export const stage = z.enum([
+  'embed',
+  'attn-norm',
+  'attention',
+  'mlp-norm',
+  'mlp',
+  'layer',
+  'final-norm',
+  'logits',
+  'other',
+]);
+export const block = z.enum(['self', 'cross']).nullable();
 /** `"0-3,7"`; order and merging are checked by whoever reads the ranges. */
-const ranges = z.string().regex(/^(?:\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)?$/);
-const roles = z.string().regex(/^[pr]*$/);
+export const ranges = z.string().regex(/^(?:\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)?$/);
+export const roles = z.string().regex(/^[pr]*$/);
 const padSide = z.enum(['left', 'right', 'none']);
 
 const evidence: z.ZodType<EvidenceValue> = z.lazy(() =>
@@ -97,6 +107,22 @@ const fix = z.object({
     .exactOptional(),
   batches: z.array(z.array(count)).exactOptional(),
 });
+
+export const birthMechanism = z.enum([
+  'fully-masked-row',
+  'mask-overflow',
+  'score-overflow',
+  'zero-times-inf',
+  'inf-minus-inf',
+  'zero-over-zero',
+  'inf-over-inf',
+  'log-of-negative',
+  'sqrt-of-negative',
+  'pow-of-negative',
+  'nan-in-weights',
+  'nan-in-input',
+  'unknown',
+]);
 
 const outcome = z.enum(['confirmed', 'refuted', 'not-tested']);
 const lookCase = z.object({
@@ -185,26 +211,7 @@ export const reportSchema = z.object({
     }),
   ),
   table: z.array(tableRow),
-  origins: z.array(
-    z.object({
-      ...finding,
-      mechanism: z.enum([
-        'fully-masked-row',
-        'mask-overflow',
-        'score-overflow',
-        'zero-times-inf',
-        'inf-minus-inf',
-        'zero-over-zero',
-        'inf-over-inf',
-        'log-of-negative',
-        'sqrt-of-negative',
-        'pow-of-negative',
-        'nan-in-weights',
-        'nan-in-input',
-        'unknown',
-      ]),
-    }),
-  ),
+  origins: z.array(z.object({ ...finding, mechanism: birthMechanism })),
   spread: z.array(
     z.object({
       ...finding,

@@ -12,6 +12,8 @@ export const commandIds = {
   /** The same for menus of a file, where the category does not show and nothing is left to ask. */
   diagnoseFile: 'nanoscope.diagnoseFile',
   diagnoseBuiltIn: 'nanoscope.diagnoseBuiltIn',
+  compare: 'nanoscope.compare',
+  history: 'nanoscope.history',
   cancel: 'nanoscope.cancel',
   tryFixes: 'nanoscope.tryFixes',
   applyFix: 'nanoscope.applyFix',
@@ -35,9 +37,9 @@ export type CommandName = keyof typeof commandIds;
 
 /** Set with `setContext`; used in `when` and `enablement` clauses. */
 export const contextKeys = {
-  /** A diagnosis runs in some panel. */
+  /** A diagnosis or a comparison runs in some panel. */
   running: 'nanoscope.running',
-  /** The panel in front (or the last one that was) has a report. */
+  /** The panel in front (or the last one that was) has a report or a comparison. */
   hasReport: 'nanoscope.hasReport',
   /** That report was made without trying fixes, and its model can be run. */
   canTryFixes: 'nanoscope.canTryFixes',

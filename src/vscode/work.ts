@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Engine, EngineOptions } from '../app/ports';
 import { appliedInPlace } from '../app/apply/inPlaceOf';
 import { weightsOffer } from '../app/apply/weights';
+import type { compare, CompareRequest } from '../app/compare/compare';
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { shrink } from '../app/shrink/shrink';
@@ -19,6 +20,7 @@ import type {
   UndoFix,
 } from '../app/useCases';
 import { isBuiltin } from '../core/models';
+import type { Comparison } from '../core/compare/types';
 import type { Report } from '../core/report';
 import { requireTrust } from './log';
 import type { Work } from './panel/sessionParts';
@@ -32,6 +34,7 @@ export interface UseCases {
   readonly previewFix: PreviewFix;
   readonly fixSnippet: typeof fixSnippet;
   readonly undoFix: UndoFix;
+  readonly compare: typeof compare;
   readonly shrink: typeof shrink;
   readonly writeShrunk: typeof writeShrunk;
   readonly engine: (options: EngineOptions) => Engine;
@@ -71,6 +74,13 @@ export class Workshop {
   /** @throws NanoscopeError with a text for a person */
   diagnose(request: DiagnoseRequest, events: DiagnoseEvents, signal?: AbortSignal): Promise<Report> {
     return this.atWork(request.model, events, signal, (deps) => this.useCases.diagnose(deps, request, events, signal));
+  }
+
+  /** @throws NanoscopeError with a text for a person */
+  compare(request: CompareRequest, events: DiagnoseEvents, signal: AbortSignal): Promise<Comparison> {
+    return this.atWork(request.models[0] ?? '', events, signal, (deps) =>
+      this.useCases.compare(deps, request, events, signal),
+    );
   }
 
   /** Into the folder, or one beside it where that is taken. @throws NanoscopeError with a text for a person */

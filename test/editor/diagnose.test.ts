@@ -261,7 +261,7 @@ describe('a mask that could mean several things', () => {
 
 describe('what panels keep between windows', () => {
   const records = (): readonly string[] =>
-    workbench.storedFiles('nanoscope.nanoscope').filter((file) => file.endsWith('.json'));
+    workbench.storedFiles('nanoscope.nanoscope').filter((file) => /^panels\b.*\.json$/.test(file));
 
   it('is one record per open panel, also for those that nobody looked at since a reload', async () => {
     await workbench.runCommand('View: Close All Editors');

@@ -7,6 +7,9 @@ import { fixPreviewSchema } from '../../src/protocol/previewSchema';
 import { kimi, manyBirths } from '../fixtures/reports/generate';
 import { launchChromium, saveScreenshot } from '../support/chromium';
 import { bundlePanel, openPanel, type Bundle, type PanelOptions } from './support/panel';
+import type { ComparisonState } from '../../src/protocol/comparing';
+import { hostileName } from '../support/unsafeText';
+import { compared, comparisonOf, leftAndRight, leftPadded, rightPadded, threeVariants } from './support/comparisons';
 import { applied, done } from './support/states';
 import type { PanelState } from '../../src/protocol/panel';
 
@@ -66,6 +69,61 @@ it.each(pictures)('%s', async (name, options, state) => {
   const panel = await openPanel(browser, bundle, options);
   await panel.send(state);
   await saveScreenshot(panel.page, `panel-${name}`);
+  const overflow = await panel.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow, 'the page must not scroll sideways').toBeLessThanOrEqual(0);
+  expect(panel.problems).toEqual([]);
+  await panel.close();
+});
+
+const longNames = comparisonOf(
+  [
+    leftPadded({ layers: 4 }, `distributed_data_parallel_wrapper_of_the_language_model_with_cache${hostileName}`),
+    rightPadded({ layers: 4 }, 'a.second-export-of-the-same-checkpoint-with-another-attention-implementation.onnx'),
+  ],
+  ['model'],
+  ['Levels are compared at the outputs of plain runs: probes would keep the engine from optimising between them.'],
+);
+const comparisons: readonly (readonly [string, PanelOptions, ComparisonState])[] = [
+  ['dark', { theme: 'dark', height: 1200 }, compared(leftAndRight())],
+  ['light', { theme: 'light', height: 1200 }, compared(leftAndRight())],
+  ['contrast', { theme: 'contrast', height: 1200 }, compared(leftAndRight())],
+  ['contrast-light', { theme: 'contrastLight', height: 1200 }, compared(leftAndRight())],
+  ['61x3', { theme: 'dark', width: 1000, height: 1400 }, compared(threeVariants())],
+  ['long-names', { theme: 'light', width: 900, height: 1400 }, compared(longNames)],
+  ['narrow', { theme: 'dark', width: 400, height: 1400 }, compared(threeVariants({ layers: 4 }))],
+  [
+    'same',
+    { theme: 'light', height: 1200 },
+    compared(comparisonOf([leftPadded({ layers: 3 }, '1 rank'), leftPadded({ layers: 3 }, '4 ranks')], ['sharding'])),
+  ],
+  [
+    'running',
+    { theme: 'dark', height: 400 },
+    compared(null, {
+      phase: 'running',
+      planned: ['padding left', 'padding right', 'no padding'],
+      progress: { text: 'padding right: Measuring 134 tensors', fraction: 0.45 },
+    }),
+  ],
+  [
+    'error',
+    { theme: 'light', height: 400 },
+    compared(null, {
+      phase: 'error',
+      error: {
+        code: 'usage',
+        message: 'This batch cannot be compared with padding=left: Nothing moves the padding of a batch to the left.',
+        hint: 'Leave that value out, or let the batch be made from lengths.',
+      },
+    }),
+  ],
+];
+
+it.each(comparisons)('comparison %s', async (name, options, state) => {
+  const panel = await openPanel(browser, bundle, options);
+  await panel.send(done());
+  await panel.sendRaw({ type: 'comparison', state });
+  await saveScreenshot(panel.page, `comparison-${name}`);
   const overflow = await panel.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   expect(overflow, 'the page must not scroll sideways').toBeLessThanOrEqual(0);
   expect(panel.problems).toEqual([]);

@@ -8,8 +8,9 @@ import type { PanelPage } from './page';
 import type { BatchDraft } from './ui';
 
 export function batchBar(page: PanelPage, state: PanelState): TemplateResult | typeof nothing {
-  // An empty panel has no model yet, unless it had a first look at one.
-  if ((state.phase === 'empty' && state.look === undefined) || state.source === 'report') {
+  // An empty panel has no model yet, unless it had a first look at one, or compares it.
+  const isEmpty = state.phase === 'empty' && state.look === undefined && page.context.comparison === null;
+  if (isEmpty || state.source === 'report') {
     return nothing;
   }
   const draft = page.context.ui.draft ?? draftOf(state.batch);

@@ -2,11 +2,18 @@
  * What a template cannot say: sizes that must be measured, scroll positions, the place of the card, the canvas.
  * Runs after every draw and changes nothing that has not changed.
  */
+import { drawCompareMap } from './compare/mapCanvas';
 import { drawMap } from './mapCanvas';
 import type { Context, PanelPage } from './page';
 
+interface Watched {
+  readonly selector: string;
+  seen: Element | null;
+}
+
 export class Effects {
-  #observed: Element | null = null;
+  readonly #table: Watched = { selector: '#table-scroller', seen: null };
+  readonly #compared: Watched = { selector: '#compare-scroller', seen: null };
   #placed: Context['hovered'] = null;
   readonly #sizes = new ResizeObserver(() => {
     this.#measure();
@@ -18,9 +25,12 @@ export class Effects {
   ) {}
 
   apply(): void {
-    this.#watchTable();
+    const { ui } = this.page.context;
+    this.#watch(this.#table, { top: ui.tableTop, left: ui.tableLeft });
+    this.#watch(this.#compared, { top: ui.compareTop, left: ui.compareLeft });
     this.#placeCard();
     drawMap(this.page, this.root);
+    drawCompareMap(this.page, this.root);
   }
 
   /** Something was scrolled: a card whose cell is not where it was would stand beside another one. */
@@ -38,31 +48,27 @@ export class Effects {
   }
 
   /** A new scroller (first report, or the table came back) starts where the person had left the last one. */
-  #watchTable(): void {
-    const scroller = this.root.querySelector('#table-scroller');
-    if (scroller === this.#observed) {
+  #watch(watched: Watched, { top, left }: { readonly top: number; readonly left: number }): void {
+    const scroller = this.root.querySelector(watched.selector);
+    if (scroller === watched.seen) {
       return;
     }
-    if (this.#observed !== null) {
-      this.#sizes.unobserve(this.#observed);
+    if (watched.seen !== null) {
+      this.#sizes.unobserve(watched.seen);
     }
-    this.#observed = scroller;
+    watched.seen = scroller;
     if (scroller !== null) {
       this.#sizes.observe(scroller);
       this.#sizes.observe(this.root);
-      const { tableTop, tableLeft } = this.page.context.ui;
       this.#measure();
       // Measuring may ask for another draw; the fillers have their height now, so the position can be set now.
-      scroller.scrollTo({ top: tableTop, left: tableLeft });
+      scroller.scrollTo({ top, left });
     }
   }
 
   #measure(): void {
-    const scroller = this.#observed;
-    if (scroller !== null) {
-      const head = scroller.querySelector('thead')?.getBoundingClientRect().height ?? 0;
-      this.page.measured({ width: scroller.clientWidth, height: Math.max(0, scroller.clientHeight - head) });
-    }
+    if (this.#table.seen !== null) this.page.measured(sizeOf(this.#table.seen));
+    if (this.#compared.seen !== null) this.page.comparisonMeasured(sizeOf(this.#compared.seen));
   }
 
   /** Under the cell, or above it where there is no room; never outside the page. */
@@ -90,4 +96,9 @@ export class Effects {
     card.style.setProperty('--top', `${String(Math.round(top))}px`);
     card.style.setProperty('--left', `${String(Math.round(left))}px`);
   }
+}
+
+function sizeOf(scroller: Element): { readonly width: number; readonly height: number } {
+  const head = scroller.querySelector('thead')?.getBoundingClientRect().height ?? 0;
+  return { width: scroller.clientWidth, height: Math.max(0, scroller.clientHeight - head) };
 }

@@ -17,7 +17,7 @@ export interface MapCell {
 let cursor: MapCell | null = null;
 /** The map without its cursor: a pointer that moves copies it and paints one frame, whatever the map holds. */
 const base = document.createElement('canvas');
-let painted: { readonly key: string; readonly scene: Scene } | null = null;
+let painted: { readonly key: string; readonly report: Report; readonly scene: Scene } | null = null;
 let shownCursor = '';
 
 /** Paints when the report, the sample, the size, the theme or the cursor has changed. */
@@ -35,7 +35,7 @@ export function drawMap(page: PanelPage, root: ParentNode): void {
   const scale = window.devicePixelRatio || 1;
   const colours = readColours(canvas);
   const key = JSON.stringify([sample, width, height, scale, colours, port]);
-  const fresh = key !== painted?.key || report !== painted.scene.report;
+  const fresh = key !== painted?.key || report !== painted.report;
   if (fresh && cursor !== null) {
     // The pointer rests, but what is under it is of another run.
     cursor = cursor.position < lengthAt(report, rows[cursor.line], sample) && cursor.line < rows.length ? cursor : null;
@@ -60,7 +60,7 @@ export function drawMap(page: PanelPage, root: ParentNode): void {
     return;
   }
   if (fresh || painted === null) {
-    painted = { key, scene: sceneOf(report, rows, sample, plot, scale) };
+    painted = { key, report, scene: sceneOf(report, rows, sample, plot, scale) };
     // Setting the size empties it and resets its state.
     base.width = canvas.width;
     base.height = canvas.height;

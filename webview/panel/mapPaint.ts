@@ -2,8 +2,6 @@
  * Paints a scene. Every cell with NaN covers at least one device pixel, so that no NaN is lost where 500 stages share
  * 480 pixels: clean cells are painted first, then NaN at padding, then NaN at real tokens over both.
  */
-import { rowTitle } from './describe';
-import { columnsOf } from './mapLayout';
 import { roleRuns, type Scene } from './mapScene';
 
 export interface Colours {
@@ -39,11 +37,25 @@ export function readColours(canvas: HTMLElement): Colours {
 
 type Paint = CanvasRenderingContext2D;
 
-/** @param pixel size of a device pixel in CSS pixels */
-export function paintScene(paint: Paint, scene: Scene, colours: Colours, pixel: number): void {
+/** Which runs of a scene get which colour; later ones lie over earlier ones. */
+export type Inks = readonly (readonly [role: string, colour: string])[];
+
+/**
+ * @param pixel size of a device pixel in CSS pixels
+ * @param inks NaN at padding, then at real tokens, where nothing else is said
+ */
+export function paintScene(
+  paint: Paint,
+  scene: Scene,
+  colours: Colours,
+  pixel: number,
+  inks: Inks = [
+    ['p', colours.padNan],
+    ['r', colours.realNan],
+  ],
+): void {
   paintBackground(paint, scene, colours);
-  paintNan(paint, scene, 'p', colours.padNan, pixel);
-  paintNan(paint, scene, 'r', colours.realNan, pixel);
+  for (const [role, colour] of inks) paintNan(paint, scene, role, colour, pixel);
   paintGrid(paint, scene, colours);
   paintLayers(paint, scene, colours);
   paintAxis(paint, scene, colours);
@@ -68,10 +80,10 @@ export function paintCursor(
 }
 
 function paintBackground(paint: Paint, { lines, plot }: Scene, colours: Colours): void {
-  for (const { row, top, tall, cells } of lines) {
+  for (const { wholeNan, top, tall, cells } of lines) {
     if (cells === null) {
       // No position is known, so no position is painted: an empty frame, coloured where NaN is.
-      paint.strokeStyle = row.row.whole?.nan === true ? colours.realNan : colours.unknown;
+      paint.strokeStyle = wholeNan ? colours.realNan : colours.unknown;
       paint.lineWidth = 1;
       paint.setLineDash([3, 3]);
       paint.strokeRect(plot.left + 0.5, top + 0.5, plot.width - 1, Math.max(1, tall - 1));
@@ -86,7 +98,7 @@ function paintBackground(paint: Paint, { lines, plot }: Scene, colours: Colours)
   }
 }
 
-function paintNan(paint: Paint, { lines }: Scene, wanted: 'p' | 'r', colour: string, pixel: number): void {
+function paintNan(paint: Paint, { lines }: Scene, wanted: string, colour: string, pixel: number): void {
   paint.fillStyle = colour;
   for (const { top, tall, cells } of lines) {
     for (const { from, to, role } of cells?.nan ?? []) {
@@ -126,8 +138,8 @@ function paintLayers(paint: Paint, { lines, plot }: Scene, colours: Colours): vo
   paint.lineWidth = 1;
   paint.textBaseline = 'top';
   let lastLabel = -Infinity;
-  lines.forEach(({ row, top: edge }, line) => {
-    const starts = line === 0 || row.layer === null || row.layer !== lines[line - 1]?.row.layer;
+  lines.forEach(({ layer, title, top: edge }, line) => {
+    const starts = line === 0 || layer === null || layer !== lines[line - 1]?.layer;
     if (!starts) {
       return;
     }
@@ -139,20 +151,18 @@ function paintLayers(paint: Paint, { lines, plot }: Scene, colours: Colours): vo
       paint.stroke();
     }
     if (top - lastLabel >= 12 && top + 10 <= plot.height + 4) {
-      paint.fillText(clipped(row.layer ?? rowTitle(row)), 0, top);
+      paint.fillText(clipped(layer ?? title), 0, top);
       lastLabel = top;
     }
   });
 }
 
 /** Positions of the batch's own sequence; an encoder's rows may be of another length. */
-function paintAxis(paint: Paint, { report, sample, plot }: Scene, colours: Colours): void {
-  const { positions, roles, memory } = report.batch;
-  const columns = columnsOf(roles[sample] ?? '', plot);
+function paintAxis(paint: Paint, { axis: { columns, positions, name }, plot }: Scene, colours: Colours): void {
   const top = plot.height + 5;
   paint.fillStyle = colours.text;
-  if (memory !== undefined) {
-    paint.fillText('target', 0, top);
+  if (name !== null) {
+    paint.fillText(name, 0, top);
   }
   const step = Math.max(1, Math.ceil(positions / Math.max(1, Math.floor(plot.width / 48))));
   const nice = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((candidate) => candidate >= step) ?? step;

@@ -1,13 +1,18 @@
-/** What the map paints and where, worked out once per report, sample and size; pure. */
+/** What a map paints and where, worked out once per report, sample and size; pure. */
 import { parseRanges } from '../../src/core/trace/ranges';
 import type { Report } from '../../src/core/report';
 import { runsIn } from './band';
+import { rowTitle } from './describe';
 import { columnsOf, type Columns, type Plot } from './mapLayout';
 import { rolesOfRow } from './roles';
 import type { PanelRow } from './rows';
 
 export interface SceneLine {
-  readonly row: PanelRow;
+  /** As it is named at the margin; null outside layers. */
+  readonly layer: string | null;
+  readonly title: string;
+  /** Where positions are unknown: whether there is NaN somewhere. */
+  readonly wholeNan: boolean;
   /** CSS pixels, on whole device pixels: thin lines must not blend into bands. */
   readonly top: number;
   readonly tall: number;
@@ -16,7 +21,7 @@ export interface SceneLine {
     /** `p` or `r` per position. */
     readonly roles: string;
     readonly columns: Columns;
-    /** Runs of positions with NaN, each of one role; `to` exclusive. */
+    /** Runs of positions with NaN, each of one role, or of one kind of difference; `to` exclusive. */
     readonly nan: readonly RoleRun[];
   } | null;
 }
@@ -28,22 +33,35 @@ export interface RoleRun {
 }
 
 export interface Scene {
-  readonly report: Report;
-  readonly sample: number;
   readonly plot: Plot;
   readonly lines: readonly SceneLine[];
+  /** What is counted under the plot. */
+  readonly axis: { readonly columns: Columns; readonly positions: number; readonly name: string | null };
+}
+
+/** Top and height of a line, on whole device pixels. @param scale device pixels per CSS pixel */
+export function placeOfLine(line: number, lines: number, plot: Plot, scale: number): { top: number; tall: number } {
+  const y = (at: number): number => Math.round(((at * plot.height) / lines) * scale) / scale;
+  return { top: y(line), tall: y(line + 1) - y(line) };
 }
 
 /** @param scale device pixels per CSS pixel */
 export function sceneOf(report: Report, rows: readonly PanelRow[], sample: number, plot: Plot, scale: number): Scene {
-  const y = (line: number): number => Math.round(((line * plot.height) / rows.length) * scale) / scale;
+  const { positions, memory } = report.batch;
   return {
-    report,
-    sample,
     plot,
+    axis: {
+      columns: columnsOf(report.batch.roles[sample] ?? '', plot),
+      positions,
+      name: memory === undefined ? null : 'target',
+    },
     lines: rows.map((row, line): SceneLine => {
-      const top = y(line);
-      const place = { row, top, tall: y(line + 1) - top };
+      const place = {
+        layer: row.layer,
+        title: rowTitle(row),
+        wholeNan: row.row.whole?.nan === true,
+        ...placeOfLine(line, rows.length, plot, scale),
+      };
       const health = row.row.samples?.[sample];
       if (health === undefined) return { ...place, cells: null };
       const roles = mapRoles(report, row, sample);

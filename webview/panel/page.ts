@@ -3,6 +3,7 @@
  * of it; they change it through `change` and talk to the host through `post`.
  */
 import { render } from 'lit';
+import { comparisonState, type ComparisonState, type PanelTab } from '../../src/protocol/comparing';
 import { fromPanel, toPanel, panelState, type FromPanel, type PanelState } from '../../src/protocol/panel';
 import type { Host } from '../shared/host';
 import { Effects } from './effects';
@@ -11,13 +12,20 @@ import { panelView } from './view';
 
 export interface Context {
   readonly state: PanelState | null;
+  readonly comparison: ComparisonState | null;
   readonly ui: UiState;
   /** The cell under the pointer or the keyboard focus, whose card is shown. */
   readonly hovered: { readonly cell: CellRef; readonly anchor: DOMRect } | null;
   /** A message that could not be read; shown, never swallowed. */
   readonly protocolError: string | null;
   /** Size of the table's viewport, CSS pixels. */
-  readonly tableSize: { readonly width: number; readonly height: number };
+  readonly tableSize: Size;
+  /** The same of the table of a comparison. */
+  readonly compareSize: Size;
+}
+interface Size {
+  readonly width: number;
+  readonly height: number;
 }
 
 /** Keeping writes the whole report, which is megabytes: once things are at rest, never sixty times a second. */
@@ -27,10 +35,12 @@ const soonMs = 30;
 
 export class PanelPage {
   #state: PanelState | null = null;
+  #comparison: ComparisonState | null = null;
   #ui: UiState;
   #hovered: Context['hovered'] = null;
   #protocolError: string | null = null;
-  #tableSize = { width: 0, height: 0 };
+  #tableSize: Size = { width: 0, height: 0 };
+  #compareSize: Size = { width: 0, height: 0 };
   readonly #effects: Effects;
   #drawing = false;
   /** Apply and Undo answer far from their buttons; once the run is over, the answer is brought into view. */
@@ -48,6 +58,7 @@ export class PanelPage {
     this.#ui = readUi('ui' in fields ? fields.ui : null);
     const state = panelState.safeParse('state' in fields ? fields.state : null);
     this.#state = state.success ? (('state' in fields ? fields.state : null) as PanelState) : null;
+    this.#comparison = comparisonState.safeParse('comparison' in fields ? fields.comparison : null).data ?? null;
   }
 
   start(): void {
@@ -75,15 +86,18 @@ export class PanelPage {
     this.#drawNow();
     window.scrollTo({ top: this.#ui.pageTop });
     this.host.post({ type: 'ready' });
+    if (this.#ui.tab !== 'diagnosis') this.post({ type: 'tab', tab: this.#ui.tab });
   }
 
   get context(): Context {
     return {
       state: this.#state,
+      comparison: this.#comparison,
       ui: this.#ui,
       hovered: this.#hovered,
       protocolError: this.#protocolError,
       tableSize: this.#tableSize,
+      compareSize: this.#compareSize,
     };
   }
 
@@ -96,10 +110,15 @@ export class PanelPage {
       this.draw();
       return;
     }
-    // The message itself and not the parsed copy: fields that this version does not know must survive a reload.
-    const { state } = message as { state: PanelState };
-    const before = this.#state;
     this.#protocolError = null;
+    if (parsed.data.type === 'comparison') this.#takeComparison(parsed.data.state);
+    else this.#takeState((message as { state: PanelState }).state);
+    this.draw();
+  }
+
+  /** @param state the message itself and not the parsed copy: fields that this version does not know must survive a reload */
+  #takeState(state: PanelState): void {
+    const before = this.#state;
     this.#state = state;
     this.#hovered = null;
     if (before?.modelName !== state.modelName) {
@@ -110,7 +129,24 @@ export class PanelPage {
     // Not for what was applied before this page was there: a reload must not move anything.
     this.#answers ||= before !== null && isAnswer(before, state);
     this.remember(fitting(this.#ui, state));
-    this.draw();
+  }
+
+  /** Another comparison comes to the front by itself, once. */
+  #takeComparison(state: ComparisonState | null): void {
+    this.#comparison = state;
+    if (state !== null && state.id !== this.#ui.comparisonSeen) {
+      this.#ui = { ...this.#ui, ...asAtFirst };
+      this.remember({ comparisonSeen: state.id });
+      this.showTab('comparison');
+    } else {
+      this.remember({});
+    }
+  }
+
+  showTab(tab: PanelTab): void {
+    this.change({ tab });
+    this.post({ type: 'tab', tab });
+    window.scrollTo({ top: 0 });
   }
 
   /** Checks before sending: the host would refuse a malformed message without the person seeing why. */
@@ -150,6 +186,13 @@ export class PanelPage {
     }
   }
 
+  comparisonMeasured(size: Size): void {
+    if (size.width !== this.#compareSize.width || size.height !== this.#compareSize.height) {
+      this.#compareSize = size;
+      this.draw();
+    }
+  }
+
   /** Draws once in the next frame, however often it is called. */
   draw(): void {
     if (!this.#drawing) {
@@ -168,7 +211,7 @@ export class PanelPage {
   #drawNow(): void {
     this.#drawing = false;
     const focused = document.activeElement;
-    const inTable = focused?.closest('#table-scroller') ?? null;
+    const inTable = focused?.closest('.scroller') ?? null;
     render(panelView(this), this.root);
     // The focused cell may have been scrolled out of the document; the table keeps the keyboard all the same.
     if (inTable instanceof HTMLElement && inTable.isConnected && focused?.isConnected === false) {
@@ -185,9 +228,21 @@ export class PanelPage {
     clearTimeout(this.#keepingAtRest);
     clearTimeout(this.#keepingSoon);
     this.#keepingSoon = undefined;
-    this.host.keep({ state: this.#state, ui: this.#ui });
+    this.host.keep({ state: this.#state, comparison: this.#comparison, ui: this.#ui });
   }
 }
+
+/** What a person chose for one comparison says nothing of another. */
+const asAtFirst: Partial<UiState> = {
+  onlyDifferences: false,
+  compareLayers: '',
+  compareFolded: true,
+  comparePair: null,
+  compareSample: null,
+  compareActive: null,
+  compareTop: 0,
+  compareLeft: 0,
+};
 
 /** What is worth going to, wherever the person is on the page: a fix written or taken back, a preview, a failure. */
 const isAnswer = (before: PanelState, now: PanelState): boolean =>

@@ -59,15 +59,31 @@ export function filterRows(rows: readonly PanelRow[], filter: RowFilter): PanelR
   const wanted = layerFilter(filter.layers);
   return rows.filter(
     (row) =>
-      (filter.stage === 'all' || row.row.stage === filter.stage) && (!filter.onlyNan || hasNan(row.row)) && wanted(row),
+      (filter.stage === 'all' || row.row.stage === filter.stage) &&
+      (!filter.onlyNan || hasNan(row.row)) &&
+      wanted({ layer: row.row.layer, words: wordsOf(row) }),
   );
 }
+
+const wordsOf = ({ row, name, layer }: PanelRow): string[] => [
+  layer === null ? name : `${layer} ${name}`,
+  row.label,
+  row.tensor,
+  row.node ?? '',
+  row.op ?? '',
+];
 
 export const hasNan = (row: TableRow): boolean =>
   row.samples === null ? (row.whole?.nan ?? false) : row.samples.some((sample) => sample.nan > 0);
 
+/** What a filter by text looks at. */
+export interface Named {
+  readonly layer: number | null;
+  readonly words: readonly string[];
+}
+
 /** `0-2,15` chooses layers; anything else is looked for in the row's names. */
-function layerFilter(text: string): (row: PanelRow) => boolean {
+export function layerFilter(text: string): (row: Named) => boolean {
   const trimmed = text.trim();
   if (trimmed === '') {
     return () => true;
@@ -78,11 +94,8 @@ function layerFilter(text: string): (row: PanelRow) => boolean {
       // `12-` while the rest is still being typed means "from 12 on".
       return { from: from === '' ? 0 : Number(from), to: to === '' ? Infinity : Number(to) };
     });
-    return ({ row }) => ranges.some(({ from, to }) => row.layer !== null && row.layer >= from && row.layer <= to);
+    return ({ layer }) => ranges.some(({ from, to }) => layer !== null && layer >= from && layer <= to);
   }
   const sought = trimmed.toLowerCase();
-  return ({ row, name, layer }) =>
-    [layer === null ? name : `${layer} ${name}`, row.label, row.tensor, row.node ?? '', row.op ?? ''].some(
-      (candidate) => candidate.toLowerCase().includes(sought),
-    );
+  return ({ words }) => words.some((candidate) => candidate.toLowerCase().includes(sought));
 }

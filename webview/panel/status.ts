@@ -13,7 +13,8 @@ export function statusView(page: PanelPage, state: PanelState): TemplateResult {
 function phaseView(page: PanelPage, state: PanelState): TemplateResult | typeof nothing {
   switch (state.phase) {
     case 'empty':
-      return state.look === undefined ? emptyView(page, state) : firstLookView(state);
+      if (state.look !== undefined) return firstLookView(state);
+      return page.context.comparison === null ? emptyView(page, state) : comparedOnlyView;
     case 'running':
       return runningView(page, state);
     case 'error':
@@ -56,6 +57,14 @@ function emptyView(page: PanelPage, state: PanelState): TemplateResult {
     </p>
   </section>`;
 }
+
+/** A model that was compared and not diagnosed. */
+const comparedOnlyView = html`<section class="status notice" role="status">
+  <p>
+    <strong>Not diagnosed yet.</strong> Variants of this model were compared with the batch below; run it to see where
+    NaN is born, why, and what heals it.
+  </p>
+</section>`;
 
 /** A model that was looked at and not run: what follows says what its masks alone can tell. */
 function firstLookView({ look }: PanelState): TemplateResult {

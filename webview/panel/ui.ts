@@ -40,6 +40,28 @@ const uiState = z.object({
   target: z.enum(['copy', 'in-place']).catch('copy'),
   /** Ids of the foldable sections that are open. */
   open: z.array(z.string()).catch([]),
+  tab: z.enum(['diagnosis', 'comparison']).catch('diagnosis'),
+  /** The comparison whose tab was brought to the front: that happens once. */
+  comparisonSeen: z.string().catch(''),
+  onlyDifferences: z.boolean().catch(false),
+  compareLayers: z.string().catch(''),
+  /** Rows of inputs too. */
+  compareInputs: z.boolean().catch(false),
+  /** Layers that show the same are one line. */
+  compareFolded: z.boolean().catch(true),
+  /** Which two variants the map lays over each other; null: the first two that differ. */
+  comparePair: z
+    .tuple([z.int().min(0), z.int().min(0)])
+    .nullable()
+    .catch(null),
+  compareSample: z.int().min(0).nullable().catch(null),
+  /** A cell of the comparison: index of its row, and of its column; -1 for the stage's own. */
+  compareActive: z
+    .object({ row: z.int().min(0), column: z.int().min(-1) })
+    .nullable()
+    .catch(null),
+  compareTop: z.number().catch(0),
+  compareLeft: z.number().catch(0),
   pageTop: z.number().catch(0),
   tableTop: z.number().catch(0),
   tableLeft: z.number().catch(0),

@@ -2,11 +2,13 @@
 import { html, nothing, type TemplateResult } from 'lit';
 import { batchText } from '../../src/app/render/batch';
 import type { ModelInfo } from '../../src/core/report';
+import type { PanelTab } from '../../src/protocol/comparing';
 import type { PanelState } from '../../src/protocol/panel';
 import { nameOf, plural, visible } from '../shared/text';
 import { appliedView } from './applied';
 import { batchBar } from './batchBar';
 import { cardView } from './card';
+import { comparisonView } from './compare/view';
 import { chainView } from './chain';
 import { detailsView } from './details';
 import { fixesView } from './fixes';
@@ -17,6 +19,7 @@ import { bannerView } from './silent';
 import { statusView } from './status';
 import { still } from './still';
 import { tableView } from './table';
+import { tabInFront, tabPanel, tabsView } from './tabs';
 import { previewView } from './preview';
 import { verdictView } from './verdictView';
 
@@ -32,11 +35,23 @@ export function panelView(page: PanelPage): TemplateResult {
   if (state === null) {
     return html`<p class="quiet" role="status">Waiting for NaNoscope…</p>`;
   }
+  const { comparison, ui } = page.context;
+  const tab = tabInFront(state, comparison, ui.tab);
+  return html`
+    ${headView(page, state, tab)} ${tabsView(page, state)}
+    ${
+      tab === 'comparison' && comparison !== null
+        ? tabPanel(page, state, tab, comparisonView(page, comparison))
+        : tabPanel(page, state, tab, diagnosisView(page, state))
+    }
+  `;
+}
+
+function diagnosisView(page: PanelPage, state: PanelState): TemplateResult {
   const { report } = state;
   return html`
-    ${headView(page, state)} ${statusView(page, state)} ${appliedView(page, state)}
-    ${report === null ? nothing : verdictView(report, state)} ${report === null ? nothing : bannerView(page, report)}
-    ${batchBar(page, state)}
+    ${statusView(page, state)} ${appliedView(page, state)} ${report === null ? nothing : verdictView(report, state)}
+    ${report === null ? nothing : bannerView(page, report)} ${batchBar(page, state)}
     ${
       report === null
         ? lookView(page, state)
@@ -55,16 +70,17 @@ export function panelView(page: PanelPage): TemplateResult {
   `;
 }
 
-function headView(page: PanelPage, state: PanelState): TemplateResult {
+function headView(page: PanelPage, state: PanelState, tab: PanelTab): TemplateResult {
   const { report } = state;
+  const { comparison } = page.context;
   const model = report?.model ?? state.look?.model;
   const facts = [
     ...(model === undefined ? [] : modelFacts(model)),
     ...(report === null
       ? []
       : [
-          batchText(report.batch),
-          `roles from ${report.batch.rolesFrom}`,
+          // Variants have batches of their own.
+          ...(tab === 'comparison' ? [] : [batchText(report.batch), `roles from ${report.batch.rolesFrom}`]),
           report.engine.name === 'pytorch'
             ? `PyTorch ${report.engine.version}`
             : `ONNX Runtime ${report.engine.version}`,
@@ -77,7 +93,17 @@ function headView(page: PanelPage, state: PanelState): TemplateResult {
     </div>
     <div class="tools">
       ${
-        report === null
+        comparison === null && state.phase === 'empty' && state.look === undefined && state.source !== 'report'
+          ? nothing
+          : html`<vscode-button appearance="secondary" id="compare" @click=${() => page.post({ type: 'compare' })}
+                >Compare…</vscode-button
+              >
+              <vscode-button appearance="secondary" id="history" @click=${() => page.post({ type: 'history' })}
+                >History…</vscode-button
+              >`
+      }
+      ${
+        report === null || tab === 'comparison'
           ? nothing
           : html`<vscode-button appearance="secondary" @click=${() => page.post({ type: 'copyMarkdown' })}
               >Copy as Markdown</vscode-button

@@ -20,6 +20,9 @@ const choices = {
 export type VariationKey = keyof typeof choices;
 export const variationKeys = Object.keys(choices) as VariationKey[];
 
+/** The values that every model has; null where they depend on the model, or are free. */
+export const choicesOf = (key: VariationKey): readonly string[] | null => choices[key];
+
 /** What each is, for people who choose from a list. */
 export const variationTitles: Readonly<Record<VariationKey, string>> = {
   attention: 'implementations of attention, or as the file has it and written out in plain operators',

@@ -1,15 +1,11 @@
 /** *Diagnose Model…*: from the Explorer, an editor's title, the palette, or another extension. */
 import * as vscode from 'vscode';
-import { NanoscopeError } from '../../core/errors';
 import { isBuiltin } from '../../core/models';
 import type { Report } from '../../core/report';
 import { requireTrust } from '../log';
 import type { Panels } from '../panel/panels';
 import type { Subject } from '../panel/subject';
-import { plainText } from '../plainText';
-
-/** More than that is a search, not a choice. */
-const offeredFiles = 200;
+import { chooseModelFile, fileSubject } from './chooseModel';
 
 /**
  * @param resource a file, or the name of a built-in model; asks when absent
@@ -22,7 +18,9 @@ export async function diagnoseModel(
   selected?: unknown,
 ): Promise<Report | undefined> {
   requireTrust();
-  const subjects = given(resource, selected) ?? (await ask());
+  const subjects =
+    given(resource, selected) ??
+    (await chooseModelFile({ title: vscode.l10n.t('Diagnose Model'), action: vscode.l10n.t('Diagnose') }));
   let report: Report | undefined;
   for (const subject of subjects) {
     const { session } = panels.reveal(subject);
@@ -41,48 +39,4 @@ function given(resource: unknown, selected: unknown): readonly Subject[] | null 
     return models.map(fileSubject);
   }
   return resource instanceof vscode.Uri ? [fileSubject(resource)] : null;
-}
-
-/** @throws NanoscopeError `usage` for a file that is on no disk */
-function fileSubject(uri: vscode.Uri): Subject {
-  if (uri.scheme !== 'file') {
-    throw new NanoscopeError(
-      'usage',
-      vscode.l10n.t('{0} is not on a disk that NaNoscope can read.', plainText(uri.toString(true), 200)),
-      vscode.l10n.t('Save the model to a local folder and diagnose it there.'),
-    );
-  }
-  return { kind: 'file', model: uri.fsPath };
-}
-
-async function ask(): Promise<readonly Subject[]> {
-  const found = await vscode.workspace.findFiles('**/*.onnx', '**/node_modules/**', offeredFiles);
-  if (found.length === 0) {
-    return browse();
-  }
-  const files = found
-    .map((uri) => ({ uri, path: vscode.workspace.asRelativePath(uri) }))
-    .sort((a, b) => a.path.localeCompare(b.path))
-    .map(({ uri, path }) => ({ label: plainText(path, 200), uri }));
-  const elsewhere = { label: vscode.l10n.t('Browse…'), uri: null };
-  const chosen = await vscode.window.showQuickPick([...files, elsewhere], {
-    title: vscode.l10n.t('Diagnose Model'),
-    placeHolder: vscode.l10n.t('Which ONNX model?'),
-  });
-  if (!chosen) {
-    return [];
-  }
-  return chosen.uri ? [fileSubject(chosen.uri)] : browse();
-}
-
-async function browse(): Promise<readonly Subject[]> {
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri;
-  const chosen = await vscode.window.showOpenDialog({
-    title: vscode.l10n.t('Diagnose Model'),
-    openLabel: vscode.l10n.t('Diagnose'),
-    canSelectMany: false,
-    filters: { ONNX: ['onnx'] },
-    ...(folder ? { defaultUri: folder } : {}),
-  });
-  return chosen?.map(fileSubject) ?? [];
 }

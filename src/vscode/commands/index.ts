@@ -3,23 +3,27 @@ import * as vscode from 'vscode';
 import type { GuardControl } from '../../app/live/guardControl';
 import type { Recording } from '../../app/live/recording';
 import { commandIds, walkthroughId, type CommandName } from '../contributions';
+import type { HistoryStore } from '../history/store';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
 import type { ModelSources } from '../source/modelSources';
 import type { Scans } from '../scan/scans';
 import type { Workshop } from '../work';
+import { compareModels } from './compare';
 import { diagnoseBuiltIn } from './diagnoseBuiltIn';
 import { diagnoseModel } from './diagnoseModel';
 import { applyFix, copyFixSnippet, undoFix } from './fixes';
 import { copyMarkdown, openReport, saveReport } from './reports';
 import { goToSource } from './goToSource';
 import { scanFiles } from './scan';
+import { showHistory } from './history';
 import { shrinkModel } from './shrink';
 import { copySnippet } from './snippet';
 
 export interface CommandParts {
   readonly panels: Panels;
   readonly sources: ModelSources;
+  readonly history: HistoryStore;
   readonly workshop: Workshop;
   readonly scans: Scans;
   readonly guard: GuardControl;
@@ -51,6 +55,7 @@ export function registerCommands(parts: CommandParts): vscode.Disposable {
 function handlers({
   panels,
   sources,
+  history,
   workshop,
   scans,
   guard,
@@ -62,9 +67,11 @@ function handlers({
     diagnose: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseFile: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseBuiltIn: () => diagnoseBuiltIn(panels),
+    compare: () => compareModels(panels, history),
+    history: () => showHistory(panels, history),
     cancel: () => {
-      for (const session of panels.running) {
-        session.cancel();
+      for (const run of panels.running) {
+        run.cancel();
       }
     },
     tryFixes: () => panels.current?.session.run(undefined, true),

@@ -1,23 +1,32 @@
-/** Commands about the report in front: copy, save, and open one that was saved. */
+/** Commands about the report or comparison in front: copy, save, and open one that was saved. */
 import * as vscode from 'vscode';
 import { markdownReport } from '../../app/render/markdown';
 import { NanoscopeError } from '../../core/errors';
 import type { Report } from '../../core/report';
 import type { Panels } from '../panel/panels';
 import { plainText } from '../plainText';
-import { parseReport, printReport, requireReportSize } from '../savedReport';
+import { copyComparison, saveComparison } from '../panel/comparisonFiles';
+import { parseSaved, printSaved, requireReportSize, type Saved } from '../savedReport';
 
 export async function copyMarkdown(panels: Panels): Promise<void> {
-  await vscode.env.clipboard.writeText(markdownReport(reportInFront(panels)));
+  const saved = inFront(panels);
+  if (saved.kind === 'comparison') {
+    return copyComparison(saved.comparison);
+  }
+  await vscode.env.clipboard.writeText(markdownReport(saved.report));
   vscode.window.setStatusBarMessage(vscode.l10n.t('Report copied as Markdown'), 3000);
 }
 
 /** @returns where it was written; `undefined` when dismissed */
 export async function saveReport(panels: Panels, resource?: unknown): Promise<vscode.Uri | undefined> {
-  const report = reportInFront(panels);
+  const saved = inFront(panels);
+  if (saved.kind === 'comparison') {
+    return saveComparison(saved.comparison, 'json');
+  }
+  const { report } = saved;
   const target = resource instanceof vscode.Uri ? resource : await askTarget(report);
   if (target) {
-    await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(printReport(report)));
+    await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(printSaved(report)));
     vscode.window.setStatusBarMessage(vscode.l10n.t('Report saved'), 3000);
   }
   return target;
@@ -30,21 +39,23 @@ export async function openReport(panels: Panels, resource?: unknown): Promise<vo
     return;
   }
   const name = plainText(vscode.workspace.asRelativePath(file), 200);
-  const report = parseReport(await read(file, name), name);
-  panels.reveal({ kind: 'report', from: file.toString() }).session.open(report);
+  const saved = parseSaved(await read(file, name), name);
+  const { session, comparing } = panels.reveal({ kind: 'report', from: file.toString() });
+  if (saved.kind === 'report') session.open(saved.report);
+  else comparing.open(saved.comparison, name, null);
 }
 
 /** @throws NanoscopeError `usage` when no panel has one */
-function reportInFront(panels: Panels): Report {
-  const report = panels.current?.session.current.report ?? null;
-  if (report === null) {
+function inFront(panels: Panels): Saved {
+  const saved = panels.inFront;
+  if (saved === null) {
     throw new NanoscopeError(
       'usage',
       vscode.l10n.t('There is no report yet.'),
       vscode.l10n.t('Diagnose a model, or open a saved report.'),
     );
   }
-  return report;
+  return saved;
 }
 
 async function askTarget(report: Report): Promise<vscode.Uri | undefined> {

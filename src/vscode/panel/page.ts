@@ -1,6 +1,7 @@
 /** The webview of one panel: its page, its messages, and a rate at which states are sent. */
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
+import type { ComparisonState } from '../../protocol/comparing';
 import { fromPanel, type FromPanel, type PanelState, type ToPanel } from '../../protocol/panel';
 import { panelPage } from './html';
 import { panelTitle } from './title';
@@ -21,7 +22,8 @@ export function pageRoots(extension: vscode.Uri): vscode.Uri[] {
 
 export class PanelPage implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[] = [];
-  private pending: PanelState | null = null;
+  /** By type: the newest of each. */
+  private readonly pending = new Map<ToPanel['type'], ToPanel>();
   private timer: NodeJS.Timeout | null = null;
   private lastSent = 0;
 
@@ -61,7 +63,15 @@ export class PanelPage implements vscode.Disposable {
   /** Sends the newest state, soon; older ones that were not sent yet are dropped. */
   show(state: PanelState): void {
     this.panel.title = panelTitle(state.modelName);
-    this.pending = state;
+    this.send({ type: 'state', state });
+  }
+
+  showComparison(state: ComparisonState | null): void {
+    this.send({ type: 'comparison', state });
+  }
+
+  private send(message: ToPanel): void {
+    this.pending.set(message.type, message);
     if (this.timer === null) {
       const wait = Math.max(0, this.lastSent + minimumGapMs - Date.now());
       this.timer = setTimeout(() => {
@@ -75,7 +85,7 @@ export class PanelPage implements vscode.Disposable {
       clearTimeout(this.timer);
     }
     this.timer = null;
-    this.pending = null;
+    this.pending.clear();
     for (const subscription of this.subscriptions.splice(0)) {
       subscription.dispose();
     }
@@ -83,11 +93,10 @@ export class PanelPage implements vscode.Disposable {
 
   private flush(): void {
     this.timer = null;
-    const state = this.pending;
-    this.pending = null;
-    if (state !== null) {
-      this.lastSent = Date.now();
-      const message: ToPanel = { type: 'state', state };
+    const messages = [...this.pending.values()];
+    this.pending.clear();
+    this.lastSent = Date.now();
+    for (const message of messages) {
       // A hidden page does not receive it; it asks again with `ready` when it is shown.
       void this.panel.webview.postMessage(message);
     }

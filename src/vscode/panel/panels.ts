@@ -4,12 +4,21 @@
  */
 import { randomUUID } from 'node:crypto';
 import * as vscode from 'vscode';
+import type { CompareRequest } from '../../app/compare/compare';
+import type { DiagnoseEvents } from '../../app/useCases';
+import type { Comparison } from '../../core/compare/types';
 import type { EngineLevel, Finding, Report, SourceLine } from '../../core/report';
 import type { BatchChoice, FromPanel, PanelState } from '../../protocol/panel';
+import type { PanelTab } from '../../protocol/comparing';
 import { commandIds, contextKeys, viewTypes, type CommandName, type ContextKey } from '../contributions';
+import type { HistoryEntry } from '../history/entry';
+import type { HistoryStore } from '../history/store';
 import type { Log } from '../log';
+import type { Saved } from '../savedReport';
 import { readSetting } from '../settings';
 import { showLine } from '../showLine';
+import { ComparingSession } from './comparing';
+import { copyComparison, saveComparison } from './comparisonFiles';
 import { copySnippetOf } from './copySnippet';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
@@ -17,20 +26,27 @@ import { PanelPage, pageRoots } from './page';
 import { offeredFixes } from '../../protocol/offered';
 import { RunProgress } from './runProgress';
 import { DiagnosisSession } from './session';
-import type { SessionRecord, Work } from './sessionParts';
+import type { PanelRecord, SessionRecord, Work } from './sessionParts';
 import { keyOf, type BatchMemory, type PanelStore } from './store';
 import { subjectId, subjectName, type Subject } from './subject';
 import { panelTitle } from './title';
 
 export interface OpenPanel {
   readonly session: DiagnosisSession;
+  readonly comparing: ComparingSession;
   readonly page: PanelPage;
+  /** Which tab the person looks at. */
+  tab: PanelTab;
+  /** What its last diagnosis is kept as. */
+  kept: HistoryEntry | null;
 }
 
 export interface PanelParts {
   readonly extension: vscode.Uri;
   readonly store: PanelStore;
   readonly memory: BatchMemory;
+  readonly history: HistoryStore;
+  readonly compare: (request: CompareRequest, events: DiagnoseEvents, signal: AbortSignal) => Promise<Comparison>;
   readonly log: Log;
   readonly workFor: (subject: Subject) => Work;
   /** Opens the place in source that a finding was computed in. */
@@ -87,8 +103,20 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     this.reports.fire();
   }
 
-  get running(): readonly DiagnosisSession[] {
-    return [...this.open.values()].map(({ session }) => session).filter((session) => session.running);
+  get running(): readonly { cancel(): void }[] {
+    return [...this.open.values()]
+      .flatMap(({ session, comparing }) => [session, comparing])
+      .filter(({ running }) => running);
+  }
+
+  /** What a command that copies or saves means. */
+  get inFront(): Saved | null {
+    const { front } = this;
+    const comparison = front?.comparing.current?.comparison;
+    const report = front?.session.current.report;
+    // A panel of a stored comparison has no other tab.
+    if (comparison && (front.tab === 'comparison' || !report)) return { kind: 'comparison', comparison };
+    return report ? { kind: 'report', report } : null;
   }
 
   /** The subject's panel, brought to the front; made when there is none. */
@@ -105,6 +133,11 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       { enableScripts: true, localResourceRoots: pageRoots(this.parts.extension) },
     );
     return this.connect(panel, this.fresh(subject));
+  }
+
+  /** The subject's panel where there is one. */
+  find(subject: Subject): OpenPanel | null {
+    return this.open.get(subjectId(subject)) ?? null;
   }
 
   /** Shows a report in the panel of its subject; where `bring` is false that panel stays where it is, or closed. */
@@ -157,8 +190,9 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     if (this.pruning !== null) {
       clearTimeout(this.pruning);
     }
-    for (const { session, page } of this.open.values()) {
+    for (const { session, comparing, page } of this.open.values()) {
       session.dispose();
+      comparing.drop();
       page.dispose();
     }
     for (const subscription of this.subscriptions) {
@@ -193,8 +227,8 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     return new Set(titles);
   }
 
-  private connect(panel: vscode.WebviewPanel, record: SessionRecord): OpenPanel {
-    const { log, memory, store } = this.parts;
+  private connect(panel: vscode.WebviewPanel, record: PanelRecord): OpenPanel {
+    const { log, memory, store, history } = this.parts;
     let closed = false;
     const id = subjectId(record.subject);
     const watch = new FileWatch(() => {
@@ -211,6 +245,30 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         log.warn(`The panel sent a message that is not understood, and it was ignored: ${why}`);
       },
     });
+    const comparingProgress = new RunProgress(() => {
+      comparing.cancel();
+    });
+    const comparing = new ComparingSession({
+      compare: this.parts.compare,
+      store: async (comparison) => (await this.store({ kind: 'comparison', comparison }))?.id ?? null,
+      newId: randomUUID,
+      show: (state) => {
+        if (closed) return;
+        page.showComparison(state);
+        const phase = comparing.running ? 'running' : 'done';
+        comparingProgress.follow(
+          { phase, modelName: state?.title ?? '', progress: state?.progress ?? null },
+          panel.visible,
+        );
+        this.announce(opened);
+      },
+      keep: () => {
+        if (!closed) store.keep({ ...session.record(), comparison: comparing.record });
+      },
+      log: (what, error) => {
+        log.error(`${subjectName(record.subject)}: ${what}`, error);
+      },
+    });
     const session = new DiagnosisSession(record, {
       work: this.parts.workFor(record.subject),
       person: personFor(record.subject),
@@ -225,17 +283,22 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
         if (closed) {
           return; // a question was answered after the panel was closed
         }
-        store.keep(kept);
+        store.keep({ ...kept, comparison: comparing.record });
         watch.follow(session.files);
         if (kept.subject.kind !== 'report') {
           void memory.set(kept.subject.model, kept);
         }
       },
+      finished: (report) => {
+        void this.store({ kind: 'report', report }).then((entry) => {
+          opened.kept = entry;
+        });
+      },
       log: (what, error) => {
         log.error(`${subjectName(record.subject)}: ${what}`, error);
       },
     });
-    const opened: OpenPanel = { session, page };
+    const opened: OpenPanel = { session, comparing, page, tab: 'diagnosis', kept: null };
     this.open.set(id, opened);
     this.front = opened;
     watch.follow(session.files);
@@ -248,9 +311,11 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     panel.onDidDispose(() => {
       closed = true;
       session.dispose();
+      comparing.drop();
       page.dispose();
       watch.dispose();
       progress.dispose();
+      comparingProgress.dispose();
       this.open.delete(id);
       if (this.front === opened) {
         this.front = [...this.open.values()].at(-1) ?? null;
@@ -263,13 +328,48 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     this.remember(session.current.report);
     page.show(session.current);
     this.announce(opened);
+    const { comparison: shown } = record;
+    if (shown) {
+      void history.find(shown.stored).then((found) => {
+        // Meanwhile another one may have begun.
+        if (found?.saved.kind !== 'comparison' || closed || comparing.current !== null) return;
+        comparing.open(found.saved.comparison, shown.title, shown.stored, shown.id);
+      });
+    }
     return opened;
   }
 
-  private async handle({ session, page }: OpenPanel, message: FromPanel): Promise<void> {
+  /** Among the runs that were made; what goes wrong is in the log, and the run stands all the same. */
+  private async store(saved: Saved): Promise<HistoryEntry | null> {
+    try {
+      return await this.parts.history.add(saved, Date.now());
+    } catch (error) {
+      this.parts.log.error('Keeping the run', error);
+      return null;
+    }
+  }
+
+  private async handle(panel: OpenPanel, message: FromPanel): Promise<void> {
+    const { session, comparing, page } = panel;
     switch (message.type) {
       case 'ready':
         page.show(session.current);
+        page.showComparison(comparing.current);
+        return;
+      case 'tab':
+        panel.tab = message.tab;
+        return;
+      case 'compare':
+      case 'history':
+        return execute(message.type);
+      case 'cancelComparison':
+        comparing.cancel();
+        return;
+      case 'copyComparison':
+        if (comparing.current?.comparison) await copyComparison(comparing.current.comparison);
+        return;
+      case 'saveComparison':
+        if (comparing.current?.comparison) await saveComparison(comparing.current.comparison, message.as);
         return;
       case 'run':
         await session.run(message.batch);
@@ -337,7 +437,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
   private announce(panel: OpenPanel | null): void {
     const front = this.front ?? panel;
     setContext('running', this.running.length > 0);
-    setContext('hasReport', hasReport(front?.session.current ?? null));
+    setContext('hasReport', this.inFront !== null);
     setContext('canTryFixes', canTryFixes(front?.session.current ?? null));
     setContext('canFix', canFix(front?.session.current ?? null));
     setContext('canUndo', canUndo(front?.session.current ?? null));

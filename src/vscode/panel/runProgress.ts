@@ -6,13 +6,16 @@ import * as vscode from 'vscode';
 import type { PanelState } from '../../protocol/panel';
 import { plainText } from '../plainText';
 
+/** What is said of a run, be it a diagnosis or a comparison. */
+export type Followed = Pick<PanelState, 'phase' | 'modelName' | 'progress'>;
+
 export class RunProgress implements vscode.Disposable {
-  private current: { readonly update: (state: PanelState) => void; readonly end: () => void } | null = null;
+  private current: { readonly update: (state: Followed) => void; readonly end: () => void } | null = null;
 
   constructor(private readonly cancel: () => void) {}
 
   /** @param inSight whether the panel can be seen now */
-  follow(state: PanelState, inSight: boolean): void {
+  follow(state: Followed, inSight: boolean): void {
     if (state.phase !== 'running') {
       this.dispose();
       return;
@@ -26,12 +29,12 @@ export class RunProgress implements vscode.Disposable {
     this.current = null;
   }
 
-  private begin(state: PanelState, inSight: boolean): NonNullable<typeof this.current> {
+  private begin(state: Followed, inSight: boolean): NonNullable<typeof this.current> {
     let end: () => void = () => undefined;
     const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    let report: (state: PanelState) => void = () => undefined;
+    let report: (state: Followed) => void = () => undefined;
     const name = plainText(state.modelName, 60);
     void vscode.window.withProgress(
       inSight

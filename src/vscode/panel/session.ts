@@ -286,7 +286,13 @@ export class DiagnosisSession {
         weights: this.weights,
       });
     });
-    return ended ? result : undefined;
+    if (!ended || result === undefined) {
+      return undefined;
+    }
+    if (!this.disposed) {
+      this.parts.finished(result);
+    }
+    return result;
   }
 
   private async diagnose(fixes: boolean, events: DiagnoseEvents, signal: AbortSignal): Promise<Report> {

@@ -7,6 +7,7 @@ import type { ErrorPayload } from '../../core/errors';
 import type { FixPreview } from '../../core/preview/types';
 import type { Report } from '../../core/report';
 import type { BatchChoice, PanelState } from '../../protocol/panel';
+import type { ShownComparison } from './comparing';
 import type { Subject } from './subject';
 
 /** The use cases, bound to engine, files and settings. */
@@ -80,12 +81,19 @@ export interface SessionRecord {
   readonly stamps: Readonly<Record<string, string | null>>;
 }
 
+/** A panel as it is kept: its session, and the comparison beside it. */
+export interface PanelRecord extends SessionRecord {
+  readonly comparison?: ShownComparison | null;
+}
+
 export interface SessionParts {
   readonly work: Work;
   readonly person: Person;
   readonly trusted: () => boolean;
   /** The whole state, every time it changes. */
   readonly show: (state: PanelState) => void;
+  /** A diagnosis came to its end. */
+  readonly finished: (report: Report) => void;
   /** At every rest: after a run, an undo, a choice. */
   readonly keep: (record: SessionRecord) => void;
   readonly log: (what: string, error: unknown) => void;

@@ -8,7 +8,7 @@ import { errorCodes } from '../../core/errors';
 import { batchChoice, weightsOffer, type BatchChoice } from '../../protocol/panel';
 import { reportSchema } from '../../protocol/reportSchema';
 import { checkReport, maxReportBytes } from '../savedReport';
-import type { SessionRecord } from './sessionParts';
+import type { PanelRecord, SessionRecord } from './sessionParts';
 import { subjectId, subjectSchema, type Subject } from './subject';
 import { titlesOf } from './title';
 
@@ -35,7 +35,8 @@ const recordSchema = z.object({
   ),
   weights: weightsOffer.nullable(),
   stamps: z.record(z.string(), z.string().nullable()),
-}) satisfies z.ZodType<SessionRecord>;
+  comparison: z.object({ stored: z.uuid(), id: z.string(), title: z.string() }).nullable().exactOptional(),
+}) satisfies z.ZodType<PanelRecord>;
 
 /** The state that the page kept with `setState`: only its key is looked at. */
 const keptByPage = z.union([z.object({ key }), z.object({ state: z.object({ key }) })]);
@@ -58,7 +59,7 @@ export class PanelStore {
     private readonly limit = maxRecordBytes,
   ) {}
 
-  keep(record: SessionRecord): void {
+  keep(record: PanelRecord): void {
     this.enqueue(record.key, 'Keeping the panel', async () => {
       await vscode.workspace.fs.createDirectory(this.folder);
       await vscode.workspace.fs.writeFile(this.file(record.key), encoded(record, this.limit));
@@ -93,7 +94,7 @@ export class PanelStore {
   }
 
   /** `null` when there is none, or none that makes sense. */
-  async find(recordKey: string): Promise<SessionRecord | null> {
+  async find(recordKey: string): Promise<PanelRecord | null> {
     try {
       const bytes = await vscode.workspace.fs.readFile(this.file(recordKey));
       if (bytes.byteLength > this.limit) {
@@ -108,7 +109,7 @@ export class PanelStore {
   }
 
   /** The record of a subject, for a panel that was not told its key; `null` when there is none. */
-  async findFor(subject: Subject): Promise<SessionRecord | null> {
+  async findFor(subject: Subject): Promise<PanelRecord | null> {
     for (const recordKey of await this.stored()) {
       const record = await this.find(recordKey);
       if (record !== null && subjectId(record.subject) === subjectId(subject)) {
@@ -154,8 +155,8 @@ export class PanelStore {
 const maxRecordBytes = 2 * maxReportBytes;
 
 /** Never more than can be read back: the reports are let go first, and a run brings them again. */
-function encoded(record: SessionRecord, limit: number): Uint8Array {
-  const attempts: readonly (() => SessionRecord)[] = [
+function encoded(record: PanelRecord, limit: number): Uint8Array {
+  const attempts: readonly (() => PanelRecord)[] = [
     () => record,
     () => ({ ...record, stack: record.stack.map((written) => ({ ...written, before: null })) }),
     () => ({ ...record, report: null, stack: record.stack.map((written) => ({ ...written, before: null })) }),

@@ -6,8 +6,8 @@ export const subjectSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('file'), model: z.string().min(1) }),
   /** `model`: `builtin:name?option=value`. */
   z.strictObject({ kind: z.literal('built-in'), model: z.string().startsWith('builtin:') }),
-  /** A saved report: nothing to run. `from`: its URI, as text. */
-  z.strictObject({ kind: z.literal('report'), from: z.string().min(1) }),
+  /** A saved report, or a run that was kept: nothing to run. `from`: its URI, as text; `name` where that says nothing. */
+  z.strictObject({ kind: z.literal('report'), from: z.string().min(1), name: z.string().exactOptional() }),
 ]);
 export type Subject = z.infer<typeof subjectSchema>;
 
@@ -20,6 +20,9 @@ export function subjectId(subject: Subject): string {
 export function subjectName(subject: Subject): string {
   if (subject.kind === 'built-in') {
     return subject.model.slice('builtin:'.length);
+  }
+  if (subject.kind === 'report' && subject.name !== undefined) {
+    return subject.name;
   }
   const path = subject.kind === 'file' ? subject.model : decodeURIComponentSafely(subject.from);
   return path.split(/[\\/]/).filter(Boolean).at(-1) ?? path;

@@ -15,6 +15,19 @@ export async function choose(workbench: Workbench, title: string, row: string, e
   }
 }
 
+/** Checks exactly these rows of a list that takes several, and confirms. */
+export async function check(workbench: Workbench, title: string, wanted: readonly string[]): Promise<void> {
+  await titled(workbench, title);
+  const rows = workbench.quickInput.locator('.monaco-list-row');
+  await rows.first().waitFor();
+  for (const row of await rows.all()) {
+    const box = row.locator('[role="checkbox"], input[type="checkbox"]').first();
+    const name = (await row.locator('.label-name').first().textContent()) ?? '';
+    if ((await box.isChecked()) !== wanted.includes(name)) await row.click();
+  }
+  await workbench.quickInput.getByRole('button', { name: 'OK' }).click();
+}
+
 /** Fills the input box with exactly that title. */
 export async function enter(workbench: Workbench, title: string, text: string): Promise<void> {
   await titled(workbench, title);

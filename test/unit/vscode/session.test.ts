@@ -53,6 +53,7 @@ function setUp(script: Script = {}, record = fresh()) {
   const applied: ApplyRequest[] = [];
   const undone: string[] = [];
   const questions: string[] = [];
+  const finished: Report[] = [];
   const session = new DiagnosisSession(record, {
     work: {
       diagnose: (request, events, signal) => {
@@ -80,6 +81,7 @@ function setUp(script: Script = {}, record = fresh()) {
       stamp: (path) => Promise.resolve((script.stamps ?? {})[path] ?? null),
       triesFixes: () => true,
     },
+    finished: (report) => finished.push(report),
     person: {
       chooseTarget: () => Promise.resolve(script.answers?.target),
       confirmInPlace: (file) => {
@@ -99,7 +101,7 @@ function setUp(script: Script = {}, record = fresh()) {
     keep: (record_) => kept.push(record_),
     log: () => undefined,
   });
-  return { session, states, kept, requests, applied, undone, questions };
+  return { session, states, kept, requests, applied, undone, questions, finished };
 }
 
 const firstLook: LookResult = {
@@ -107,6 +109,33 @@ const firstLook: LookResult = {
   model: sampleReport().model,
   staticLook: { paddingInputs: ['keep'], masks: [] },
 };
+
+describe('finished diagnoses', () => {
+  it('are told, whole ones only and each once', async () => {
+    const partial = sampleReport();
+    const whole = { ...partial, notes: ['whole'] };
+    const { session, finished } = setUp({
+      diagnose: (_request, events) => {
+        events.onReport?.(partial);
+        return Promise.resolve(whole);
+      },
+    });
+    await session.run();
+    expect(finished).toEqual([whole]);
+    session.open(partial);
+    expect(finished).toHaveLength(1);
+  });
+
+  it('are not, where the run failed or was cancelled, or the panel is gone', async () => {
+    const failing = setUp({ diagnose: () => Promise.reject(new NanoscopeError('engine-failed', 'no', 'why')) });
+    await failing.session.run();
+    const closed = setUp();
+    const run = closed.session.run();
+    closed.session.dispose();
+    await run;
+    expect([failing.finished, closed.finished]).toEqual([[], []]);
+  });
+});
 
 describe('attention written out', () => {
   const expanded = { ...fresh().batch, expandAttention: true as const };

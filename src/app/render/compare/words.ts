@@ -27,7 +27,8 @@ export function variantFacts(variant: ComparedVariant, { variants }: Comparison)
 export const patternName = (pattern: number): string =>
   pattern < 26 ? String.fromCharCode(65 + pattern) : String(pattern + 1);
 
-function birthsText({ births }: ComparedVariant): string {
+/** `born in layer 0 attention (fully-masked-row, and 3 more)`; empty where nothing is known of births. */
+export function birthsText({ births }: ComparedVariant): string {
   const [first] = births ?? [];
   if (!first) return '';
   const more = (births?.length ?? 1) - 1;
@@ -35,7 +36,7 @@ function birthsText({ births }: ComparedVariant): string {
 }
 
 /** Where both are NaN in every sample there is no number, and the pattern says it. */
-const differenceText = ({ difference }: ComparedVariant): string =>
+export const differenceText = ({ difference }: ComparedVariant): string =>
   difference === undefined || difference === 'NaN'
     ? ''
     : `finite samples ${difference === 0 ? 'equal to' : `${shortNumber(difference)} from`} the first`;
