@@ -7,6 +7,7 @@ import { applyFix, undoFix } from './app/fixes';
 import { fixSnippet } from './app/fixSnippet';
 import { staticLook } from './app/look/staticLook';
 import { previewFix } from './app/preview';
+import { runExperiments } from './app/experiments/experiment';
 import { scan } from './app/scan/scan';
 import { shrink } from './app/shrink/shrink';
 import { writeShrunk } from './app/shrink/writeShrunk';
@@ -24,7 +25,8 @@ import { registerModelEditor } from './vscode/panel/modelEditor';
 import { Panels } from './vscode/panel/panels';
 import { BatchMemory, PanelStore } from './vscode/panel/store';
 import { Queue } from './vscode/queue';
-import { Scans } from './vscode/scan/scans';
+import { Pages } from './vscode/pages';
+import { Scans } from './vscode/scans';
 import { registerSource } from './vscode/source';
 import { ModelSources } from './vscode/source/modelSources';
 import { Workshop } from './vscode/work';
@@ -43,6 +45,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
       previewFix,
       fixSnippet,
       compare,
+      runExperiments,
       shrink,
       writeShrunk,
       undoFix,
@@ -91,6 +94,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     recorderFor,
   });
   const scans = new Scans(scan, nodeFiles);
+  const pages = new Pages();
   const { guard, recording } = debugging;
   const commands = registerCommands({
     panels,
@@ -98,6 +102,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
     history,
     workshop,
     scans,
+    pages,
     guard,
     recording,
     log,
@@ -113,7 +118,7 @@ export function activate(context: vscode.ExtensionContext): NanoscopeApi {
       log.error('Hazards', error);
     },
   });
-  context.subscriptions.push(log, sources, panels, scans, modelEditor, commands, debugging, nameHover, source);
+  context.subscriptions.push(log, sources, panels, pages, modelEditor, commands, debugging, nameHover, source);
   return createApi(workshop);
 }
 

@@ -20,6 +20,7 @@ export const commandIds = {
   undoFix: 'nanoscope.undoFix',
   copyFixSnippet: 'nanoscope.copyFixSnippet',
   shrink: 'nanoscope.shrink',
+  experiment: 'nanoscope.experiment',
   scan: 'nanoscope.scan',
   /** The same for menus of files and folders. */
   scanFile: 'nanoscope.scanFile',

@@ -4,6 +4,7 @@ import type { Engine, EngineOptions } from '../app/ports';
 import { appliedInPlace } from '../app/apply/inPlaceOf';
 import { weightsOffer } from '../app/apply/weights';
 import type { compare, CompareRequest } from '../app/compare/compare';
+import type { ExperimentRequest, runExperiments } from '../app/experiments/experiment';
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { shrink } from '../app/shrink/shrink';
@@ -21,6 +22,7 @@ import type {
 } from '../app/useCases';
 import { isBuiltin } from '../core/models';
 import type { Comparison } from '../core/compare/types';
+import type { ExperimentResult } from '../core/experiments/types';
 import type { Report } from '../core/report';
 import { requireTrust } from './log';
 import type { Work } from './panel/sessionParts';
@@ -35,6 +37,7 @@ export interface UseCases {
   readonly fixSnippet: typeof fixSnippet;
   readonly undoFix: UndoFix;
   readonly compare: typeof compare;
+  readonly runExperiments: typeof runExperiments;
   readonly shrink: typeof shrink;
   readonly writeShrunk: typeof writeShrunk;
   readonly engine: (options: EngineOptions) => Engine;
@@ -81,6 +84,21 @@ export class Workshop {
     return this.atWork(request.models[0] ?? '', events, signal, (deps) =>
       this.useCases.compare(deps, request, events, signal),
     );
+  }
+
+  /** @throws NanoscopeError with a text for a person */
+  experiments(
+    request: ExperimentRequest,
+    events: DiagnoseEvents,
+    signal: AbortSignal,
+  ): Promise<readonly ExperimentResult[]> {
+    return this.atWork('builtin:', events, signal, async (deps) => {
+      const results: ExperimentResult[] = [];
+      const { onProgress } = events;
+      const keep = (result: ExperimentResult): void => void results.push(result);
+      await this.useCases.runExperiments(deps, request, { ...(onProgress && { onProgress }) }, keep, signal);
+      return results;
+    });
   }
 
   /** Into the folder, or one beside it where that is taken. @throws NanoscopeError with a text for a person */

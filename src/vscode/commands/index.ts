@@ -7,11 +7,13 @@ import type { HistoryStore } from '../history/store';
 import type { Log } from '../log';
 import type { Panels } from '../panel/panels';
 import type { ModelSources } from '../source/modelSources';
-import type { Scans } from '../scan/scans';
+import type { Pages } from '../pages';
+import type { Scans } from '../scans';
 import type { Workshop } from '../work';
 import { compareModels } from './compare';
 import { diagnoseBuiltIn } from './diagnoseBuiltIn';
 import { diagnoseModel } from './diagnoseModel';
+import { runExperiment } from './experiments';
 import { applyFix, copyFixSnippet, undoFix } from './fixes';
 import { copyMarkdown, openReport, saveReport } from './reports';
 import { goToSource } from './goToSource';
@@ -26,6 +28,7 @@ export interface CommandParts {
   readonly history: HistoryStore;
   readonly workshop: Workshop;
   readonly scans: Scans;
+  readonly pages: Pages;
   readonly guard: GuardControl;
   readonly recording: Recording;
   readonly log: Log;
@@ -58,6 +61,7 @@ function handlers({
   history,
   workshop,
   scans,
+  pages,
   guard,
   recording,
   log,
@@ -68,6 +72,7 @@ function handlers({
     diagnoseFile: (resource, selected) => diagnoseModel(panels, resource, selected),
     diagnoseBuiltIn: () => diagnoseBuiltIn(panels),
     compare: () => compareModels(panels, history),
+    experiment: (name, layers) => runExperiment(workshop, pages, name, layers),
     history: () => showHistory(panels, history),
     cancel: () => {
       for (const run of panels.running) {
@@ -79,8 +84,8 @@ function handlers({
     undoFix: () => undoFix(panels),
     copyFixSnippet: (fixId) => copyFixSnippet(panels, fixId),
     shrink: () => shrinkModel(panels, workshop),
-    scan: (resource, selected) => scanFiles(scans, resource, selected),
-    scanFile: (resource, selected) => scanFiles(scans, resource, selected),
+    scan: (resource, selected) => scanFiles(scans, pages, resource, selected),
+    scanFile: (resource, selected) => scanFiles(scans, pages, resource, selected),
     copyMarkdown: () => copyMarkdown(panels),
     copySnippet: () => copySnippet(panels),
     saveReport: (resource) => saveReport(panels, resource),

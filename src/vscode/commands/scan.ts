@@ -1,10 +1,13 @@
 /** *Scan for NaN…*: which stored arrays hold NaN; from the Explorer, of files and folders, or from the palette. */
 import * as vscode from 'vscode';
+import { markdownScan } from '../../app/render/scan/markdown';
 import { NanoscopeError } from '../../core/errors';
 import { storedFormats, type ScanResult } from '../../core/scan/types';
+import { cancellable } from '../cancellable';
 import { requireTrustFor } from '../log';
 import { plainText } from '../plainText';
-import type { Scans } from '../scan/scans';
+import type { Pages } from '../pages';
+import type { Scans } from '../scans';
 
 /** More than that is a search, not a choice. */
 const offeredFiles = 200;
@@ -14,7 +17,12 @@ const offeredFiles = 200;
  * @param selected everything that was selected in the Explorer
  * @returns what is shown; `undefined` when dismissed or cancelled
  */
-export async function scanFiles(scans: Scans, resource?: unknown, selected?: unknown): Promise<ScanResult | undefined> {
+export async function scanFiles(
+  scans: Scans,
+  pages: Pages,
+  resource?: unknown,
+  selected?: unknown,
+): Promise<ScanResult | undefined> {
   requireTrustFor(
     vscode.l10n.t('NaNoscope scans no files in an untrusted workspace.'),
     vscode.l10n.t('Trust the workspace to scan its files.'),
@@ -23,8 +31,11 @@ export async function scanFiles(scans: Scans, resource?: unknown, selected?: unk
   const [first] = uris;
   if (first === undefined) return undefined;
   uris.forEach(requireDisk);
-  const result = await withProgress(scans, uris);
-  if (result !== undefined) await scans.show(result, titleOf(first, uris.length));
+  const result = await cancellable(vscode.l10n.t('NaNoscope'), (onProgress, signal) =>
+    scans.run(uris, onProgress, signal),
+  );
+  if (result !== undefined)
+    await pages.show(markdownScan(result), vscode.l10n.t('Scan of {0}', titleOf(first, uris.length)));
   return result;
 }
 
@@ -50,32 +61,6 @@ const titleOf = (first: vscode.Uri, count: number): string => {
   const name = first.path.split('/').filter(Boolean).at(-1) ?? first.path;
   return count === 1 ? name : vscode.l10n.t('{0} and {1} more', name, String(count - 1));
 };
-
-const withProgress = (scans: Scans, uris: readonly vscode.Uri[]): Thenable<ScanResult | undefined> =>
-  vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: vscode.l10n.t('NaNoscope'), cancellable: true },
-    async (progress, token) => {
-      const controller = new AbortController();
-      token.onCancellationRequested(() => {
-        controller.abort();
-      });
-      let told = 0;
-      try {
-        return await scans.run(
-          uris,
-          ({ text, fraction }) => {
-            const percent = Math.floor(100 * (fraction ?? 0));
-            progress.report({ message: plainText(text, 100), increment: percent - told });
-            told = percent;
-          },
-          controller.signal,
-        );
-      } catch (error) {
-        if (controller.signal.aborted) return undefined;
-        throw error;
-      }
-    },
-  );
 
 async function ask(): Promise<readonly vscode.Uri[]> {
   const found = await vscode.workspace.findFiles(

@@ -1,6 +1,7 @@
 /** *Shrink Model*: the smallest model and batch that still show the birth in front, as a folder for a bug report. */
 import * as vscode from 'vscode';
 import { NanoscopeError } from '../../core/errors';
+import { cancellable } from '../cancellable';
 import type { Panels } from '../panel/panels';
 import { plainText } from '../plainText';
 import type { Workshop } from '../work';
@@ -29,29 +30,8 @@ export async function shrinkModel(panels: Panels, workshop: Workshop): Promise<v
   if (!folder) {
     return undefined;
   }
-  const files = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      title: vscode.l10n.t('NaNoscope: shrinking {0}', name),
-      cancellable: true,
-    },
-    async (progress, token) => {
-      const controller = new AbortController();
-      token.onCancellationRequested(() => {
-        controller.abort();
-      });
-      const onProgress = ({ text }: { readonly text: string }): void => {
-        progress.report({ message: plainText(text, 100) });
-      };
-      try {
-        return await workshop.shrink(session.diagnoseRequest(), folder.fsPath, { onProgress }, controller.signal);
-      } catch (error) {
-        if (controller.signal.aborted) {
-          return undefined;
-        }
-        throw error;
-      }
-    },
+  const files = await cancellable(vscode.l10n.t('NaNoscope: shrinking {0}', name), (onProgress, signal) =>
+    workshop.shrink(session.diagnoseRequest(), folder.fsPath, { onProgress }, signal),
   );
   if (!files) {
     return undefined;
