@@ -1,13 +1,13 @@
 /** A model that was measured as one, arranged over several processes. */
 import { NanoscopeError } from '../../core/errors';
-import { isBuiltin } from '../../core/models';
+import { buildModel, isBuiltin } from '../../core/models';
 import type { Segment } from '../../core/parallel/cut';
 import { cut, levelsOf } from '../../core/parallel/cut';
 import { shardPlan } from '../../core/parallel/plan';
 import type { Parallel } from '../../core/parallel/settings';
 import { sharded } from '../../core/parallel/shard';
 import { stagesOfNodes } from '../../core/parallel/stages';
-import type { Graph } from '../../core/onnx/graph';
+import { Graph } from '../../core/onnx/graph';
 import type { ValueFacts } from '../../core/probe/instrument';
 import type { Arrangement } from './chains';
 
@@ -30,7 +30,10 @@ export function arranged(whole: Whole, how: Parallel): Arrangement {
 
 /** What can be said before anything is run. @throws NanoscopeError `usage` */
 export function checkSplit(model: string, how: Parallel): void {
-  if (how.kind !== 'ranks') return;
+  if (how.kind === 'stages') {
+    if (isBuiltin(model)) stagesOfNodes(new Graph(buildModel(model).proto), how.stages);
+    return;
+  }
   if (!isBuiltin(model))
     throw new NanoscopeError(
       'usage',

@@ -70,28 +70,25 @@ export async function runChains(
   signal?: AbortSignal,
 ): Promise<Ran[]> {
   const { kind, chains } = arrangement;
-  const jobs = chains.map(() => engine.start(signal));
+  const shared = new Map(Object.entries(asked.inputs));
+  const hosts = chains.map(({ segments }): Host => ({
+    values: kind === 'stages' ? shared : new Map(shared),
+    job: engine.start(signal),
+    slots: new Slots(segments),
+    tensors: new Map(),
+    figures: new Map(),
+  }));
   try {
-    const shared = new Map(Object.entries(asked.inputs));
-    const hosts = chains.map(
-      ({ segments }, at): Host => ({
-        values: kind === 'stages' ? shared : new Map(shared),
-        job: jobs[at] as EngineJob,
-        slots: new Slots(segments),
-        tensors: new Map(),
-        figures: new Map(),
-      }),
-    );
     // A process that waits for the others may be the one that dies.
     const failed = Promise.race(
-      jobs.map(async (job, at) => {
+      hosts.map(async ({ job }, at) => {
         throw namedError(await job.ended(), arrangement, at);
       }),
     );
     await Promise.race([allSteps(arrangement, hosts, asked, onProgress), failed]);
     return hosts.map(({ tensors, figures }) => ({ tensors, figures }));
   } finally {
-    await Promise.all(jobs.map((job) => job.close()));
+    await Promise.all(hosts.map(({ job }) => job.close()));
   }
 }
 
@@ -142,7 +139,8 @@ async function runSegment(
   const feedKept = Object.fromEntries(
     segment.reads.flatMap((value) => (values.has(value) ? [] : [[value, slots.of(value)] as const])),
   );
-  const kept = kind === 'stages' ? [] : segment.gives.filter((value) => !allReduce.has(value) && slots.isRead(value, index));
+  const kept =
+    kind === 'stages' ? [] : segment.gives.filter((value) => !allReduce.has(value) && slots.isRead(value, index));
   const model = segment.rows.length === 0 ? segment.model : extended(segment.model, { outputs: segment.rows });
   const options = { ...measuring(segment), ...(kind === 'ranks' && { threads: 1 }) };
   try {

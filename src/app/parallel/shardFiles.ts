@@ -47,7 +47,13 @@ async function readSmall(files: FileAccess, path: string): Promise<Uint8Array> {
   }
 }
 
-async function readShard(files: FileAccess, list: string, folder: string, real: string, part: string): Promise<Segment> {
+async function readShard(
+  files: FileAccess,
+  list: string,
+  folder: string,
+  real: string,
+  part: string,
+): Promise<Segment> {
   const path = files.join(folder, part);
   if (!isWithin(await files.realPath(path), real)) throw escapes(list, part);
   const loaded = await loadModel(path, { files });

@@ -68,11 +68,16 @@ export async function runParallel(
   const ms = done.reduce((sum, one) => sum + one.ms, 0);
   const { arrangement } = first;
   // Stages are one model; each rank has its own table.
-  const views = arrangement.kind === 'ranks' ? arrangement.chains.map((_, at) => [at]) : [arrangement.chains.map((_, at) => at)];
+  const views =
+    arrangement.kind === 'ranks' ? arrangement.chains.map((_, at) => [at]) : [arrangement.chains.map((_, at) => at)];
   return views.map((chains): ParallelRun => {
     const title = arrangement.kind === 'ranks' ? `${label}, rank ${String(chains[0] ?? 0)}` : label;
     const batches = done.map(({ part, ran }) => ({
-      run: runOf(part, chains.map((at) => ran[at] as Ran), title),
+      run: runOf(
+        part,
+        chains.flatMap((at) => ran[at] ?? []),
+        title,
+      ),
       samples: part.samples,
     }));
     return {
@@ -106,8 +111,7 @@ function runOf({ diagnosis }: Part, ran: readonly Ran[], label: string): Compare
     return batchPlace(axes) === null && first ? own.map(() => first) : own;
   };
   // What is fed to the model is the same in every process.
-  const isShown = (tensor: string): boolean =>
-    figuresOf(tensor) !== null || Object.hasOwn(shown.target.inputs, tensor);
+  const isShown = (tensor: string): boolean => figuresOf(tensor) !== null || Object.hasOwn(shown.target.inputs, tensor);
   const { births: _, ...own } = runOfReport(report, label);
   return {
     ...own,

@@ -4,7 +4,7 @@
  * needs such a sum, it is all-reduced. Axes count from the last, −1, so that broadcasting leaves them alone.
  */
 import type { GraphNode } from '../onnx/graph';
-import { Graph } from '../onnx/graph';
+import type { Graph } from '../onnx/graph';
 import { NanoscopeError } from '../errors';
 import { show } from '../onnx/show';
 import type { ShardPlan } from './plan';
@@ -91,7 +91,8 @@ export function layoutsOf(graph: Graph, plan: ShardPlan): Layouts {
       reduced.add(withoutBias(output));
     } else of.set(output, { kind: 'terms', of: 'all' });
   }
-  for (const output of graph.outputs) if (needed(output)) throw cannotFollow(graph.producer.get(output), 'no rank has it whole');
+  for (const output of graph.outputs)
+    if (needed(output)) throw cannotFollow(graph.producer.get(output), 'no rank has it whole');
   return { of, reduced: [...reduced], edits };
 }
 

@@ -53,8 +53,7 @@ export function parseShardList(name: string, text: string): ShardList {
 }
 
 /** Whether a path stays in the folder that it is relative to, as far as its text tells. */
-const isInside = (file: string): boolean =>
-  !/^[\\/]|^[A-Za-z]:|\\|\0/.test(file) && !file.split('/').includes('..');
+const isInside = (file: string): boolean => !/^[\\/]|^[A-Za-z]:|\\|\0/.test(file) && !file.split('/').includes('..');
 
 export const escapes = (name: string, file: string): NanoscopeError =>
   new NanoscopeError(

@@ -116,16 +116,15 @@ export function shardPlan(model: string, ranks: number, shard: Sharding): ShardP
       refuse('kvHeads', leaveWhole);
   }
   const experts = 'experts' in options && isOn({ part: 'moe' }) ? count('experts') : 0;
-  if (experts % ranks !== 0) refuse('experts', shard === 'all' ? ' With shard=attention experts stay where they are.' : '');
+  if (experts % ranks !== 0)
+    refuse('experts', shard === 'all' ? ' With shard=attention experts stay where they are.' : '');
   const by = ({ of }: Rule): number => (of === 'kvHeads' ? Math.min(ranks, count('kvHeads')) : ranks);
   return {
     ranks,
     entries: rules.length + (experts > 0 ? 1 : 0),
     pieceOf: (weight) => {
       const found = rules.find(({ weights }) => weights.test(weight));
-      return found
-        ? { axis: found.how === 'columns' ? -1 : -2, by: by(found), blocks: found.blocks ?? 1 }
-        : null;
+      return found ? { axis: found.how === 'columns' ? -1 : -2, by: by(found), blocks: found.blocks ?? 1 } : null;
     },
     ownerOf: (weight) => {
       const expert = experts > 0 ? expertWeight.exec(weight)?.[1] : undefined;

@@ -13,7 +13,7 @@ import type { ValueFacts } from '../probe/instrument';
 import { freshPrefix, withDeclaredShapes } from '../probe/instrument';
 import type { TensorBytes, TensorData } from '../tensor';
 import { elementCount } from '../tensor';
-import type { Layout, Layouts } from './layout';
+import type { Layout, Layouts, Split } from './layout';
 import { layoutsOf, withoutBias } from './layout';
 import type { ShardPlan } from './plan';
 import { rangesOf } from './plan';
@@ -71,7 +71,12 @@ function rankOf(
   return { graph: new Graph(withDeclaredShapes(model, facts)), facts };
 }
 
-function nodesOn(node: GraphNode, { of, edits }: Layouts, rank: number, ints: (values: readonly number[]) => string): NodeProto[] {
+function nodesOn(
+  node: GraphNode,
+  { of, edits }: Layouts,
+  rank: number,
+  ints: (values: readonly number[]) => string,
+): NodeProto[] {
   const { proto } = node;
   const [output = ''] = node.outputs;
   const layout = of.get(output);
@@ -93,7 +98,9 @@ function nodesOn(node: GraphNode, { of, edits }: Layouts, rank: number, ints: (v
     if (here.length === 1) return [{ ...proto, opType: 'Identity', input: here }];
   }
   const own = edits.ints.get(node);
-  return [own ? { ...proto, input: node.inputs.map((name, i) => (own.has(i) ? ints(own.get(i) ?? []) : name)) } : proto];
+  return [
+    own ? { ...proto, input: node.inputs.map((name, i) => (own.has(i) ? ints(own.get(i) ?? []) : name)) } : proto,
+  ];
 }
 
 /** Whether a rank has a term of a sum. */
@@ -135,17 +142,18 @@ function factsOn(whole: ReadonlyMap<string, ValueFacts>, { of }: Layouts): Map<s
   const facts = new Map<string, ValueFacts>();
   for (const [name, fact] of whole) {
     const layout = of.get(name);
-    const size = layout?.kind === 'split' ? fact.shape.at(layout.axis) : undefined;
-    facts.set(
-      name,
-      layout?.kind === 'split' && size !== undefined
-        ? { ...fact, shape: fact.shape.with(layout.axis, size / layout.by) }
-        : fact,
-    );
+    facts.set(name, layout?.kind === 'split' ? { ...fact, shape: ownShape(fact.shape, layout) } : fact);
   }
   for (const [name, fact] of whole) {
     const before = withoutBias(name);
     if (of.has(before)) facts.set(before, fact);
   }
   return facts;
+}
+
+function ownShape(shape: readonly number[], { axis, by }: Split): readonly number[] {
+  const size = shape.at(axis) ?? 1;
+  if (size >= by) return shape.with(axis, size / by);
+  // Ranks that share a head of keys divide how often it is repeated, which is the axis behind it.
+  return shape.with(axis, 1).with(axis + 1, ((shape.at(axis + 1) ?? 1) * size) / by);
 }

@@ -29,7 +29,8 @@ export interface SampleFigures {
  */
 export function health(tensor: TensorData, params: HealthParams): SampleFigures[] {
   const { dims } = tensor;
-  if (dims.length !== params.axes.length || params.axes.some(({ size, kept }, i) => kept && size !== dims[i])) return [];
+  if (dims.length !== params.axes.length || params.axes.some(({ size, kept }, i) => kept && size !== dims[i]))
+    return [];
   const values = floatsOf(tensor);
   const cells = params.samples * params.positions;
   const seen = new Uint8Array(cells);
