@@ -1,4 +1,5 @@
 /** `nanoscope undo`, `models` and `save`. */
+import { plural } from '../app/render/notes';
 import { fileSize } from '../app/render/numbers';
 import { visible, wrap } from '../app/render/text';
 import { NanoscopeError } from '../core/errors';
@@ -93,7 +94,7 @@ async function saveShardsOf(
   await context.terminal.out(
     json === true
       ? jsonText(saved)
-      : `Saved ${String(ranks)} ranks of ${String(saved.parts)} parts, ${String(saved.allReduces)} all-reduces, as ${visible(saved.file)} (weights ${sizes})\n`,
+      : `Saved ${plural(ranks, 'rank')} of ${plural(saved.parts, 'part')}, ${plural(saved.allReduces, 'all-reduce')}, as ${visible(saved.file)} (weights ${sizes})\n`,
   );
   return 0;
 }

@@ -13,6 +13,7 @@ import { cellParams } from '../measure/cellParams';
 import type { Measurement } from '../measure/measure';
 import { lookedAt } from '../measure/measure';
 import type { Engine } from '../ports';
+import { plural } from '../render/notes';
 import { fileSize } from '../render/numbers';
 import type { DiagnoseEvents } from '../useCases';
 import type { Whole } from './arrange';
@@ -124,9 +125,9 @@ export const weightsFact = (models: readonly ModelProto[]): string => `weights $
 
 function factsOf({ kind, chains, allReduce }: Arrangement, own: readonly number[]): string[] {
   const sizes = own.map((at) => fileSize(weightBytes((chains[at]?.segments ?? []).map(({ model }) => model))));
-  if (kind === 'ranks') return [`weights ${sizes.join()}`, `${String(allReduce.size)} all-reduces`];
+  if (kind === 'ranks') return [`weights ${sizes.join()}`, plural(allReduce.size, 'all-reduce')];
   const made = new Set(chains.flatMap(({ segments }) => segments.flatMap(({ gives }) => gives)));
   const read = new Set(chains.slice(1).flatMap(({ segments }) => segments.flatMap(({ reads }) => reads)));
   const handed = [...read].filter((value) => made.has(value)).length;
-  return [`weights ${sizes.join(' + ')}`, `${String(handed)} values handed on`];
+  return [`weights ${sizes.join(' + ')}`, `${plural(handed, 'value')} handed on`];
 }
