@@ -47,6 +47,7 @@ export async function runParallel(
 ): Promise<ParallelRun[]> {
   const done: { part: Part; arrangement: Arrangement; ran: readonly Ran[]; ms: number }[] = [];
   for (const part of parts) {
+    const start = performance.now();
     const shown = lookedAt(part.diagnosis.measured);
     const { target, facts } = shown;
     const rows = paramsOf(part, shown);
@@ -59,7 +60,6 @@ export async function runParallel(
       outputs,
       rows: [...rows.keys()],
     });
-    const start = performance.now();
     const asked = { inputs: target.inputs, outputs: new Set(outputs), rows, fences: target.fences };
     const ran = await runChains(engine, arrangement, asked, events, signal);
     done.push({ part, arrangement, ran, ms: performance.now() - start });
