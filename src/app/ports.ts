@@ -2,6 +2,7 @@
  * What the use cases need from the world. `runtime/client` implements `Engine`; the composition roots bring the
  * rest. Nothing here knows a process, an editor or a file handle.
  */
+import type { NanoscopeError } from '../core/errors';
 import type { TensorData } from '../core/tensor';
 import type { EngineLevel } from '../core/report';
 import type { AnyInspection } from '../core/probe/inspectors';
@@ -83,6 +84,8 @@ export interface EngineJob {
   drop(handles: readonly string[]): Promise<void>;
   /** Peak anonymous memory of the child so far, bytes; `null` where the platform does not tell. */
   peakMemory(): Promise<number | null>;
+  /** Resolves when the job is over, also between two calls, with what every later call rejects with. */
+  ended(): Promise<NanoscopeError>;
   /** Ends the child. Never throws; safe to call twice. */
   close(): Promise<void>;
 }

@@ -49,6 +49,11 @@ export function parseSeed(text: string): number {
   return seed;
 }
 
+export function parseRanks(text: string): number {
+  if (!['2', '4', '8'].includes(text)) throw usage(`--ranks ${text} is no number of ranks.`, 'Give 2, 4 or 8.');
+  return Number(text);
+}
+
 export function parsePadId(text: string): number {
   const [id, ...rest] = wholeNumbers(text, Number.MAX_SAFE_INTEGER) ?? [];
   if (id === undefined || rest.length > 0) {

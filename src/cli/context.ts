@@ -4,6 +4,7 @@ import type { runExperiments } from '../app/experiments/experiment';
 import type { fixSnippet } from '../app/fixSnippet';
 import type { staticLook } from '../app/look/staticLook';
 import type { scan } from '../app/scan/scan';
+import type { saveShards } from '../app/parallel/saveShards';
 import type { shrink } from '../app/shrink/shrink';
 import type { writeShrunk } from '../app/shrink/writeShrunk';
 import type { lint, LintDeps } from '../app/source/lint';
@@ -25,6 +26,7 @@ export interface Context {
     readonly writeShrunk: typeof writeShrunk;
     readonly staticLook: typeof staticLook;
     readonly lint: typeof lint;
+    readonly saveShards: typeof saveShards;
     readonly compare: typeof compare;
     readonly runExperiments: typeof runExperiments;
     readonly scan: typeof scan;

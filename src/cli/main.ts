@@ -9,6 +9,7 @@ import { applyFix, undoFix } from '../app/fixes';
 import { fixSnippet } from '../app/fixSnippet';
 import { diagnose } from '../app/diagnose';
 import { staticLook } from '../app/look/staticLook';
+import { saveShards } from '../app/parallel/saveShards';
 import { previewFix } from '../app/preview';
 import { scan } from '../app/scan/scan';
 import { shrink } from '../app/shrink/shrink';
@@ -48,6 +49,7 @@ const context: Context = {
     compare,
     runExperiments,
     scan,
+    saveShards,
   },
   files: nodeFiles,
   readReport: async (path) => parseReport(await nodeFiles.readFile(path), nodeFiles.basename(path)),

@@ -1,8 +1,10 @@
 /** `nanoscope undo`, `models` and `save`. */
+import { plural } from '../app/render/notes';
 import { fileSize } from '../app/render/numbers';
 import { visible, wrap } from '../app/render/text';
 import { NanoscopeError } from '../core/errors';
 import { buildModel, builtinModels, isBuiltin, serializeModel } from '../core/models';
+import type { Sharding } from '../core/parallel/settings';
 import type { Context, ExitCode } from './context';
 import { jsonText } from './output';
 
@@ -44,9 +46,12 @@ export async function modelsCommand(context: Context, options: FormatOptions): P
 
 export interface SaveOptions extends FormatOptions {
   readonly force?: true | undefined;
+  /** Write the shards of so many ranks into a folder. */
+  readonly ranks?: number | undefined;
+  readonly shard?: Sharding | undefined;
 }
 
-/** Writes a built-in model as an ordinary `.onnx`. @throws NanoscopeError `usage`, `would-overwrite` */
+/** Writes a built-in model as an ordinary `.onnx`, or as shards. @throws NanoscopeError `usage`, `would-overwrite` */
 export async function saveCommand(
   context: Context,
   model: string,
@@ -56,6 +61,7 @@ export async function saveCommand(
   if (!isBuiltin(model)) {
     throw new NanoscopeError('usage', `${model} is not a built-in model.`, 'List them with: nanoscope models');
   }
+  if (options.ranks !== undefined || options.shard !== undefined) return saveShardsOf(context, model, out, options);
   const file = context.resolvePath(out);
   const { proto, uri, title } = buildModel(model);
   if (options.force !== true && (await context.files.exists(file))) {
@@ -67,6 +73,28 @@ export async function saveCommand(
     options.json === true
       ? jsonText({ file, bytes: bytes.length, model: uri })
       : `Saved ${title} as ${visible(file)} (${fileSize(bytes.length)})\n`,
+  );
+  return 0;
+}
+
+async function saveShardsOf(
+  context: Context,
+  model: string,
+  out: string,
+  { ranks = 2, shard = 'all', force, json }: SaveOptions,
+): Promise<ExitCode> {
+  const request = {
+    model,
+    folder: context.resolvePath(out),
+    how: { kind: 'ranks', ranks, shard } as const,
+    force: force === true,
+  };
+  const saved = await context.work.saveShards(context.createDeps({}), request, context.signal);
+  const sizes = saved.weightBytes.map(fileSize).join(', ');
+  await context.terminal.out(
+    json === true
+      ? jsonText(saved)
+      : `Saved ${plural(ranks, 'rank')} of ${plural(saved.parts, 'part')}, ${plural(saved.allReduces, 'all-reduce')}, as ${visible(saved.file)} (weights ${sizes})\n`,
   );
   return 0;
 }

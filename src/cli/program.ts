@@ -1,6 +1,7 @@
 /** The command line's grammar. What a command does is in a file of its own. */
 import { Command, Option } from 'commander';
 import { variationKeys, variationTitles } from '../core/compare/variations';
+import { shardings } from '../core/parallel/settings';
 import { engineLevels } from '../core/report';
 import {
   parseLayers,
@@ -9,6 +10,7 @@ import {
   parseMask,
   parseMemoryLimit,
   parsePadId,
+  parseRanks,
   parseRows,
   parseSeed,
   parseTimeout,
@@ -286,9 +288,11 @@ export function createProgram(context: Context, args: readonly string[], done: (
 
   program
     .command('save')
-    .description('save a built-in model as an ordinary .onnx file')
+    .description('save a built-in model as an ordinary .onnx file, or as the shards of several ranks')
     .argument('<model>', 'such as "builtin:kimi-k2-mini?layers=8&seed=2"')
-    .argument('<file>', 'where to write it')
+    .argument('<file>', 'where to write it; with --ranks a folder')
+    .option('--ranks <n>', 'write what each rank of tensor parallelism has, with the list shards.json', parseRanks)
+    .addOption(new Option('--shard <what>', 'what the ranks share (default: all)').choices([...shardings]))
     .option('--force', 'replace a file that exists')
     .option('--json', 'print one JSON document')
     .action(async (model: string, file: string, options: SaveOptions) => {

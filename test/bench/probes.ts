@@ -121,6 +121,7 @@ async function withFocus(
     release: (session) => job.release(session),
     drop: (handles) => job.drop(handles),
     peakMemory: () => job.peakMemory(),
+    ended: () => job.ended(),
     close: () => job.close(),
   };
   try {

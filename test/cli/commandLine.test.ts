@@ -296,6 +296,7 @@ describe('wrong command lines', () => {
     [['diagnose', 'm.onnx', '--inputs', 'b.npz', '--pad', 'left'], /no effect/],
     [['save', 'builtin:kimi-k2-mini'], /missing required argument 'file'/i],
     [['save', 'm.onnx', 'x.onnx'], /not a built-in model/],
+    [['save', 'builtin:kimi-k2-mini', 'x', '--ranks', '3'], /--ranks 3 is no number of ranks/],
     [['save', 'builtin:nope', 'x.onnx'], /nope/],
     [['undo'], /missing required argument 'file'/i],
   ])('%j ends with 2', async (args, text) => {

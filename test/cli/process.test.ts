@@ -490,6 +490,21 @@ describe('save', () => {
     expect(found.model.layers).toBe(1);
   });
 
+  it('writes the shards of ranks with their list, which is compared with the model', async () => {
+    const place = workplace();
+    const args = ['save', 'builtin:gpt2-mini?layers=1', 'shards', '--ranks', '2', '--shard', 'moe'];
+    const saved = await run(args, { cwd: place });
+    expect(saved).toMatchObject({ code: 0, err: '' });
+    expect(saved.out).toMatch(
+      /^Saved 2 ranks of 2 parts, 1 all-reduce, as .*shards\.json \(weights \S+ kB, \S+ kB\)\n$/,
+    );
+    expect(readdirSync(join(place, 'shards')).sort()).toEqual(['rank0', 'rank1', 'shards.json']);
+    expect(await failure(args, { cwd: place })).toEqual({ code: 2, error: 'would-overwrite' });
+    const compared = await run(['compare', 'builtin:gpt2-mini?layers=1', 'shards/shards.json'], { cwd: place });
+    expect(compared).toMatchObject({ code: 0, err: '' });
+    expect(compared.out).toContain('sharding is not the cause');
+  });
+
   it('says so where it cannot write', async () => {
     expect((await failure(['save', 'builtin:kimi-k2-mini', 'no/such/folder/x.onnx'])).code).toBe(2);
     expect((await failure(['save', 'builtin:kimi-k2-mini', folder, '--force'])).code).toBe(2);

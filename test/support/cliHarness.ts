@@ -64,6 +64,7 @@ export async function runHere(args: readonly string[], world: InProcess = {}): P
         writeShrunk: unexpected,
         staticLook: unexpected,
         lint: unexpected,
+        saveShards: unexpected,
         compare: unexpected,
         runExperiments: unexpected,
         scan: unexpected,

@@ -2,11 +2,13 @@
 import { compareRuns } from '../../core/compare/compare';
 import { joinedRuns, runOfReport } from '../../core/compare/runOfReport';
 import type { ComparedRun, Comparison } from '../../core/compare/types';
-import { combined, dimensionsOf, labelOf, type Settings, type Variation } from '../../core/compare/variations';
+import { combined, labelOf, type Settings, type Variation } from '../../core/compare/variations';
 import { NanoscopeError } from '../../core/errors';
 import { isBuiltin, parseBuiltin } from '../../core/models';
 import { engineLevels, type EngineLevel } from '../../core/report';
 import type { EngineJob } from '../ports';
+import { runParallel, weightsFact } from '../parallel/variant';
+import { aboutOf, fromOneProcess, inOneProcess, inProcesses, type InProcesses } from '../parallel/wanted';
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
 import { FirstOutputs } from './fromFirst';
 import { outputsAt } from './outputsAt';
@@ -23,8 +25,7 @@ export interface CompareEvents {
   readonly onProgress?: DiagnoseEvents['onProgress'];
 }
 
-interface Wanted {
-  readonly model: string;
+interface Wanted extends InProcesses {
   readonly settings: Settings;
   readonly label: string;
 }
@@ -36,7 +37,10 @@ export async function compare(
   events: CompareEvents,
   signal?: AbortSignal,
 ): Promise<Comparison> {
-  const wanted = variantsOf(deps, models, variations);
+  const wanted = await variantsOf(deps, models, variations);
+  // What several variants run in parts is measured once.
+  const isShared = wanted.some(({ split }) => split !== null);
+  const measured = new Map<string, readonly Part[]>();
   const job = deps.engine.start(signal);
   try {
     const first = new FirstOutputs(job);
@@ -47,38 +51,54 @@ export async function compare(
           text: `${variant.label}: ${text}`,
           fraction: (at + (fraction ?? 0)) / wanted.length,
         });
-      const request: DiagnoseRequest = { ...base, model: variant.model, fixes: false };
+      const { whole, split } = variant;
+      const request: DiagnoseRequest = { ...base, model: whole.model, fixes: false };
       const start = performance.now();
-      const parts = await runVariant({ job, deps, events: { onProgress } }, request, variant.settings);
+      const key = JSON.stringify(whole);
+      const known = measured.get(key);
+      const parts = known ?? (await runVariant({ job, deps, events: { onProgress } }, request, whole.settings));
+      if (isShared) measured.set(key, parts);
+      if (split) {
+        const asked = { model: whole.model, label: variant.label, parts, split };
+        for (const { run, outputs } of await runParallel(deps.engine, asked, { onProgress }, signal)) {
+          const difference = await first.differenceOfOutputs(parts, outputs);
+          runs.push(
+            wanted[0]?.split ? fromOneProcess(run, difference) : { ...run, ...(difference !== null && { difference }) },
+          );
+        }
+        continue;
+      }
       const ms = performance.now() - start;
       const difference = await first.differenceOf(parts, plainLevel(variant.settings));
       runs.push({
         ...(await runOf(job, parts, variant)),
-        facts: [`${String(Math.round(ms))} ms`],
+        facts: [...(isShared ? weightsOf(parts) : []), ...(known ? [] : [`${String(Math.round(ms))} ms`])],
         ...(difference !== null && { difference }),
       });
+      if (isShared) continue;
       await job.drop(parts.flatMap(({ diagnosis }) => [...diagnosis.measured.keptOutputs.values()]));
     }
-    return compareRuns(runs, dimensionsOf(variations, models.length), notesOf(variations));
+    return compareRuns(runs, aboutOf(models, variations), notesOf(variations));
   } finally {
     await job.close();
   }
 }
 
-function variantsOf(
-  { files }: DiagnoseDeps,
+async function variantsOf(
+  deps: DiagnoseDeps,
   models: readonly string[],
   variations: readonly Variation[],
-): readonly Wanted[] {
-  const settings = combined(variations);
-  const names = namesOf(models, files);
-  const wanted = models.flatMap((model, at) =>
-    settings.map((own) => ({
-      model,
-      settings: own,
-      label: [names[at] ?? '', labelOf(own)].filter((part) => part !== '').join(', '),
-    })),
-  );
+): Promise<readonly Wanted[]> {
+  const wanted: Wanted[] = [];
+  const names = namesOf(models, deps.files);
+  for (const [at, model] of models.entries())
+    for (const settings of combined(variations)) {
+      const label = [names[at] ?? '', labelOf(settings)].filter((part) => part !== '').join(', ');
+      wanted.push({ settings, label, ...(await inProcesses(deps, models, model, settings)) });
+    }
+  const [only] = wanted;
+  // Parts of a model are a comparison with the whole by themselves.
+  if (only?.split && wanted.length === 1) return [{ ...only, ...inOneProcess(only) }, only];
   if (wanted.length < 2)
     throw new NanoscopeError(
       'usage',
@@ -100,6 +120,9 @@ function namesOf(models: readonly string[], files: DiagnoseDeps['files']): strin
   );
   return parsed.map(({ options }) => apart.map((name) => `${name}=${String(options[name])}`).join(' '));
 }
+
+const weightsOf = ([first]: readonly Part[]): string[] =>
+  first ? [weightsFact([first.diagnosis.measured.target.graph.model])] : [];
 
 /** The level of a variant that is told by plain runs; null for one that is told by the run that was measured. */
 const plainLevel = ({ level, dtype }: Settings): EngineLevel | null =>

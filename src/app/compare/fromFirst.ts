@@ -1,9 +1,13 @@
 /** How far the outputs of real tokens are from those of the first variant, in samples where neither holds NaN. */
 import type { RowsDifference } from '../../core/probe/inspect/compare';
 import type { AnyInspection } from '../../core/probe/inspectors';
+import { modelBytes } from '../../core/onnx/modelBytes';
+import { copying } from '../../core/parallel/copying';
 import type { EngineLevel, JsonNumber } from '../../core/report';
+import type { TensorData } from '../../core/tensor';
 import { realPositions } from '../../core/verify/alone';
-import type { EngineJob } from '../ports';
+import { runOnce } from '../measure/sessions';
+import type { EngineJob, RunResult } from '../ports';
 import { comparableOutputs, layoutOf, rowsWithin, widthOf, type Comparable } from '../verify/comparable';
 import { runForOutputs } from './outputRun';
 import type { Part } from './variant';
@@ -26,9 +30,31 @@ export class FirstOutputs {
    * @returns null where nothing can be compared, and for the first variant itself
    */
   async differenceOf(parts: readonly Part[], level: EngineLevel | null): Promise<JsonNumber | null> {
-    if (this.kept) return this.measured(parts, level, this.kept);
+    if (this.kept)
+      return this.measured(parts, this.kept, ({ diagnosis }, inspect) =>
+        runForOutputs(this.job, diagnosis.measured, level, { fetch: [], inspect }),
+      );
     this.kept = await this.keep(parts, level);
     return null;
+  }
+
+  /**
+   * The same for outputs that other processes computed. Where no variant came before, from the model in one process.
+   * @param parts that model; outputs by its parts
+   */
+  async differenceOfOutputs(
+    parts: readonly Part[],
+    outputs: readonly ReadonlyMap<string, TensorData>[],
+  ): Promise<JsonNumber | null> {
+    this.kept ??= await this.keep(parts, null);
+    return this.measured(parts, this.kept, (part, inspect) => {
+      const given = outputs[parts.indexOf(part)] ?? new Map<string, TensorData>();
+      const { model, inputs } = copying(given);
+      const known = inspect.filter(({ tensors }) => given.has(tensors[0] ?? ''));
+      if (known.length === 0) return Promise.resolve({ tensors: {}, inspected: {}, runMs: 0 });
+      const target = { inputs, externalDataFolder: undefined };
+      return runOnce(this.job, target, modelBytes(model), { fetch: [], inspect: known });
+    });
   }
 
   private async keep(parts: readonly Part[], level: EngineLevel | null): Promise<readonly Kept[]> {
@@ -51,8 +77,8 @@ export class FirstOutputs {
 
   private async measured(
     parts: readonly Part[],
-    level: EngineLevel | null,
     kept: readonly Kept[],
+    run: (part: Part, inspect: readonly AnyInspection[]) => Promise<RunResult>,
   ): Promise<JsonNumber | null> {
     let largest: JsonNumber | null = null;
     for (const part of parts) {
@@ -68,7 +94,7 @@ export class FirstOutputs {
         }),
       );
       if (inspect.length === 0) continue;
-      const { inspected } = await runForOutputs(this.job, measured, level, { fetch: [], inspect });
+      const { inspected } = await run(part, inspect);
       for (const found of Object.values(inspected)) largest = larger(largest, found as RowsDifference);
     }
     return largest;

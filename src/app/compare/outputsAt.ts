@@ -28,34 +28,43 @@ export async function outputsAt(
       : [];
   });
   const { inspected } = await runForOutputs(job, measured, level, { fetch: [], inspect });
-  const figuresOf = (name: string): readonly SampleFigures[] | null => {
+  return shownBy({ table, outputs, batch }, (name) => {
     const figures = inspected[name];
     return Array.isArray(figures) ? (figures as readonly SampleFigures[]) : null;
-  };
-  const names = new Set(outputs.map(({ name }) => name));
-  return {
-    table: table
-      .filter(({ tensor, port }) => names.has(tensor) && port === 'out')
-      .map((row) => {
-        const figures = figuresOf(row.tensor);
-        const roles = (row.sequence === 'memory' ? batch.memory?.roles : batch.roles) ?? [];
-        return {
-          ...row,
-          samples: row.samples?.map((own, at) => healthOf(own, figures?.[at], roles[at] ?? '')) ?? null,
-        };
-      }),
-    outputs: outputs.map((output) => {
-      const figures = figuresOf(output.name);
-      return figures && output.nanAt
-        ? {
-            ...output,
-            nanPositions: output.nanAt.map((_, at) => countRanges(figures[at]?.nanAt ?? '')),
-            nanAt: output.nanAt.map((_, at) => figures[at]?.nanAt ?? ''),
-          }
-        : output;
-    }),
-  };
+  });
 }
+
+/** The outputs, and the rows of the table that are outputs, with the figures of another run of the same batch. */
+function shownBy(report: Pick<Report, 'table' | 'outputs' | 'batch'>, figuresOf: FiguresOf): PlainOutputs {
+  const names = new Set(report.outputs.map(({ name }) => name));
+  const table = report.table.filter(({ tensor, port }) => names.has(tensor) && port === 'out');
+  return { table: rowsBy({ ...report, table }, figuresOf), outputs: outputsBy(report, figuresOf) };
+}
+
+/** What another run of the same batch says of a value; null where it was not looked at. */
+export type FiguresOf = (name: string) => readonly SampleFigures[] | null;
+
+export const rowsBy = ({ table, batch }: Pick<Report, 'table' | 'batch'>, figuresOf: FiguresOf): TableRow[] =>
+  table.map((row) => {
+    const figures = figuresOf(row.tensor);
+    const roles = (row.sequence === 'memory' ? batch.memory?.roles : batch.roles) ?? [];
+    return {
+      ...row,
+      samples: row.samples?.map((own, at) => healthOf(own, figures?.[at], roles[at] ?? '')) ?? null,
+    };
+  });
+
+export const outputsBy = ({ outputs }: Pick<Report, 'outputs'>, figuresOf: FiguresOf): OutputInfo[] =>
+  outputs.map((output) => {
+    const figures = figuresOf(output.name);
+    return figures && output.nanAt
+      ? {
+          ...output,
+          nanPositions: output.nanAt.map((_, at) => countRanges(figures[at]?.nanAt ?? '')),
+          nanAt: output.nanAt.map((_, at) => figures[at]?.nanAt ?? ''),
+        }
+      : output;
+  });
 
 /** What this run says in the place of what the measuring run said. */
 function healthOf(own: SampleHealth, figures: SampleFigures | undefined, roles: string): SampleHealth {

@@ -52,6 +52,8 @@ export class ChildJob implements EngineJob {
   private readonly memory: MemoryWatch | undefined;
   private readonly timer: NodeJS.Timeout | undefined;
   private readonly gone: Promise<void>;
+  private tellEnd: (reason: NanoscopeError) => void = () => undefined;
+  private readonly over = new Promise<NanoscopeError>((resolve) => (this.tellEnd = resolve));
   private nextCall = 1;
   /** Set once; from then on every call rejects with it. */
   private failure: NanoscopeError | undefined;
@@ -62,6 +64,7 @@ export class ChildJob implements EngineJob {
   ) {
     if (signal?.aborted) {
       this.failure = cancelled();
+      this.tellEnd(this.failure);
       this.gone = Promise.resolve();
       return;
     }
@@ -167,6 +170,10 @@ export class ChildJob implements EngineJob {
     return Promise.resolve(this.memory?.peak ?? null);
   }
 
+  ended(): Promise<NanoscopeError> {
+    return this.over;
+  }
+
   async close(): Promise<void> {
     this.end(new NanoscopeError('cancelled', 'The engine was closed.', 'Start the run again.'));
     await this.gone;
@@ -235,6 +242,7 @@ export class ChildJob implements EngineJob {
   private fail(reason: NanoscopeError): void {
     if (this.failure) return;
     this.failure = reason;
+    this.tellEnd(reason);
     this.memory?.stop();
     clearTimeout(this.timer);
     this.signal?.removeEventListener('abort', this.onAbort);

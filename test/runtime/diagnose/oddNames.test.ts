@@ -93,6 +93,7 @@ it('integers and booleans are compared too', async () => {
         release: (session) => job.release(session),
         drop: (handles) => job.drop(handles),
         peakMemory: () => job.peakMemory(),
+        ended: () => job.ended(),
         close: () => job.close(),
       };
     },

@@ -47,6 +47,7 @@ function watched(job: EngineJob): Watched {
         return job.drop(handles);
       },
       peakMemory: () => job.peakMemory(),
+      ended: () => job.ended(),
       close: () => job.close(),
     },
   };

@@ -152,6 +152,7 @@ describe('births inside fused attention', () => {
             release: (session) => job.release(session),
             drop: (handles) => job.drop(handles),
             peakMemory: () => job.peakMemory(),
+            ended: () => job.ended(),
             close: () => job.close(),
           };
         },

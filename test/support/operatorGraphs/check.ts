@@ -151,6 +151,7 @@ function tapped(job: EngineJob, into: Map<string, TensorData>): EngineJob {
     release: (session) => job.release(session),
     drop: (handles) => job.drop(handles),
     peakMemory: () => job.peakMemory(),
+    ended: () => job.ended(),
     close: () => Promise.resolve(),
   };
 }

@@ -35,6 +35,7 @@ export async function diagnoser(): Promise<Diagnoser> {
         release: (session) => own.release(session),
         drop: (handles) => own.drop(handles),
         peakMemory: () => own.peakMemory(),
+        ended: () => own.ended(),
         // The child serves the next graph too.
         close: () => Promise.resolve(),
       };

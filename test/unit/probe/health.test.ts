@@ -185,3 +185,22 @@ const expand = (text: string): number[] =>
         const [from = 0, to = from] = range.split('-').map(Number);
         return Array.from({ length: to - from + 1 }, (_, i) => from + i);
       });
+
+describe('a tensor of other sizes than it was told of', () => {
+  const params = paramsOf([[B], [H], [S], [D]], 2, 5);
+  const tensor = (...dims: readonly number[]) => {
+    const data = new Float32Array(dims.reduce((a, b) => a * b, 1));
+    // The last element of sample 1, position 4.
+    data[data.length - 1] = NaN;
+    return { dtype: 'float32', dims, data } as const;
+  };
+
+  it('may have fewer heads', () => {
+    expect(health(tensor(2, 1, 5, 4), params).map(({ nanAt }) => nanAt)).toEqual(['', '4']);
+  });
+
+  it('is not read where samples or positions are others', () => {
+    expect(health(tensor(2, 3, 4, 4), params)).toEqual([]);
+    expect(health(tensor(6, 5, 4), params)).toEqual([]);
+  });
+});

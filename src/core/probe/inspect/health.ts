@@ -22,8 +22,15 @@ export interface SampleFigures {
   readonly norm: number | null;
 }
 
-/** Positions with NaN, +Inf, −Inf (always three separate counts); range and norm over the finite elements. */
+/**
+ * Positions with NaN, +Inf, −Inf (always three separate counts); range and norm over the finite elements.
+ * Axes that are not kept may have another size in this tensor (a rank has some of the heads); where the others do not
+ * fit, nothing can be said, and the list is empty.
+ */
 export function health(tensor: TensorData, params: HealthParams): SampleFigures[] {
+  const { dims } = tensor;
+  if (dims.length !== params.axes.length || params.axes.some(({ size, kept }, i) => kept && size !== dims[i]))
+    return [];
   const values = floatsOf(tensor);
   const cells = params.samples * params.positions;
   const seen = new Uint8Array(cells);
@@ -31,7 +38,7 @@ export function health(tensor: TensorData, params: HealthParams): SampleFigures[
   const max = new Float64Array(params.samples).fill(-Infinity);
   const squares = new Float64Array(params.samples);
   const finite = new Float64Array(params.samples);
-  const keptAt = keptIndex(params.axes);
+  const keptAt = keptIndex(params.axes.map(({ kept }, i) => ({ size: dims[i] ?? 1, kept })));
   const inner = keptAt.inner;
   for (let row = 0, base = 0; base < values.length; row += 1, base += inner) {
     const cell = params.cell[keptAt.of(row)] ?? -1;
