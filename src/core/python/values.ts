@@ -88,6 +88,8 @@ export interface Value {
   /** Its own largest number was subtracted. */
   readonly shifted?: boolean;
   readonly sumOf?: Value;
+  /** The call that summed up, and what it was given. */
+  readonly summedAt?: { readonly call: Syntax; readonly input: Syntax };
   /** Something that one divides by, and that may be 0. */
   readonly spread?: 'norm' | 'std' | 'var' | 'mean-square' | 'maximum' | 'count';
   /** Something small and positive was added, or it was clamped away from 0. */

@@ -119,7 +119,8 @@ const reduced =
   (operation: string): Operation =>
   (called) => {
     if (called.given.every(({ name }) => name !== null && !/^(input|x|a)$/.test(name))) return value();
-    const held = first(called);
+    const input = argument(called, 0, 'input', 'x', 'a');
+    const held = input?.value ?? value();
     const type = byName(called, 'dtype')?.value.dtype ?? null;
     called.context.see('reduced', { node: called.node, operation, input: held, type });
     const dtype = type ?? held.dtype;
@@ -129,9 +130,10 @@ const reduced =
         return value({
           ...common,
           sumOf: held,
+          ...(input && { summedAt: { call: called.node, input: input.node } }),
           ...(held.truth && { truth: true }),
           ...(held.sign === 'nonnegative' && { sign: 'nonnegative' as const }),
-          ...((held.sign === 'positive' || held.exp) && { sign: 'positive' as const }),
+          ...(held.sign === 'positive' && { sign: 'positive' as const }),
           ...(held.mask && held.mask.form !== 'additive' && { spread: 'count' as const, sign: 'nonnegative' as const }),
         });
       case 'mean':

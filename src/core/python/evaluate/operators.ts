@@ -247,6 +247,9 @@ function product(left: Value, right: Value, node: Syntax): Value {
     ...(main.masks && { masks: main.masks }),
     ...(main.softmax && { softmax: main.softmax }),
     ...(main.product && { product: main.product }),
+    // `exp(scores) * mask`
+    ...(left.exp && (right.mask ?? right.unit) && { exp: left.exp }),
+    ...(right.exp && (left.mask ?? left.unit) && { exp: right.exp }),
     ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
     ...((scalar.number ?? 0) < 0 && isAtLeastZero(tensor) && { shifted: true }),
     ...(left.unit && right.unit && { unit: true }),
@@ -260,15 +263,19 @@ function product(left: Value, right: Value, node: Syntax): Value {
 }
 
 function quotient({ node, left, right, leftNode, rightNode }: Operands, context: Context): Value {
-  const { sumOf } = right;
-  const sameText =
-    sumOf !== undefined && (left.id === sumOf.id || context.text(rightNode).includes(context.text(leftNode)));
+  const { sumOf, summedAt } = right;
+  const bare = (of: Syntax): string =>
+    context
+      .text(of)
+      .replace(/\s+/g, '')
+      .replace(/^\((.*)\)$/, '$1');
+  const isOwnSum = left.id === sumOf?.id || (summedAt !== undefined && bare(summedAt.input) === bare(leftNode));
   context.see('divided', {
     node,
     top: left,
     bottom: right,
     bottomNode: rightNode,
-    sameText,
+    isOwnSum,
     asked: () => context.asked.has(rightNode, right),
     settingUp: context.settingUp,
   });

@@ -1,4 +1,5 @@
 /** Statements, one after the other: branches are followed apart and joined again, loops are gone through twice. */
+import { importedBy } from '../imports';
 import { fieldOf, fieldsOf, partsOf, type Syntax } from '../syntax';
 import { maskByName, merged, value, type Value } from '../values';
 import type { Context, Names } from './context';
@@ -220,17 +221,6 @@ function define(node: Syntax, context: Context): void {
 
 /** `import torch.nn.functional as F`, `from torch import nn` */
 function imports(node: Syntax, context: Context): void {
-  const home = fieldOf(node, 'module_name');
-  const from = home ? `${context.text(home)}.` : '';
-  for (const part of fieldsOf(node, 'name')) {
-    const [name, alias] =
-      part.type === 'aliased_import' ? [fieldOf(part, 'name'), fieldOf(part, 'alias')] : [part, null];
-    if (!name) continue;
-    const path = `${from}${context.text(name)}`;
-    if (alias) context.names.set(context.text(alias), value({ path }));
-    else if (home) {
-      const own = context.text(name);
-      context.names.set(own, maskByName(own) ? withName(value(), own) : value({ path }));
-    } else context.names.set(path.split('.')[0] ?? path, value({ path: path.split('.')[0] ?? path }));
-  }
+  for (const { name, path, isFrom } of importedBy(context.tree, node))
+    context.names.set(name, isFrom && maskByName(name) ? withName(value(), name) : value({ path }));
 }

@@ -1,6 +1,7 @@
 /** Fixes of masks. */
 import { enclosing, everyNode, fieldOf, type Syntax } from '../syntax';
 import type { Mask } from '../values';
+import { torchOf } from './libraries';
 import {
   argumentsOf,
   freshName,
@@ -11,7 +12,7 @@ import {
   operationOf,
   replaced,
   statementOf,
-  torchOf,
+  withComments,
   type Place,
   type SourceEdit,
   type SourceFix,
@@ -208,7 +209,11 @@ export function lowerOfBoth(place: Place): SourceFix | null {
     id: 'lower-of-both',
     title: 'torch.minimum of both masks',
     warning: null,
-    edits: [...torch.edits, operation.instead(`${torch.name}.minimum(${both})`)],
+    edits: [
+      ...torch.edits,
+      operation.instead(`${torch.name}.minimum(${both})`),
+      ...withComments(place, [operation.left, operation.right]),
+    ],
   };
 }
 
@@ -260,7 +265,11 @@ function whereInstead(place: Place, mask: Syntax, kept: string): SourceFix | nul
     id: 'mask-with-where',
     title: 'torch.where in place of the product',
     warning: null,
-    edits: [...torch.edits, operation.instead(`${torch.name}.where(${grouped(place, mask)} != 0, ${kept}, 0.0)`)],
+    edits: [
+      ...torch.edits,
+      operation.instead(`${torch.name}.where(${grouped(place, mask)} != 0, ${kept}, 0.0)`),
+      ...withComments(place, [operation.left, operation.right]),
+    ],
   };
 }
 

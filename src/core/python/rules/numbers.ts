@@ -9,10 +9,12 @@ export const softmaxWithoutMaximum: Rule = {
   why: 'exp passes the largest float32 from 89 on (float16: 12), and Inf over Inf is NaN. Softmax is the same when the largest score is subtracted first.',
   guide: 'inf-over-inf',
   on: {
-    divided: ({ node, top, bottom, sameText }, { tell }) => {
-      if (top.exp && !top.exp.shifted && bottom.sumOf?.exp && (sameText || bottom.sumOf.id === top.id))
+    divided: ({ node, top, bottom, isOwnSum }, { tell }) => {
+      const below = bottom.sumOf?.exp;
+      if (top.exp && !top.exp.shifted && below && isOwnSum)
         tell(node, 'exp of scores from 89 on is Inf, and Inf over Inf is NaN: subtract the maximum first.', {
-          exp: top.exp.at,
+          exps: [...new Set([top.exp.at, below.at])],
+          ...(bottom.summedAt && { sum: bottom.summedAt.call }),
         });
     },
   },

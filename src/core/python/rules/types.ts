@@ -24,7 +24,8 @@ export interface Events {
     top: Value;
     bottom: Value;
     bottomNode: Syntax;
-    sameText: boolean;
+    /** The divisor is the sum of what is divided. */
+    isOwnSum: boolean;
     /** Whether the program asks somewhere if the divisor is 0; known when all of it was read. */
     asked: () => boolean;
     /** In what gives a model its first numbers: no input comes by there. */
@@ -74,8 +75,10 @@ export interface Clue {
   readonly axis?: number;
   /** What a softmax is computed in. */
   readonly type?: string;
-  /** A call of `exp`. */
-  readonly exp?: Syntax;
+  /** Calls of `exp`, above and below the line of a softmax. */
+  readonly exps?: readonly Syntax[];
+  /** The sum below it. */
+  readonly sum?: Syntax;
   /** The operation that goes wrong where it is not taken. */
   readonly operation?: Syntax;
 }
