@@ -120,6 +120,10 @@ export class Lines {
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.starts.push(at + 1);
   }
 
+  startOf(line: number): number {
+    return this.starts[line] ?? 0;
+  }
+
   at(offset: number): { readonly line: number; readonly character: number } {
     let [low, high] = [0, this.starts.length - 1];
     while (low < high) {
