@@ -129,6 +129,31 @@ describe('what is written anew', () => {
       'eps',
       'y = x / ((x.norm() if a else x.norm()) + 1e-6)\n',
     ],
+    [
+      'shows what where hides',
+      'logits = torch.where(torch.isnan(logits), torch.zeros_like(logits), logits)\n',
+      'show-nan',
+      'logits = logits\n',
+    ],
+    ['is an epsilon', 'self.norm = nn.LayerNorm(d, eps=0)\n', 'eps', 'self.norm = nn.LayerNorm(d, eps=1e-6)\n'],
+    [
+      'is in one over a root',
+      'y = x * (1 / torch.sqrt(x.var(-1)))\n',
+      'eps',
+      'y = x * (1 / (torch.sqrt(x.var(-1)) + 1e-6))\n',
+    ],
+    [
+      'keeps a weight from 0',
+      'p = torch.softmax(x, -1)\nh = p * p.log()\n',
+      'clamp',
+      'p = torch.softmax(x, -1)\nh = p * p.clamp(min=1e-12).log()\n',
+    ],
+    [
+      'opens a mask of attention under another name',
+      'from torch.nn.functional import scaled_dot_product_attention as sdpa\nmask = torch.tril(a) & pad_mask\ny = sdpa(q, k, v, mask.bool())\n',
+      'unmask-rows',
+      'from torch.nn.functional import scaled_dot_product_attention as sdpa\nmask = torch.tril(a) & pad_mask\nmask_2 = mask.bool()\nmask_2 = mask_2 | ~mask_2.any(dim=-1, keepdim=True)\ny = sdpa(q, k, v, mask_2)\n',
+    ],
     ['needs no parentheses where nothing follows', 'x /= x.norm()\n', 'eps', 'x /= x.norm() + 1e-6\n'],
     ['changes in place what was', 'x.div_(x.norm())\n', 'eps', 'x.div_(x.norm() + 1e-6)\n'],
     [

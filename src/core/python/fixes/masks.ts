@@ -171,8 +171,8 @@ export function cleanBehind(place: Place): SourceFix {
 export function openMask(place: Place): SourceFix | null {
   const { positional, named } = argumentsOf(place, place.node);
   const [mask, ...others] = place.clue.masks ?? [];
-  const isProduct = place.text(fieldOf(place.node, 'function') ?? place.node).endsWith('scaled_dot_product_attention');
-  const given = named.get('attn_mask') ?? (isProduct ? positional[3] : undefined);
+  const isProduct = place.clue.kind === 'scaled_dot_product_attention';
+  const given = named.get('attn_mask') ?? positional[isProduct ? 3 : 5];
   // Two masks that meet inside of a layer cannot be opened one by one.
   if (!mask || others.length > 0 || !given) return null;
   const held = namedValue(place, given, 'mask');

@@ -20,6 +20,8 @@ import {
 /** A small number is added to what one divides by, or whose inverse root is taken; a count is at least 1. */
 export function epsilon(place: Place): SourceFix | null {
   const { node } = place;
+  // `eps=0`
+  if (node.type === 'integer' || node.type === 'float') return replaced('eps', 'Put 1e-6 in place of it', node, '1e-6');
   const isCall = node.type === 'call' && fieldOf(node, 'function') !== null;
   const isRoot = isCall && place.text(fieldOf(node, 'function') ?? node).endsWith('sqrt');
   const divisor = isRoot ? inputOf(place, node) : operandsOf(place)?.right;
@@ -197,7 +199,7 @@ export function safeBranch(place: Place): SourceFix | null {
 
 /** What was hidden shows again. */
 export function withoutNanToNum(place: Place): SourceFix | null {
-  const input = inputOf(place, place.node);
+  const { input } = place.clue;
   if (!input) return null;
   const fix = replaced('show-nan', 'Let NaN show', place.node, place.text(input));
   return { ...fix, edits: [...fix.edits, ...withComments(place, [input])] };
