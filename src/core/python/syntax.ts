@@ -120,8 +120,9 @@ export class Lines {
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.starts.push(at + 1);
   }
 
+  /** @param line behind the last one: Infinity */
   startOf(line: number): number {
-    return this.starts[line] ?? 0;
+    return this.starts[line] ?? Infinity;
   }
 
   at(offset: number): { readonly line: number; readonly character: number } {
