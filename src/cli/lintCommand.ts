@@ -37,13 +37,16 @@ export async function lintCommand(context: Context, paths: readonly string[], op
     signal,
   );
   const name = (file: string): string => context.relativePath(file);
-  if (options.sarif === true)
-    await terminal.out(jsonText(sarif(result, version, (file) => encodeURI(name(file).replaceAll('\\', '/')))));
+  if (options.sarif === true) await terminal.out(jsonText(sarif(result, version, (file) => addressOf(name(file)))));
   else if (options.json === true) await terminal.out(jsonText(namedAs(result, name)));
   else await terminal.out(`${hazardLines(result, { style, width, name }).join('\n')}\n`);
   const serious = result.results.some(({ hazards }) => hazards.some(({ severity }) => severity !== 'information'));
   return serious ? 1 : 0;
 }
+
+/** As an address: `#` and `?` would begin another part of it. */
+const addressOf = (file: string): string =>
+  encodeURI(file.replaceAll('\\', '/')).replaceAll('#', '%23').replaceAll('?', '%3F');
 
 const namedAs = (result: LintResult, name: (file: string) => string): object => ({
   schemaVersion: 1,

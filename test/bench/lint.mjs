@@ -34,7 +34,9 @@ try {
   await esbuild.build({
     stdin: {
       contents: `export { loadPython } from './src/runtime/python/parser';
-                 export { findHazards } from './src/core/python/findings';`,
+                 export { examine, findHazards } from './src/core/python/findings';
+                 export { classesIn } from './src/core/python/modules/classes';
+                 export { findingPlaces } from './src/app/source/findingPlaces';`,
       resolveDir: root,
     },
     bundle: true,
@@ -43,8 +45,8 @@ try {
     outfile: bundle,
     logLevel: 'error',
   });
-  const { loadPython, findHazards } =
-    /** @type {typeof import('../../src/runtime/python/parser') & typeof import('../../src/core/python/findings')} */ (
+  const { loadPython, examine, findHazards, classesIn, findingPlaces } =
+    /** @type {typeof import('../../src/runtime/python/parser') & typeof import('../../src/core/python/findings') & typeof import('../../src/core/python/modules/classes') & typeof import('../../src/app/source/findingPlaces')} */ (
       await import(pathToFileURL(bundle).href)
     );
   const parser = await loadPython({
@@ -86,6 +88,27 @@ try {
     `typing in 5,000 lines: opened ${first.longest.toFixed(0)} ms at a time (${first.whole.toFixed(0)} in all), ` +
       `then at most ${worst.toFixed(0)} ms at a time (limit 50; ${whole.toFixed(0)} in all)`,
   );
+
+  // What a trace of 61 layers found on lines of that file, as it is marked anew after each look.
+  const tree = slices(parser.parsing(text)).value;
+  const known = slices(examine(tree)).value;
+  const named = text.split('\n').flatMap((line, at) => (line.includes('softmax(') ? [at + 1] : []));
+  const findings = Array.from({ length: 122 }, (_, layer) => ({
+    node: `layers.${String(layer)}.attention`,
+    op: 'softmax',
+    source: { file: 'module.py', line: named[layer % 12] },
+  }));
+  const report = /** @type {import('../../src/core/report').Report} */ (
+    /** @type {unknown} */ ({ engine: { name: 'pytorch' }, origins: findings, spread: [] })
+  );
+  const marks = [];
+  for (let round = 0; round < 8; round++) {
+    const begin = performance.now();
+    const places = findingPlaces(report, { path: 'module.py', file: classesIn(tree), isSource: false }, known);
+    if (places.length !== findings.length) throw new Error('a finding has no place');
+    marks.push(performance.now() - begin);
+  }
+  console.log(`marks of ${String(findings.length)} findings: ${Math.max(...marks.slice(1)).toFixed(0)} ms (limit 50)`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -1,4 +1,5 @@
 /** `nanoscope lint`: what it prints, as text, JSON and SARIF, and its exit codes. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,7 +106,7 @@ describe('nanoscope lint', () => {
   });
 
   it('prints SARIF', async () => {
-    const { out } = await lint(tree({ 'sub folder/m.py': sick }), '.', '--sarif');
+    const { out } = await lint(tree({ 'sub folder #1/m.py': sick }), '.', '--sarif');
     const sarif = z
       .object({
         version: z.literal('2.1.0'),
@@ -131,7 +132,7 @@ describe('nanoscope lint', () => {
         locations: [
           {
             physicalLocation: {
-              artifactLocation: { uri: 'sub%20folder/m.py' },
+              artifactLocation: { uri: 'sub%20folder%20%231/m.py' },
               region: { startLine: 6, startColumn: 12, endLine: 6, endColumn: 41 },
             },
           },
@@ -157,6 +158,15 @@ describe('nanoscope lint', () => {
     const { code, out, err } = await lint(tree({}), ...args);
     expect(code).toBe(2);
     expect(out + err).toContain(words);
+  });
+
+  it('waits for no pipe', async () => {
+    const place = tree({ 'a.py': 'x = 1\n' });
+    execFileSync('mkfifo', [join(place, 'pipe.py')]);
+    expect((await lint(place, '.')).out).toBe('No hazards in 1 file.\n');
+    const { code, err } = await lint(place, 'pipe.py');
+    expect(code).toBe(2);
+    expect(err).toContain('it is neither a file nor a folder');
   });
 
   it('tells a failure as JSON', async () => {

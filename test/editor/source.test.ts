@@ -239,4 +239,22 @@ describe('from a diagnosis', () => {
     await expect.poll(() => workbench.tabs()).toContain('model.py');
     await softmax().waitFor();
   });
+
+  it('a problem has the figures of its module beside the rule', async () => {
+    workspace.write(
+      'other.py',
+      'import torch\n\n\nclass Attention(torch.nn.Module):\n    def forward(self, scores, mask):\n' +
+        '        scores = scores.masked_fill(mask == 0, float("-inf"))\n        return torch.softmax(scores, dim=-1)\n\n\n' +
+        'class Layer(torch.nn.Module):\n    def __init__(self):\n        self.self_attn = Attention()\n',
+    );
+    await workbench.openFile('other.py');
+    await squiggles().first().waitFor();
+    await hoverWord(workbench, 'return torch.softmax', 'softmax');
+    const card = workbench.page.locator('.monaco-hover:visible', {
+      hasText: 'Softmax of a row that may be masked whole',
+    });
+    await card.filter({ hasText: 'Attention is self_attn in the last diagnosis: sick.onnx' }).waitFor();
+    await workbench.screenshot('editor-hazard-figures');
+    await workbench.page.keyboard.press('Escape');
+  });
 });

@@ -1,8 +1,8 @@
 /** Where the findings of a report were written in a file that is the model's source. */
 import type { Examined } from '../../core/python/findings';
-import { locate, type LocatedNode } from '../../core/python/modules/locate';
+import { locate, namesOfPath, type LocatedNode } from '../../core/python/modules/locate';
 import type { ClassesOf } from '../../core/python/modules/classes';
-import { writes } from '../../core/python/modules/operators';
+import { computes, writes } from '../../core/python/modules/operators';
 import { everyNode, Lines, type Syntax } from '../../core/python/syntax';
 import type { Mechanism } from '../../core/guide';
 import type { Crossing, Finding, Origin, Report } from '../../core/report';
@@ -74,13 +74,26 @@ export function findingPlaces(
   { path, file, isSource }: { readonly path: string; readonly file: ClassesOf; readonly isSource: boolean },
   known: Known,
 ): readonly FindingPlace[] {
-  const lines = new Lines(file.tree.text);
+  const onLine = lineSearch(file);
   const live = report.engine.name === 'pytorch';
-  const placeOf = (finding: Mechanical): Place | null => {
-    const named = finding.source?.file === path ? onLine(file, lines, finding, finding.source.line, known) : null;
+  const look = (finding: Mechanical): Place | null => {
+    const named =
+      finding.source?.file === path ? bestOf(onLine(finding.op, finding.source.line), finding, known) : null;
     const place = named ?? (isSource ? placeOfFinding(file, finding, live, known) : null);
     // One of several would be a guess.
     return place?.others === 0 ? { node: place.node, exact: place.exact } : null;
+  };
+  /** The layers of a model are written once, and looked for once. */
+  const alike = new Map<string, Place | null>();
+  const placeOf = (finding: Mechanical): Place | null => {
+    const { op, mechanism, source } = finding;
+    const names = namesOfPath(moduleOfFinding(finding, live));
+    const key = JSON.stringify([source?.file === path ? source.line : null, names, op, mechanism]);
+    const before = alike.get(key);
+    if (before !== undefined) return before;
+    const place = look(finding);
+    alike.set(key, place);
+    return place;
   };
   return [
     ...report.origins.flatMap((finding) => {
@@ -94,16 +107,18 @@ export function findingPlaces(
   ];
 }
 
-/** What computes the finding on its line; null where nothing there is known to. */
-function onLine(file: ClassesOf, lines: Lines, finding: Mechanical, line: number, known: Known): BestPlace | null {
-  const isWritten = finding.op === null ? null : writes(finding.op);
-  if (!isWritten) return null;
-  const found = [...everyNode(file.tree.root)].filter(
-    (node) => isWritten(file.tree, node) && lines.at(node.from).line + 1 <= line && line <= lines.at(node.to).line + 1,
-  );
-  return bestOf(
-    found.map((node) => ({ node, confirmed: 0, exact: true, builtAs: [] })),
-    finding,
-    known,
-  );
+/** What computes an operation on a line, 1-based; none where nothing there is known to. */
+function lineSearch({ tree }: ClassesOf): (op: string | null, line: number) => readonly LocatedNode[] {
+  const lines = new Lines(tree.text);
+  let computing: readonly Syntax[] | null = null;
+  return (op, line) => {
+    const isWritten = op === null ? null : writes(op);
+    if (!isWritten) return [];
+    computing ??= [...everyNode(tree.root)].filter(({ type }) => computes.has(type));
+    const [start, end] = [lines.startOf(line - 1), lines.startOf(line)];
+    return computing
+      .filter(({ from, to }) => from < end && start <= to)
+      .filter((node) => isWritten(tree, node))
+      .map((node) => ({ node, confirmed: 0, exact: true, builtAs: [] }));
+  };
 }

@@ -96,7 +96,7 @@ export function* examine(tree: PythonTree, off: ReadonlySet<string> = new Set())
   }
 
   yield* file.read();
-
+  yield;
   const counts = ({ definition, called }: Reached): boolean =>
     called || definition === null || !followed.has(definition);
   const whole: FileFacts = {
@@ -105,7 +105,9 @@ export function* examine(tree: PythonTree, off: ReadonlySet<string> = new Set())
   };
   for (const rule of on) rule.atEnd?.(whole, teller(rule, { definition: null, called: true }));
 
+  yield;
   const silent = silences(tree);
+  yield;
   const hazards = [...seen.values()]
     .flatMap((all) => all.filter(({ from, unless }) => counts(from) && !unless()).slice(0, 1))
     .map(({ hazard }) => hazard)

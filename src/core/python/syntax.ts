@@ -84,9 +84,12 @@ export const fieldOf = (node: Syntax, field: string): Syntax | null =>
 export const fieldsOf = (node: Syntax, field: string): readonly Syntax[] =>
   node.children.filter((child) => child.field === field);
 
+/** What may stand anywhere and means nothing. */
+const betweenParts = new Set(['comment', 'line_continuation']);
+
 /** Named parts that are values: no comments, no operator tokens. */
 export const partsOf = (node: Syntax): readonly Syntax[] =>
-  node.children.filter(({ type, field }) => type !== 'comment' && field !== 'operator' && field !== 'operators');
+  node.children.filter(({ type, field }) => !betweenParts.has(type) && field !== 'operator' && field !== 'operators');
 
 /** The nearest node around this one, itself included, of one of these types. */
 export function enclosing(node: Syntax, types: readonly string[]): Syntax | null {
@@ -106,12 +109,20 @@ export function* everyNode(node: Syntax): Generator<Syntax> {
   }
 }
 
+/** As the lines of a file end. */
+export const lineEnd = ({ text }: PythonTree): string => (text.includes('\r\n') ? '\r\n' : '\n');
+
 /** Lines and columns (0-based, UTF-16) of offsets in a text. */
 export class Lines {
   private readonly starts: number[] = [0];
 
   constructor(text: string) {
     for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) this.starts.push(at + 1);
+  }
+
+  /** @param line behind the last one: Infinity */
+  startOf(line: number): number {
+    return this.starts[line] ?? Infinity;
   }
 
   at(offset: number): { readonly line: number; readonly character: number } {

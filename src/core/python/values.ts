@@ -33,7 +33,24 @@ export interface SoftmaxSite {
   guarded: boolean;
 }
 
+export type Spread = 'norm' | 'std' | 'var' | 'mean-square' | 'maximum' | 'count';
+
+export interface Risk {
+  readonly operation: string;
+  readonly at: Syntax;
+  /** What it reads, and the value that has to be in range. */
+  readonly names: ReadonlySet<string>;
+  readonly of?: number;
+}
+
 export type Half = 'float16' | 'bfloat16';
+
+export interface Asks {
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+  /** Those of them that were compared with a number. */
+  readonly withNumbers: readonly number[];
+}
 
 /** `any`: there is evidence that it may be negative. */
 export type Sign = 'positive' | 'nonnegative' | 'any';
@@ -45,6 +62,8 @@ export interface Value {
   readonly number?: number;
   /** `torch.finfo(...).min`: of a type that is written there, or of one that follows the tensor. */
   readonly lowest?: 'float32' | 'own';
+  /** `torch.finfo(...).max`, which is the lowest value when it is negated. */
+  readonly highest?: 'float32' | 'own';
   /** Of a lowest value: by what it was divided. */
   readonly over?: number;
   readonly text?: string;
@@ -88,8 +107,10 @@ export interface Value {
   /** Its own largest number was subtracted. */
   readonly shifted?: boolean;
   readonly sumOf?: Value;
+  /** The call that summed up, and what it was given. */
+  readonly summedAt?: { readonly call: Syntax; readonly input: Syntax };
   /** Something that one divides by, and that may be 0. */
-  readonly spread?: 'norm' | 'std' | 'var' | 'mean-square' | 'maximum' | 'count';
+  readonly spread?: Spread;
   /** Something small and positive was added, or it was clamped away from 0. */
   readonly kept?: boolean;
   /** `isnan(x)`: of which value. */
@@ -104,9 +125,13 @@ export interface Value {
   /** True and false, or how many of them are true: nothing that has a gradient. */
   readonly truth?: boolean;
   /** A comparison: the values that are 0 or small where it holds, and those that are 0 or small where it does not. */
-  readonly asks?: { readonly low: readonly number[]; readonly high: readonly number[] };
+  readonly asks?: Asks;
   /** NaN is in it wherever that happens: the operation, and the names that it reads. */
-  readonly risky?: { readonly operation: string; readonly at: Syntax; readonly names: ReadonlySet<string> };
+  readonly risky?: Risk;
+  /** One over something that may be 0. */
+  readonly inverse?: { readonly at: Syntax; readonly spread: Spread; readonly asked: () => boolean };
+  /** The logarithm of weights of a softmax, which may be 0. */
+  readonly logOf?: { readonly at: Syntax; readonly id: number };
 }
 
 export type Facts = Omit<Value, 'id'>;

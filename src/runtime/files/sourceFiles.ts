@@ -3,7 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { SourceFiles } from '../../app/source/ports';
 import { NanoscopeError } from '../../core/errors';
-import { explained } from './failures';
+import { explained, unreadable } from './failures';
 
 /** Folders of other people's code, and of no code. */
 const passedOver = new Set([
@@ -21,7 +21,9 @@ export const sourceFiles: SourceFiles = {
   read: (file) => explained(file, 'read', () => readFile(file)),
   find: async (start, signal) => {
     const found = await explained(start, 'read', () => stat(start));
-    if (!found.isDirectory()) return [start];
+    if (found.isFile()) return [start];
+    // Reading a pipe that nobody writes to never ends.
+    if (!found.isDirectory()) throw unreadable(start, 'it is neither a file nor a folder');
     const files: string[] = [];
     const waiting = [start];
     for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {

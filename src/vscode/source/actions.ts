@@ -6,7 +6,8 @@ import * as vscode from 'vscode';
 import { provenText } from '../../app/source/proven';
 import type { Hazard } from '../../core/python/findings';
 import { fixesOfBirth, sourceFixes, type SourceFix } from '../../core/python/fixes';
-import type { Syntax } from '../../core/python/syntax';
+import { silencing } from '../../core/python/silence';
+import type { PythonTree, Syntax } from '../../core/python/syntax';
 import type { BirthMechanism, Report } from '../../core/report';
 import { hazardSource, rangeOf, type SourceHazards } from './hazards';
 import type { LastRun } from './lastRun';
@@ -30,7 +31,7 @@ export const registerHazardActions = (hazards: SourceHazards, lastRun: LastRun):
             const fixes = sourceFixes(found.tree, hazard);
             return [
               ...fixes.map((fix, at) => fixAction(document, fix, report, own, at)),
-              silence(document, hazard, own),
+              ...silence(document, found.tree, hazard, own),
             ];
           }),
           ...births(document, lastRun)
@@ -83,9 +84,15 @@ function quickFix(title: string, diagnostics: readonly vscode.Diagnostic[]): vsc
   return action;
 }
 
-function silence(document: vscode.TextDocument, hazard: Hazard, own: readonly vscode.Diagnostic[]): vscode.CodeAction {
+function silence(
+  document: vscode.TextDocument,
+  tree: PythonTree,
+  hazard: Hazard,
+  own: readonly vscode.Diagnostic[],
+): readonly vscode.CodeAction[] {
+  const edit = silencing(tree, hazard);
+  if (!edit) return [];
   const action = quickFix(vscode.l10n.t('Ignore {0} here', hazard.rule), own);
-  const { range } = document.lineAt(document.positionAt(hazard.to).line);
-  action.edit?.insert(document.uri, range.end, `  # nanoscope: ignore[${hazard.rule}]`);
-  return action;
+  action.edit?.insert(document.uri, document.positionAt(edit.from), edit.text);
+  return [action];
 }

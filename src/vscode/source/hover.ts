@@ -21,40 +21,51 @@ export const registerHazardHover = (hazards: SourceHazards, lastRun: LastRun): v
       if (!found) return undefined;
       const at = document.offsetAt(position);
       return (
-        hazardCard(document, found, at) ??
+        hazardCard(document, found, at, lastRun) ??
         landmarkCard(document, found, at, lastRun) ??
         classCard(document, found, at, lastRun)
       );
     },
   });
 
-const within = (at: number, { from, to }: { readonly from: number; readonly to: number }): boolean =>
-  from <= at && at <= to;
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
 
-const hover = (
-  document: vscode.TextDocument,
-  place: { readonly from: number; readonly to: number },
-  parts: readonly string[],
-): vscode.Hover => new vscode.Hover(new vscode.MarkdownString(parts.join('\n\n')), rangeOf(document, place));
+const within = (at: number, { from, to }: Range): boolean => from <= at && at <= to;
 
-function hazardCard(document: vscode.TextDocument, found: Found, at: number): vscode.Hover | null {
+const hover = (document: vscode.TextDocument, place: Range, parts: readonly string[]): vscode.Hover =>
+  new vscode.Hover(new vscode.MarkdownString(parts.join('\n\n')), rangeOf(document, place));
+
+function hazardCard(document: vscode.TextDocument, found: Found, at: number, lastRun: LastRun): vscode.Hover | null {
   const here = found.hazards.filter((hazard) => within(at, hazard)).at(-1);
   const rule = rules.find(({ id }) => id === here?.rule);
-  return here && rule ? hover(document, here, [`**${rule.title}**  \n${rule.why}`]) : null;
+  if (!here || !rule) return null;
+  return hover(document, here, [`**${rule.title}**  \n${rule.why}`, ...figuresAround(document, found, here, lastRun)]);
+}
+
+/** What was measured of the module that a place is in. */
+function figuresAround(
+  document: vscode.TextDocument,
+  found: Found,
+  { from, to }: Range,
+  lastRun: LastRun,
+): readonly string[] {
+  const node = nodeAt(found.tree, from, to);
+  const owner = node && classAround(found.classes, node);
+  if (!owner) return [];
+  const line = document.positionAt(from).line + 1;
+  // The editor shows the card of a line that is marked on its own.
+  return lastRun.notes(document).some((note) => note.line === line) ? [] : figuresOf(found, owner, lastRun);
 }
 
 function landmarkCard(document: vscode.TextDocument, found: Found, at: number, lastRun: LastRun): vscode.Hover | null {
   const here = found.landmarks.find((landmark) => within(at, landmark));
   const rule = rules.find(({ id }) => id === here?.rule);
   if (!here || !rule) return null;
-  const node = nodeAt(found.tree, here.from, here.to);
-  const owner = here.kind === 'mask' || !node ? null : classAround(found.classes, node);
-  const births = lastRun.notes(document).filter(({ line }) => line === document.positionAt(here.from).line + 1);
-  return hover(document, here, [
-    `${here.said}\n\n${rule.why}`,
-    // The editor shows the card of a line that is marked on its own.
-    ...(births.length > 0 || !owner ? [] : figuresOf(found, owner, lastRun)),
-  ]);
+  const figures = here.kind === 'mask' ? [] : figuresAround(document, found, here, lastRun);
+  return hover(document, here, [`${here.said}\n\n${rule.why}`, ...figures]);
 }
 
 /** The name of a class behind `class`. */

@@ -2,6 +2,7 @@
 import type * as vscode from 'vscode';
 import { findingPlaces, type FindingPlace } from '../../app/source/findingPlaces';
 import { lineNotes, type LineNote } from '../../app/source/lineNotes';
+import type { Found } from '../../app/source/openFile';
 import type { Report } from '../../core/report';
 import { Lines } from '../../core/python/syntax';
 import type { SourceHazards } from './hazards';
@@ -14,6 +15,12 @@ export interface LastRunParts {
 }
 
 export class LastRun {
+  /** Of a look at a file, as long as the report is the same and the file is its source, or not. */
+  private readonly placed = new WeakMap<
+    Found,
+    { readonly report: Report; readonly isSource: boolean; readonly places: readonly FindingPlace[] }
+  >();
+
   constructor(private readonly parts: LastRunParts) {}
 
   get report(): Report | null {
@@ -26,7 +33,11 @@ export class LastRun {
     const [report, found] = [this.report, hazards.of(document)];
     if (!report || !found) return [];
     const isSource = sources.isSource(report, document.uri);
-    return findingPlaces(report, { path: pathOf(document.uri), file: found.classes, isSource }, found);
+    const before = this.placed.get(found);
+    if (before?.report === report && before.isSource === isSource) return before.places;
+    const places = findingPlaces(report, { path: pathOf(document.uri), file: found.classes, isSource }, found);
+    this.placed.set(found, { report, isSource, places });
+    return places;
   }
 
   notes(document: vscode.TextDocument): readonly LineNote[] {

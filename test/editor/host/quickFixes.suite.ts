@@ -14,7 +14,7 @@ const own = (uri: vscode.Uri): vscode.Diagnostic[] =>
   vscode.languages.getDiagnostics(uri).filter(({ source }) => source === 'NaNoscope');
 
 async function problemsOf(uri: vscode.Uri, count: number): Promise<readonly vscode.Diagnostic[]> {
-  for (let tries = 0; tries < 100 && own(uri).length !== count; tries++)
+  for (let tries = 0; tries < 600 && own(uri).length !== count; tries++)
     await new Promise((resolve) => setTimeout(resolve, 50));
   const found = own(uri);
   assert.equal(found.length, count, `problems in ${uri.path}`);

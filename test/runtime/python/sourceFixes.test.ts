@@ -131,6 +131,7 @@ const cases: readonly (readonly [file: string, rule: string, fixes: readonly Exp
   ['root.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['logarithm.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['exponentials.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
+  ['exponentials-as-method.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
   ['exponentials-by-name.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
   ['exponentials-in-numpy.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
   ['gradient.py', 'where-nan-gradient', [{ id: 'safe-branch' }]],

@@ -147,6 +147,29 @@ describe('the findings of a report in a file', () => {
     expect(place ? fixesOfBirth(tree, place.node, 'nan-in-weights', []) : null).toEqual([]);
   });
 
+  it('are each of every layer, and of every operation, though layers are written once', () => {
+    const file = classesIn(python.parse(latent));
+    const of = (node: string, op: string): Origin => ({ ...born, node, op });
+    const origins = [
+      of('/layers.0/self_attn/Softmax', 'Softmax'),
+      of('/layers.11/self_attn/Softmax', 'Softmax'),
+      of('/layers.11/self_attn/Div', 'Div'),
+      of('/layers.11/nothing/Softmax', 'Softmax'),
+    ];
+    const found = findingPlaces(
+      { ...report, origins, spread: [] },
+      { path: '/m/latent.py', file, isSource: true },
+      ended(examine(file.tree)),
+    );
+    expect(
+      found.map(({ finding: { node, op }, node: place }) => [node, op, textOf(file.tree, place).slice(0, 12)]),
+    ).toEqual([
+      ['/layers.0/self_attn/Softmax', 'Softmax', 'F.softmax(sc'],
+      ['/layers.11/self_attn/Softmax', 'Softmax', 'F.softmax(sc'],
+      ['/layers.11/self_attn/Div', 'Div', 'query @ key.'],
+    ]);
+  });
+
   it('are on the line that a trace or an exporter recorded', () => {
     const [place] = told(false, { file: '/m/latent.py', line: 21 });
     expect(place && textOf(python.parse(latent), place.node)).toBe('F.softmax(scores, dim=-1)');

@@ -33,17 +33,161 @@ describe('an import', () => {
       '"""A file."""\nfrom __future__ import annotations\nimport torch\nimport os\n',
     ],
     ['behind a byte order mark', '\ufeff', '\ufeffimport torch\n'],
+    [
+      'behind the lines that a shell and an editor read',
+      '#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n\n# Attention.\n',
+      '#!/usr/bin/env python\n# -*- coding: utf-8 -*-\nimport torch\n\n# Attention.\n',
+    ],
+    [
+      'behind a description that is behind such lines',
+      '#!/usr/bin/env python\n"""A file."""\n',
+      '#!/usr/bin/env python\n"""A file."""\nimport torch\n',
+    ],
+    ['not where a part of it is imported', 'import torch.nn\n', 'import torch.nn\n'],
+    ['not where it may be missing', 'try:\n    import torch\nexcept ImportError:\n    torch = None\n', null],
+    [
+      'where it is imported for types only',
+      'if TYPE_CHECKING:\n    import torch\n',
+      'import torch\nif TYPE_CHECKING:\n    import torch\n',
+    ],
     ['not where there is one', 'import torch\n', 'import torch\n'],
     ['not where it has another name', 'import torch as th\n', 'import torch as th\n'],
   ])('%s', (_, head, after) => {
     const torch = head.includes(' as ') ? 'th' : 'torch';
     expect(fixed(hidden(head))['nan-to-num-softmax']).toBe(
-      hidden(after).replace(`${masked}.softmax(-1)`, `${torch}.nan_to_num(${masked}.softmax(-1))`),
+      hidden(after ?? head).replace(`${masked}.softmax(-1)`, `${torch}.nan_to_num(${masked}.softmax(-1))`),
     );
   });
 
   it('is left out where nothing of it is needed', () => {
     expect(fixed(epsilon)['show-nan']).toBe('x = logits\n');
+  });
+});
+
+describe('libraries under other names', () => {
+  it.each([
+    ['import torch as th\n', 'y = th.log(x @ w)\n', 'clamp', 'y = th.log((x @ w).clamp(min=1e-12))\n'],
+    ['import torch as th\n', 'logits = th.nan_to_num(logits)\n', 'show-nan', 'logits = logits\n'],
+    ['import torch as th\n', 'y = th.div(x, x.norm())\n', 'eps', 'y = th.div(x, x.norm() + 1e-6)\n'],
+    [
+      'import torch\nimport torch.nn.functional as nnf\n',
+      'w = nnf.softmax(x.half(), dim=-1)\n',
+      'fp32-attention',
+      'w = nnf.softmax(x.half(), dim=-1, dtype=torch.float32).to(torch.float16)\n',
+    ],
+    [
+      'import numpy as onp\n',
+      'p = onp.exp(x) / onp.exp(x).sum(axis=-1, keepdims=True)\n',
+      'stable-softmax',
+      'p = onp.exp(x - x.max(axis=-1, keepdims=True)) / onp.exp(x - x.max(axis=-1, keepdims=True)).sum(axis=-1, keepdims=True)\n',
+    ],
+    [
+      'import torch\n',
+      'class A:\n    def f(self):\n        return torch.exp(self.x) / torch.exp(self.x).sum(-1)\n',
+      'stable-softmax',
+      'class A:\n    def f(self):\n        return torch.softmax(self.x, dim=-1)\n',
+    ],
+  ])('%s%s', (head, before, id, after) => {
+    expect(fixed(`${head}${before}`)[id]).toBe(`${head}${after}`);
+  });
+
+  it('and a method of an attribute', () => {
+    const text =
+      'import torch\nclass A:\n    def f(self, mask):\n        self.dots = self.dots.masked_fill(mask, -torch.inf)\n        return self.dots.softmax(1)\n';
+    expect(fixed(text)['unmask-rows']).toBe(
+      text.replace(
+        '        return self.dots.softmax(1)\n',
+        '        scores = self.dots\n        scores = scores.masked_fill(torch.all(scores == float("-inf"), dim=1, keepdim=True), 0.0)\n        return scores.softmax(1)\n',
+      ),
+    );
+  });
+});
+
+describe('what is written anew', () => {
+  it.each([
+    [
+      'keeps the comments between operands',
+      'bias = (\n    (1.0 - mask)  # 1 where closed\n    * float("-inf")\n)\n',
+      'mask-with-where',
+      '# 1 where closed\nbias = (\n    torch.where((1.0 - mask) != 0, float("-inf"), 0.0)\n)\n',
+    ],
+    [
+      'keeps the comments between arguments',
+      'logits = torch.nan_to_num(\n    logits,  # of the head\n    nan=0.0,\n)\n',
+      'show-nan',
+      '# of the head\nlogits = logits\n',
+    ],
+    [
+      'goes before a comment behind what it adds to',
+      'y = x / (\n    x.norm(dim=-1)  # length\n)\n',
+      'eps',
+      'y = x / (\n    x.norm(dim=-1) + 1e-6  # length\n)\n',
+    ],
+    [
+      'adds to all of a choice',
+      'y = x / (x.norm() if a else x.norm())\n',
+      'eps',
+      'y = x / ((x.norm() if a else x.norm()) + 1e-6)\n',
+    ],
+    [
+      'shows what where hides',
+      'logits = torch.where(torch.isnan(logits), torch.zeros_like(logits), logits)\n',
+      'show-nan',
+      'logits = logits\n',
+    ],
+    ['is an epsilon', 'self.norm = nn.LayerNorm(d, eps=0)\n', 'eps', 'self.norm = nn.LayerNorm(d, eps=1e-6)\n'],
+    [
+      'is in one over a root',
+      'y = x * (1 / torch.sqrt(x.var(-1)))\n',
+      'eps',
+      'y = x * (1 / (torch.sqrt(x.var(-1)) + 1e-6))\n',
+    ],
+    [
+      'keeps a weight from 0',
+      'p = torch.softmax(x, -1)\nh = p * p.log()\n',
+      'clamp',
+      'p = torch.softmax(x, -1)\nh = p * p.clamp(min=1e-12).log()\n',
+    ],
+    [
+      'opens a mask of attention under another name',
+      'from torch.nn.functional import scaled_dot_product_attention as sdpa\nmask = torch.tril(a) & pad_mask\ny = sdpa(q, k, v, mask.bool())\n',
+      'unmask-rows',
+      'from torch.nn.functional import scaled_dot_product_attention as sdpa\nmask = torch.tril(a) & pad_mask\nmask_2 = mask.bool()\nmask_2 = mask_2 | ~mask_2.any(dim=-1, keepdim=True)\ny = sdpa(q, k, v, mask_2)\n',
+    ],
+    ['needs no parentheses where nothing follows', 'x /= x.norm()\n', 'eps', 'x /= x.norm() + 1e-6\n'],
+    ['changes in place what was', 'x.div_(x.norm())\n', 'eps', 'x.div_(x.norm() + 1e-6)\n'],
+    [
+      'goes before a comma at the end',
+      'w = torch.softmax(\n    x.half(),  # scores\n    dim=-1,  # keys\n)\n',
+      'fp32-attention',
+      'w = torch.softmax(\n    x.half(),  # scores\n    dim=-1, dtype=torch.float32,  # keys\n).to(torch.float16)\n',
+    ],
+    [
+      'replaces a type at its place',
+      'w = torch.softmax(x, -1, torch.float16)\n',
+      'fp32-attention',
+      'w = torch.softmax(x, -1, torch.float32).to(torch.float16)\n',
+    ],
+    [
+      'replaces both halves of a softmax',
+      'w = torch.exp(x).div(torch.exp(x).sum(1, keepdim=True))\n',
+      'stable-softmax',
+      'w = torch.softmax(x, dim=1)\n',
+    ],
+    [
+      'subtracts from both halves',
+      'e = torch.exp(x)\ns = e.sum(1, keepdim=True)\nw = e / s\n',
+      'stable-softmax',
+      'e = torch.exp(x - x.amax(dim=1, keepdim=True))\ns = e.sum(1, keepdim=True)\nw = e / s\n',
+    ],
+    [
+      'gives no value to a name from outside',
+      'scores = x.masked_fill(pad_mask, -torch.inf)\ndef f():\n    return torch.softmax(scores, -1)\n',
+      'unmask-rows',
+      'scores = x.masked_fill(pad_mask, -torch.inf)\ndef f():\n    scores_2 = scores\n    scores_2 = scores_2.masked_fill(torch.all(scores_2 == float("-inf"), dim=-1, keepdim=True), 0.0)\n    return torch.softmax(scores_2, -1)\n',
+    ],
+  ])('%s', (_, before, id, after) => {
+    expect(fixed(`import torch\n${before}`)[id]).toBe(`import torch\n${after}`);
   });
 });
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { placed } from '../../../src/app/source/lint';
 import { findHazards, mayHaveHazards, type Hazard } from '../../../src/core/python/findings';
+import { silencing } from '../../../src/core/python/silence';
 import { rules } from '../../../src/core/python/rules';
 import { ended } from '../../../src/core/python/syntax';
 import type { PythonParser } from '../../../src/runtime/python/parser';
@@ -63,6 +64,41 @@ describe('hazards in source', () => {
     expect(found(`${line}\n${line}  # NaNoscope: ignore\n`)).toEqual(['1 softmax-no-max']);
     expect(found(`${line}\n# nanoscope: ignore-file\n`)).toEqual([]);
     expect(found(`text = "# nanoscope: ignore-file"\n${line}\n`)).toEqual(['2 softmax-no-max']);
+  });
+
+  it('are silenced by several comments on a line', () => {
+    const line = 'y = torch.log(x @ w) / x.norm()';
+    const [one, other] = ['# nanoscope: ignore[domain-not-guarded]', '# nanoscope: ignore[division-no-epsilon]'];
+    expect(found(`${line}  # why not  ${one}\n`)).toEqual(['1 division-no-epsilon']);
+    expect(found(`${line}  ${one}  ${other}\n`)).toEqual([]);
+    expect(found(`${one}\n${other}\n${line}\n`)).toEqual(['3 domain-not-guarded']);
+  });
+
+  it.each([
+    ['at the end of their line', 'y = x / x.norm()\n', 'y = x / x.norm()  # nanoscope: ignore[division-no-epsilon]\n'],
+    [
+      'behind a comment',
+      'y = x / x.norm()  # why\r\n',
+      'y = x / x.norm()  # why  # nanoscope: ignore[division-no-epsilon]\r\n',
+    ],
+    [
+      'in a list that is there',
+      'y = x / x.norm()  # nanoscope: ignore[other]',
+      'y = x / x.norm()  # nanoscope: ignore[other, division-no-epsilon]',
+    ],
+    [
+      'before a line that goes on',
+      'y = (x /  # why\n  x.norm()) + \\\n  1\n',
+      'y = (x /  # why  # nanoscope: ignore[division-no-epsilon]\n  x.norm()) + \\\n  1\n',
+    ],
+    ['not inside of a text', 'y = f(x / x.norm(), """\n""")\n', null],
+    ['not behind a backslash', 'y = x / x.norm() + \\\n  1\n', null],
+  ])('get such a comment %s', (_, text, after) => {
+    const [hazard] = search(text);
+    if (!hazard) throw new Error('no hazard');
+    const edit = silencing(parser.parse(text), hazard);
+    expect(edit && text.slice(0, edit.from) + edit.text + text.slice(edit.to)).toBe(after);
+    if (after !== null) expect(found(after)).toEqual([]);
   });
 
   it('of one statement over several lines are silenced by its last line too', () => {

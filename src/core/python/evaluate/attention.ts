@@ -12,7 +12,9 @@ export function softmaxOf(
   { safe = false, axis }: { readonly safe?: boolean; readonly axis?: number } = {},
 ): Value {
   const held = input?.value ?? value();
-  const type = given.find((one) => one.name === 'dtype')?.value.dtype ?? null;
+  // At its place it is the third: `torch.softmax(x, -1, torch.float16)`.
+  const type =
+    given.find(({ name, value: { isType } }) => name === 'dtype' || (name === null && isType))?.value.dtype ?? null;
   const masks = held.masks ?? (held.mask?.form === 'additive' ? [held.mask] : []);
   const site: SoftmaxSite = { call: node, masks, guarded: safe, ...(axis !== undefined && { axis }) };
   context.softmax(site);

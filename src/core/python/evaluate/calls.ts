@@ -3,7 +3,7 @@ import type { Argument } from '../rules/types';
 import { fieldOf, type Syntax } from '../syntax';
 import { merged, seenAs, value, type Value } from '../values';
 import type { Context } from './context';
-import { attributeOfSelf, withName } from './names';
+import { attributeOfSelf, libraries, withName } from './names';
 import { builtLayer, layerCall, layerOf } from './layers';
 import { operations, type Called } from './operations';
 
@@ -18,8 +18,6 @@ const dtypes = new Map([
   ['bool', 'bool'],
 ]);
 
-const libraries = /^(torch|numpy|math|jax|keras|tensorflow|scipy)(\.|$)/;
-
 /** `object.attribute`, where it is not called. */
 export function attributeOf(object: Value, node: Syntax, context: Context): Value {
   const attribute = context.text(fieldOf(node, 'attribute') ?? node);
@@ -33,7 +31,9 @@ export function attributeOf(object: Value, node: Syntax, context: Context): Valu
   if (object.path !== undefined) {
     const path = `${object.path}.${attribute}`;
     if (/^(finfo|iinfo)$/.test(object.path)) {
-      if (attribute === 'min') return value({ lowest: object.dtype === 'float32' ? 'float32' : 'own', sign: 'any' });
+      const type = object.dtype === 'float32' ? 'float32' : 'own';
+      if (attribute === 'max') return value({ highest: type, sign: 'positive' });
+      if (attribute === 'min') return value({ lowest: type, sign: 'any' });
       if (attribute === 'tiny' || attribute === 'eps' || attribute === 'smallest_normal')
         return value({ path: 'eps', named: 'eps' });
       return value();
@@ -82,7 +82,9 @@ export function callOf(node: Syntax, called: Value, given: readonly Argument[], 
   // A distribution's `std` is no tensor's.
   if (path.startsWith('scipy.stats')) return value();
   const isLibrary = libraries.test(path) || (callee?.type === 'identifier' && path === name);
-  const operation = operations.get(plainName(name));
+  // `from torch.nn.functional import softmax as soft`
+  const known = isLibrary ? (path.split('.').at(-1) ?? name) : name;
+  const operation = operations.get(plainName(known));
   if (!operation) return unfollowed(name, given);
   const object = isMethod ? fieldOf(callee, 'object') : null;
   const receiver = object && called.of ? { node: object, held: called.of } : null;
@@ -91,13 +93,17 @@ export function callOf(node: Syntax, called: Value, given: readonly Argument[], 
   if (path.startsWith('math.') && given[0]?.value.number === undefined && name !== 'exp') return value({ named: name });
   const asGiven: Called = {
     node,
-    name,
+    name: known,
     context,
     given: receiver ? [{ name: null, node: receiver.node, value: receiver.held }, ...given] : given,
     library: path.startsWith('numpy') ? 'numpy' : 'torch',
   };
   const result = operation(asGiven);
-  if (receiver && /[^_]_$/.test(name)) rebind(receiver.node, result, context);
+  if (/[^_]_$/.test(known)) {
+    // `torch.nan_to_num_(x)` changes x as `x.nan_to_num_()` does.
+    const target = receiver?.node ?? given[0]?.node;
+    if (target) rebind(target, result, context);
+  }
   return result;
 }
 

@@ -34,6 +34,8 @@ export interface Context {
   softmax(site: SoftmaxSite): void;
   /** `held[condition] = put`; `keep` is given what the whole is afterwards. */
   stored(node: Syntax, held: Value, condition: Value, put: Value, keep: (after: Value) => void): void;
+  /** A function, which reads the names of the one around it. */
+  defined(definition: Syntax): void;
   /** A method of a class of this file, or of a base of it that is here, too. */
   readonly methodOf: (owner: Syntax, name: string) => Syntax | null;
   /** What a function of this file gives for these arguments; null where it is not followed. */

@@ -36,6 +36,8 @@ export class PythonFile {
   private readonly attributesOf = new Map<Syntax, Names>();
   private readonly methodsOf = new Map<Syntax, ReadonlyMap<string, Syntax>>();
   private readonly globals: Names = new Map();
+  /** Names of the function around a function, as they were left. */
+  private readonly around = new Map<Syntax, Names>();
   private readonly askedAbout = new Set<number>();
   private steps = 0;
 
@@ -104,7 +106,11 @@ export class PythonFile {
       },
       stored: (node, held, condition, put, keep) => {
         this.watcher.see('filled', { node, input: held, condition, fill: put }, reached);
+        if (condition.nanOf) this.watcher.see('cleaned', { node, input: held, inputNode: null }, reached);
         keep(filledWhere(held, condition, put, node));
+      },
+      defined: (inner) => {
+        if (definition) this.around.set(inner, names);
       },
       methodOf: (of, name) => this.methodOf(of, name, new Set()),
       call: (target, given, named) => this.call(target, given, named, depth),
@@ -168,7 +174,7 @@ export class PythonFile {
   /** What a function gives; parameters that are not given have their default, or what their names say. */
   private body(definition: Syntax, given: ReadonlyMap<string, Value>, called: boolean, depth: number): Value {
     const owner = ownerOf(definition);
-    const names: Names = new Map(this.globals);
+    const names: Names = new Map([...this.globals, ...(this.around.get(definition) ?? [])]);
     const context = this.context(owner, names, depth, definition, called);
     for (const { name, standard } of this.parameters(definition)) {
       const held = given.get(name) ?? this.standard(standard, called, context);

@@ -36,7 +36,7 @@ export function layerCall(
     case 'TransformerDecoder':
     case 'TransformerEncoderLayer':
     case 'TransformerDecoderLayer': {
-      const masks = given.flatMap((one) => maskArgument(one));
+      const masks = given.flatMap((one, at) => maskArgument(one, one.name ?? places[layer]?.[at] ?? ''));
       attention(node, layer, masks, context);
       return value({ sign: 'any' });
     }
@@ -52,9 +52,18 @@ export function layerCall(
   }
 }
 
-/** What is given as a mask, by the name of the argument; of `MultiheadAttention` also by its place. */
-function maskArgument({ name, node, value: held }: Argument): { node: Syntax; mask: Mask }[] {
-  if (name === null || !name.endsWith('mask') || held.path === 'None') return [];
+/** What arguments without a name are. */
+const places: Readonly<Record<string, readonly string[]>> = {
+  MultiheadAttention: ['query', 'key', 'value', 'key_padding_mask', 'need_weights', 'attn_mask'],
+  TransformerEncoder: ['src', 'mask', 'src_key_padding_mask'],
+  TransformerEncoderLayer: ['src', 'src_mask', 'src_key_padding_mask'],
+  TransformerDecoder: ['tgt', 'memory', 'tgt_mask', 'memory_mask', 'tgt_key_padding_mask'],
+  TransformerDecoderLayer: ['tgt', 'memory', 'tgt_mask', 'memory_mask', 'tgt_key_padding_mask'],
+};
+
+/** What is given as a mask. Those of the memory meet the others nowhere. */
+function maskArgument({ node, value: held }: Argument, name: string): { node: Syntax; mask: Mask }[] {
+  if (!name.endsWith('mask') || name.startsWith('memory_') || node.type === 'none') return [];
   const part = name.endsWith('padding_mask') ? 'padding' : 'unknown';
   if (held.mask) {
     const parts = new Set([...held.mask.parts].map((one) => (one === 'unknown' ? part : one)));

@@ -22,12 +22,16 @@ export function attributeOfSelf(node: Syntax, context: Context): string | null {
   return object?.type === 'identifier' && attribute && context.text(object) === 'self' ? context.text(attribute) : null;
 }
 
+/** Dotted names of what libraries give. */
+export const libraries = /^(torch|numpy|math|jax|keras|tensorflow|scipy)(\.|$)/;
+
 /** What a value's name adds to what is known of it: a mask of what, logits or hidden states. */
 export function withName(held: Value, name: string): Value {
   if (held.path !== undefined && held.named === undefined) return held;
   const byName = maskByName(name);
   const plain = { ...held };
-  if (plain.path !== undefined) delete (plain as { path?: string }).path;
+  // `softmax = F.softmax` is called like what it is.
+  if (plain.path !== undefined && !libraries.test(plain.path)) delete (plain as { path?: string }).path;
   if (!byName) return seenAs(plain, { named: name });
   if (!held.mask) {
     const says =

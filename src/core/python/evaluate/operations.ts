@@ -107,10 +107,17 @@ const domain =
       });
     const names = input ? namesIn(input.node, context) : new Set<string>();
     const risky =
-      held.sign === 'positive' || held.kept ? {} : { risky: { operation: `${operation}(…)`, at: node, names } };
+      held.sign === 'positive' || held.kept
+        ? {}
+        : { risky: { operation: `${operation}(…)`, at: node, names, of: held.id } };
     // Of numbers up to 1 it is not positive: what is negated next has a logarithm again.
     return operation === 'log'
-      ? value({ named: 'log', ...(!held.unit && { sign: 'any' as const }), ...risky })
+      ? value({
+          named: 'log',
+          ...(!held.unit && { sign: 'any' as const }),
+          ...(held.softmax && held.unit && !held.kept && { logOf: { at: node, id: held.id } }),
+          ...risky,
+        })
       : seenAs(rooted(held), risky);
   };
 
@@ -119,7 +126,8 @@ const reduced =
   (operation: string): Operation =>
   (called) => {
     if (called.given.every(({ name }) => name !== null && !/^(input|x|a)$/.test(name))) return value();
-    const held = first(called);
+    const input = argument(called, 0, 'input', 'x', 'a');
+    const held = input?.value ?? value();
     const type = byName(called, 'dtype')?.value.dtype ?? null;
     called.context.see('reduced', { node: called.node, operation, input: held, type });
     const dtype = type ?? held.dtype;
@@ -129,9 +137,10 @@ const reduced =
         return value({
           ...common,
           sumOf: held,
+          ...(input && { summedAt: { call: called.node, input: input.node } }),
           ...(held.truth && { truth: true }),
           ...(held.sign === 'nonnegative' && { sign: 'nonnegative' as const }),
-          ...((held.sign === 'positive' || held.exp) && { sign: 'positive' as const }),
+          ...(held.sign === 'positive' && { sign: 'positive' as const }),
           ...(held.mask && held.mask.form !== 'additive' && { spread: 'count' as const, sign: 'nonnegative' as const }),
         });
       case 'mean':
@@ -169,6 +178,14 @@ const softmax =
   (called) =>
     softmaxOf(called.node, argument(called, 0, 'input', 'x'), called.given, called.context, { safe });
 
+/** `pad(mask, (1, 0), value=True)` adds a place to every row that is open: of a boolean mask, and of one that is added. */
+const padded: Operation = (called) => {
+  const held = first(called);
+  const put = argument(called, 3, 'value')?.value.number ?? 0;
+  const isOpen = held.mask?.form === 'additive' ? put === 0 : put > 0;
+  return held.mask && isOpen ? opened(held) : seenAs(held);
+};
+
 const sdpa: Operation = (called) => {
   const given = argument(called, 3, 'attn_mask');
   const mask = given?.value.mask;
@@ -191,6 +208,8 @@ const maskedFill: Operation = (called) => {
   const [held, condition, fill] = [first(called), argument(called, 1, 'mask')?.value, argument(called, 2, 'value')];
   if (!condition || !fill) return value();
   called.context.see('filled', { node: called.node, input: held, condition, fill: fill.value });
+  if (condition.nanOf)
+    called.context.see('cleaned', { node: called.node, input: held, inputNode: positional(called, 0)?.node ?? null });
   return filledWhere(held, condition, fill.value, fill.node);
 };
 
@@ -202,7 +221,12 @@ const where: Operation = (called) => {
   ];
   if (!condition || !yes || !no) return value();
   if (!called.context.noGradient && called.library === 'torch')
-    called.context.see('chosen', { node: called.node, condition: condition.node, branches: [yes, no] });
+    called.context.see('chosen', {
+      node: called.node,
+      condition: condition.node,
+      asks: condition.value.asks ?? null,
+      branches: [yes, no],
+    });
   const [a, b] = [yes.value, no.value];
   // One side closes places, the other is what is closed.
   for (const [fill, held, at] of [
@@ -214,7 +238,8 @@ const where: Operation = (called) => {
       return filledWhere(isFree ? value({ filled: held }) : held, condition.value, fill, at);
     }
   if (condition.value.nanOf || condition.value.rows) {
-    const kept = a.number === undefined && !a.filled ? a : b;
+    const [kept, keptNode] = a.number === undefined && !a.filled ? [a, yes.node] : [b, no.node];
+    if (condition.value.nanOf) called.context.see('cleaned', { node: called.node, input: kept, inputNode: keptNode });
     return condition.value.nanOf
       ? cleanedOf(kept)
       : filledWhere(kept, condition.value, value({ number: 0 }), called.node);
@@ -343,7 +368,7 @@ const unmaskedDiagonal: Operation = (called) => {
 
 const groups: readonly (readonly [names: string, operation: Operation])[] = [
   [
-    'view reshape unsqueeze squeeze expand expand_as repeat repeat_interleave transpose permute contiguous clone detach flatten narrow select roll flip cuda cpu type_as requires_grad tensor_split broadcast_to stop_gradient movedim swapaxes swapdims index_select gather tile pad concatenate as_tensor asarray numpy rearrange',
+    'view reshape unsqueeze squeeze expand expand_as repeat repeat_interleave transpose permute contiguous clone detach flatten narrow select roll flip cuda cpu type_as requires_grad tensor_split broadcast_to stop_gradient movedim swapaxes swapdims index_select gather tile concatenate as_tensor asarray numpy rearrange',
     same,
   ],
   ['matmul bmm mm baddbmm', (called) => matrixProduct(positional(called, 0), argument(called, 1, 'other', 'mat2'))],
@@ -356,6 +381,7 @@ const groups: readonly (readonly [names: string, operation: Operation])[] = [
     },
   ],
   ['linear conv1d conv2d embedding randn randn_like normal tanh sin cos sinh erf', any],
+  ['pad', padded],
   ['topk sort', (called) => withoutMasks(first(called))],
   ['scatter scatter_add index_copy', writtenInto],
   ['rand rand_like sigmoid', () => value({ sign: 'nonnegative', unit: true })],

@@ -75,16 +75,18 @@ const number = (known: number): Value =>
 export const negated = (held: Value): Value =>
   held.number !== undefined
     ? number(-held.number)
-    : held.path !== undefined || held.lowest !== undefined
-      ? seenAs(held)
-      : value({
-          // Whoever takes the logarithm of a negated logarithm has numbers up to 1.
-          ...(held.sign && held.named !== 'log' && { sign: 'any' as const }),
-          ...(held.mask && { mask: held.mask }),
-          ...(held.arange && { arange: true }),
-          ...(held.risky && { risky: held.risky }),
-          ...(isAtLeastZero(held) && { shifted: true }),
-        });
+    : held.highest !== undefined
+      ? value({ lowest: held.highest, sign: 'any', ...(held.over !== undefined && { over: held.over }) })
+      : held.path !== undefined || held.lowest !== undefined
+        ? seenAs(held)
+        : value({
+            // Whoever takes the logarithm of a negated logarithm has numbers up to 1.
+            ...(held.sign && held.named !== 'log' && { sign: 'any' as const }),
+            ...(held.mask && { mask: held.mask }),
+            ...(held.arange && { arange: true }),
+            ...(held.risky && { risky: held.risky }),
+            ...(isAtLeastZero(held) && { shifted: true }),
+          });
 
 /** What is not above 0 is where softmax puts its scores: exp of it does not overflow. */
 const isAtLeastZero = ({ sign }: Value): boolean => sign === 'positive' || sign === 'nonnegative';
@@ -99,7 +101,7 @@ interface Compared {
 
 /** `a < b <= c` @param operators between the parts */
 export function comparison(parts: readonly Compared[], operators: readonly string[], context: Context): Value {
-  const asks = { low: [] as number[], high: [] as number[] };
+  const asks = { low: [] as number[], high: [] as number[], withNumbers: [] as number[] };
   for (const [at, operator] of operators.entries()) {
     const [left, right] = [parts[at], parts[at + 1]];
     if (!left || !right) continue;
@@ -112,6 +114,7 @@ export function comparison(parts: readonly Compared[], operators: readonly strin
       if (side === null || one.value.number !== undefined) continue;
       context.asked.about(one.node, one.value);
       asks[side].push(one.value.id);
+      if (bound.number !== undefined) asks.withNumbers.push(one.value.id);
     }
   }
   return seenAs(maskCompared(parts, context), { truth: true, asks });
@@ -247,6 +250,9 @@ function product(left: Value, right: Value, node: Syntax): Value {
     ...(main.masks && { masks: main.masks }),
     ...(main.softmax && { softmax: main.softmax }),
     ...(main.product && { product: main.product }),
+    // `exp(scores) * mask`
+    ...(left.exp && (right.mask ?? right.unit) && { exp: left.exp }),
+    ...(right.exp && (left.mask ?? left.unit) && { exp: right.exp }),
     ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
     ...((scalar.number ?? 0) < 0 && isAtLeastZero(tensor) && { shifted: true }),
     ...(left.unit && right.unit && { unit: true }),
@@ -260,20 +266,28 @@ function product(left: Value, right: Value, node: Syntax): Value {
 }
 
 function quotient({ node, left, right, leftNode, rightNode }: Operands, context: Context): Value {
-  const { sumOf } = right;
-  const sameText =
-    sumOf !== undefined && (left.id === sumOf.id || context.text(rightNode).includes(context.text(leftNode)));
+  const { sumOf, summedAt } = right;
+  const bare = (of: Syntax): string =>
+    context
+      .text(of)
+      .replace(/\s+/g, '')
+      .replace(/^\((.*)\)$/, '$1');
+  const isOwnSum = left.id === sumOf?.id || (summedAt !== undefined && bare(summedAt.input) === bare(leftNode));
   context.see('divided', {
     node,
     top: left,
     bottom: right,
     bottomNode: rightNode,
-    sameText,
+    isOwnSum,
     asked: () => context.asked.has(rightNode, right),
     settingUp: context.settingUp,
   });
-  if (left.lowest !== undefined && right.number !== undefined && right.number > 0)
+  if ((left.lowest ?? left.highest) !== undefined && right.number !== undefined && right.number > 0)
     return seenAs(left, { over: (left.over ?? 1) * right.number });
+  const asked = (): boolean => context.asked.has(rightNode, right);
+  const { spread } = right;
+  if (left.number !== undefined && spread && !right.kept && right.sign !== 'positive' && !context.settingUp)
+    return value({ inverse: { at: node, spread, asked } });
   const names = namesIn(rightNode, context);
   return value({
     ...(left.masks && { masks: left.masks }),
@@ -293,7 +307,7 @@ function quotient({ node, left, right, leftNode, rightNode }: Operands, context:
     !right.kept &&
     names.size > 0 &&
     !(left.truth && right.truth)
-      ? { risky: { operation: 'a division', at: node, names } }
+      ? { risky: { operation: 'a division', at: node, names, of: right.id } }
       : left.risky && { risky: left.risky }),
   });
 }

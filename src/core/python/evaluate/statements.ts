@@ -1,4 +1,5 @@
 /** Statements, one after the other: branches are followed apart and joined again, loops are gone through twice. */
+import { importedBy } from '../imports';
 import { fieldOf, fieldsOf, partsOf, type Syntax } from '../syntax';
 import { maskByName, merged, value, type Value } from '../values';
 import type { Context, Names } from './context';
@@ -67,15 +68,17 @@ function step(node: Syntax, context: Context, nested: number): Outcome {
       return run(fieldOf(node, 'body'), isPlain ? { ...context, noGradient: true } : context, nested + 1);
     }
     case 'try_statement': {
-      const blocks = node.children.flatMap((child) =>
-        child.field === 'body' ? [child] : child.children.filter(({ type }) => type === 'block'),
-      );
-      return branches(
-        blocks.map((block) => ({ condition: null, block })),
+      const blocksOf = (of: Syntax): readonly Syntax[] => of.children.filter(({ type }) => type === 'block');
+      const clauses = node.children.filter(({ type, field }) => field !== 'body' && type !== 'finally_clause');
+      const tried = branches(
+        [...fieldsOf(node, 'body'), ...clauses.flatMap(blocksOf)].map((block) => ({ condition: null, block })),
         true,
         context,
         nested,
       );
+      const last = node.children.find(({ type }) => type === 'finally_clause');
+      const behind = last ? run(blocksOf(last)[0] ?? null, context, nested + 1) : goesOn;
+      return { returned: [...tried.returned, ...behind.returned], ends: tried.ends || behind.ends };
     }
     case 'match_statement': {
       const body = fieldOf(node, 'body') ?? node;
@@ -138,10 +141,11 @@ function assign(target: Syntax, held: Value, source: Syntax, context: Context): 
   const [whole, places] = [fieldOf(target, 'value'), fieldsOf(target, 'subscript')];
   if (!whole) return;
   const before = evaluate(whole, context);
-  const condition = places
-    .map((place) => evaluate(place, context))
-    .find((place) => place.mask ?? place.rows ?? place.nanOf ?? place.asks);
-  context.stored(target, before, condition ?? value(), held, (after) => {
+  const at = places.map((place) => evaluate(place, context));
+  // `mask[:, at, at] = 0`, with `at` from `arange`.
+  const isDiagonal = at.some(({ arange, id }, place) => arange && at.findIndex((one) => one.id === id) < place);
+  const condition = at.find((place) => place.mask ?? place.rows ?? place.nanOf ?? place.asks);
+  context.stored(target, before, condition ?? value(isDiagonal ? { eye: true } : {}), held, (after) => {
     bind(whole, after, context);
   });
 }
@@ -215,22 +219,13 @@ function mergeInto(names: Names, other: ReadonlyMap<string, Value>): void {
 function define(node: Syntax, context: Context): void {
   const definition = node.type === 'decorated_definition' ? fieldOf(node, 'definition') : node;
   const name = definition && fieldOf(definition, 'name');
-  if (definition && name) context.names.set(context.text(name), value({ definition }));
+  if (!definition || !name) return;
+  context.names.set(context.text(name), value({ definition }));
+  if (definition.type === 'function_definition') context.defined(definition);
 }
 
 /** `import torch.nn.functional as F`, `from torch import nn` */
 function imports(node: Syntax, context: Context): void {
-  const home = fieldOf(node, 'module_name');
-  const from = home ? `${context.text(home)}.` : '';
-  for (const part of fieldsOf(node, 'name')) {
-    const [name, alias] =
-      part.type === 'aliased_import' ? [fieldOf(part, 'name'), fieldOf(part, 'alias')] : [part, null];
-    if (!name) continue;
-    const path = `${from}${context.text(name)}`;
-    if (alias) context.names.set(context.text(alias), value({ path }));
-    else if (home) {
-      const own = context.text(name);
-      context.names.set(own, maskByName(own) ? withName(value(), own) : value({ path }));
-    } else context.names.set(path.split('.')[0] ?? path, value({ path: path.split('.')[0] ?? path }));
-  }
+  for (const { name, path, isFrom } of importedBy(context.tree, node))
+    context.names.set(name, isFrom && maskByName(name) ? withName(value(), name) : value({ path }));
 }

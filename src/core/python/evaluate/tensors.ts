@@ -175,8 +175,9 @@ export function filledWhere(held: Value, condition: Value, fill: Value, at: Synt
   const how = fillOf(fill);
   if (how === null) {
     if (condition.asks?.low.includes(held.id)) return replacedBelow(held, fill);
-    // `full[rows, places] = labels`
-    if (held.mask?.form === 'additive' && held.filled && !condition.mask && fill.number === undefined && !fill.mask)
+    // `full[rows, places] = labels`, `full[:, allowed] = 0`
+    const opens = fill.number === undefined || fill.number === 0;
+    if (held.mask?.form === 'additive' && held.filled && !condition.mask && !condition.asks && opens && !fill.mask)
       return opened(held);
     // Closed rows or masked places put to 0: behind the softmax a guard, for a mask its diagonal or rows opened.
     if (held.softmax && held.product === undefined && fill.number === 0) held.softmax.guarded = true;

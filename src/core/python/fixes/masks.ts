@@ -1,6 +1,7 @@
 /** Fixes of masks. */
 import { enclosing, everyNode, fieldOf, type Syntax } from '../syntax';
 import type { Mask } from '../values';
+import { torchOf } from './libraries';
 import {
   argumentsOf,
   freshName,
@@ -11,7 +12,7 @@ import {
   operationOf,
   replaced,
   statementOf,
-  torchOf,
+  withComments,
   type Place,
   type SourceEdit,
   type SourceFix,
@@ -170,8 +171,8 @@ export function cleanBehind(place: Place): SourceFix {
 export function openMask(place: Place): SourceFix | null {
   const { positional, named } = argumentsOf(place, place.node);
   const [mask, ...others] = place.clue.masks ?? [];
-  const isProduct = place.text(fieldOf(place.node, 'function') ?? place.node).endsWith('scaled_dot_product_attention');
-  const given = named.get('attn_mask') ?? (isProduct ? positional[3] : undefined);
+  const isProduct = place.clue.kind === 'scaled_dot_product_attention';
+  const given = named.get('attn_mask') ?? positional[isProduct ? 3 : 5];
   // Two masks that meet inside of a layer cannot be opened one by one.
   if (!mask || others.length > 0 || !given) return null;
   const held = namedValue(place, given, 'mask');
@@ -208,7 +209,11 @@ export function lowerOfBoth(place: Place): SourceFix | null {
     id: 'lower-of-both',
     title: 'torch.minimum of both masks',
     warning: null,
-    edits: [...torch.edits, operation.instead(`${torch.name}.minimum(${both})`)],
+    edits: [
+      ...torch.edits,
+      operation.instead(`${torch.name}.minimum(${both})`),
+      ...withComments(place, [operation.left, operation.right]),
+    ],
   };
 }
 
@@ -260,7 +265,11 @@ function whereInstead(place: Place, mask: Syntax, kept: string): SourceFix | nul
     id: 'mask-with-where',
     title: 'torch.where in place of the product',
     warning: null,
-    edits: [...torch.edits, operation.instead(`${torch.name}.where(${grouped(place, mask)} != 0, ${kept}, 0.0)`)],
+    edits: [
+      ...torch.edits,
+      operation.instead(`${torch.name}.where(${grouped(place, mask)} != 0, ${kept}, 0.0)`),
+      ...withComments(place, [operation.left, operation.right]),
+    ],
   };
 }
 

@@ -1,15 +1,17 @@
 /** Fixes of arithmetic. */
-import { enclosing, everyNode, fieldOf, partsOf } from '../syntax';
+import { enclosing, fieldOf, partsOf, type Syntax } from '../syntax';
+import { isNumpy, torchOf } from './libraries';
 import {
   argumentsOf,
   grouped,
   inputOf,
-  isNumpy,
   linesBefore,
   namedValue,
+  operandsOf,
   operationOf,
+  withComments,
   replaced,
-  torchOf,
+  statementOf,
   type Place,
   type SourceEdit,
   type SourceFix,
@@ -18,20 +20,23 @@ import {
 /** A small number is added to what one divides by, or whose inverse root is taken; a count is at least 1. */
 export function epsilon(place: Place): SourceFix | null {
   const { node } = place;
+  // `eps=0`
+  if (node.type === 'integer' || node.type === 'float') return replaced('eps', 'Put 1e-6 in place of it', node, '1e-6');
   const isCall = node.type === 'call' && fieldOf(node, 'function') !== null;
   const isRoot = isCall && place.text(fieldOf(node, 'function') ?? node).endsWith('sqrt');
-  const divisor = isRoot ? inputOf(place, node) : operationOf(place)?.right;
+  const divisor = isRoot ? inputOf(place, node) : operandsOf(place)?.right;
   if (!divisor) return null;
   const text = place.text(divisor);
   if (/mask/i.test(text) && text.includes('sum(') && !isRoot) {
-    const clamp = isNumpy(place, divisor) ? 'clip' : 'clamp';
+    const clamp = isNumpy(place.tree, divisor) ? 'clip' : 'clamp';
     return replaced('eps', 'Count at least one token', divisor, `${grouped(place, divisor)}.${clamp}(min=1)`);
   }
-  if (divisor.type === 'parenthesized_expression')
-    return replaced('eps', 'Add 1e-6', divisor, text.replace(/\s*\)$/, ' + 1e-6)'));
-  const sum = `${bindsLess.includes(divisor.type) ? `(${text})` : text} + 1e-6`;
-  // A whole argument needs no parentheses.
-  return replaced('eps', 'Add 1e-6', divisor, divisor.parent?.type === 'argument_list' ? sum : `(${sum})`);
+  const [inside = divisor] = divisor.type === 'parenthesized_expression' ? partsOf(divisor) : [];
+  const own = bindsLess.includes(inside.type) ? `(${place.text(inside)})` : place.text(inside);
+  // What has parentheses, a whole argument and what is behind `/=` need none.
+  const isApart =
+    inside !== divisor || divisor.parent?.type === 'argument_list' || node.type === 'augmented_assignment';
+  return replaced('eps', 'Add 1e-6', inside, isApart ? `${own} + 1e-6` : `(${own} + 1e-6)`);
 }
 
 /** What a sum would take only a part of. */
@@ -50,7 +55,7 @@ export function clampBefore(place: Place): SourceFix | null {
   if (!input) return null;
   const isRoot = /sqrt|\*\*/.test(place.text(node)) && !/rsqrt|-\s*0?\.5$/.test(place.text(node));
   const low = isRoot ? '0.0' : '1e-12';
-  const clamp = isNumpy(place, node) ? 'clip' : 'clamp';
+  const clamp = isNumpy(place.tree, node) ? 'clip' : 'clamp';
   return replaced('clamp', `${clamp}(min=${low}) before it`, input, `${grouped(place, input)}.${clamp}(min=${low})`);
 }
 
@@ -63,10 +68,13 @@ export function singlePrecision(place: Place): SourceFix | null {
   if (!list || !input) return null;
   const torch = torchOf(place);
   const single = `${torch.name}.float32`;
-  const type = argumentsOf(place, node).named.get('dtype');
+  const type = typeGiven(place, node);
+  const last = partsOf(list).at(-1);
   const inside: SourceEdit = type
     ? { from: type.from, to: type.to, text: single }
-    : { from: list.to - 1, to: list.to - 1, text: `${partsOf(list).length > 0 ? ', ' : ''}dtype=${single}` };
+    : last
+      ? { from: last.to, to: last.to, text: `, dtype=${single}` }
+      : { from: list.to - 1, to: list.to - 1, text: `dtype=${single}` };
   if (/(?:^|\.)(?:sum|mean)$/.test(callee))
     return { id: 'fp32-sum', title: 'Sum in float32', warning: null, edits: [...torch.edits, inside] };
   if (!callee.endsWith('softmax')) return null;
@@ -87,20 +95,32 @@ export function singlePrecision(place: Place): SourceFix | null {
   };
 }
 
+/** `dtype=torch.float16`, or at its place: `torch.softmax(x, -1, torch.float16)`. */
+function typeGiven(place: Place, call: Syntax): Syntax | undefined {
+  const { positional, named } = argumentsOf(place, call);
+  return named.get('dtype') ?? positional.slice(1).find((one) => /(?:^|\.)(?:half|b?float16)$/.test(place.text(one)));
+}
+
 /** The type that the rule saw the softmax in. */
 const halfOf = ({ clue }: Place, torch: string): string | null =>
   clue.type === undefined ? null : `${torch}.${clue.type}`;
 
+/** Along which axis a sum goes. */
+function axisOfSum(place: Place, sum: Syntax): string | null {
+  const { positional, named } = argumentsOf(place, sum);
+  const axis = named.get('dim') ?? named.get('axis') ?? positional.find((one) => /^-?\d+$/.test(place.text(one)));
+  return axis ? place.text(axis) : null;
+}
+
 /** `exp(x) / exp(x).sum(dim)` on one line. */
 export function realSoftmax(place: Place): SourceFix | null {
-  const [left, right] = [fieldOf(place.node, 'left'), fieldOf(place.node, 'right')];
-  if (left?.type !== 'call' || right?.type !== 'call' || !place.text(fieldOf(left, 'function') ?? left).endsWith('exp'))
-    return null;
-  const scores = inputOf(place, left);
-  const { positional, named } = argumentsOf(place, right);
-  const axis = named.get('dim') ?? named.get('axis') ?? positional.find((one) => /^-?\d+$/.test(place.text(one)));
-  if (!scores || !axis) return null;
-  if (isNumpy(place, left)) return null;
+  const operation = operationOf(place);
+  if (!operation) return null;
+  const { left, right } = operation;
+  const [scores, below] = [expOf(place, left), sumOfExp(place, right)];
+  const axis = below && axisOfSum(place, right);
+  if (!scores || !below || axis === null || place.text(scores) !== place.text(below)) return null;
+  if (isNumpy(place.tree, left)) return null;
   const torch = torchOf(place);
   return {
     id: 'stable-softmax',
@@ -108,42 +128,49 @@ export function realSoftmax(place: Place): SourceFix | null {
     warning: null,
     edits: [
       ...torch.edits,
-      {
-        from: place.node.from,
-        to: place.node.to,
-        text: `${torch.name}.softmax(${place.text(scores)}, dim=${place.text(axis)})`,
-      },
+      operation.instead(`${torch.name}.softmax(${place.text(scores)}, dim=${axis})`),
+      ...withComments(place, [scores]),
     ],
   };
 }
 
-/** The largest score is subtracted inside of `exp`. */
+const isCallOf = (place: Place, node: Syntax, name: string): boolean =>
+  node.type === 'call' &&
+  place
+    .text(fieldOf(node, 'function') ?? node)
+    .split('.')
+    .at(-1) === name;
+
+const expOf = (place: Place, node: Syntax): Syntax | null =>
+  isCallOf(place, node, 'exp') ? inputOf(place, node) : null;
+
+function sumOfExp(place: Place, node: Syntax): Syntax | null {
+  const summed = isCallOf(place, node, 'sum') ? inputOf(place, node) : null;
+  return summed && expOf(place, summed);
+}
+
+/** The largest score is subtracted inside of `exp`, above the line and below it. */
 export function shifted(place: Place): SourceFix | null {
-  const { exp } = place.clue;
-  const bottom = operationOf(place)?.right;
-  const sum =
-    bottom &&
-    [...everyNode(bottom)].find(
-      (node) => node.type === 'call' && /(?:^|\.)sum$/.test(place.text(fieldOf(node, 'function') ?? node)),
-    );
-  // Where both halves are written out, each has an `exp` of its own.
-  if (!exp || !sum || enclosing(exp, [place.node.type]) === place.node) return null;
-  const input = inputOf(place, exp);
-  const { positional, named } = argumentsOf(place, sum);
-  const axis = named.get('dim') ?? named.get('axis') ?? positional.find((one) => /^-?\d+$/.test(place.text(one)));
-  const scores = input && namedValue(place, input, 'scores');
-  if (!scores || !axis) return null;
-  const at = place.text(axis);
-  const largest = isNumpy(place, exp) ? `max(axis=${at}, keepdims=True)` : `amax(dim=${at}, keepdim=True)`;
+  const { exps = [], sum } = place.clue;
+  const inputs = exps.flatMap((exp) => inputOf(place, exp) ?? []);
+  const [first] = inputs;
+  const axis = sum ? axisOfSum(place, sum) : null;
+  if (!first || axis === null || realSoftmax(place) || inputs.length < exps.length) return null;
+  const scores = namedValue(place, first, 'scores');
+  if (!scores || inputs.some((one) => place.text(one) !== place.text(first))) return null;
+  // A name that is given in one statement may not be there yet in another.
+  if (inputs.some((one) => statementOf(place, one) !== scores.statement) && scores.lines.length > 0) return null;
+  const largest = isNumpy(place.tree, exps[0] ?? first)
+    ? `max(axis=${axis}, keepdims=True)`
+    : `amax(dim=${axis}, keepdim=True)`;
   const text = `${scores.name} - ${scores.name}.${largest}`;
-  const isMethod = input.parent?.type === 'attribute';
   return {
     id: 'stable-softmax',
     title: 'Subtract the maximum inside of exp',
     warning: null,
     edits: [
       ...(scores.lines.length > 0 ? [linesBefore(place, scores.statement, scores.lines)] : []),
-      { from: input.from, to: input.to, text: isMethod ? `(${text})` : text },
+      ...inputs.map(({ from, to, parent }) => ({ from, to, text: parent?.type === 'attribute' ? `(${text})` : text })),
     ],
   };
 }
@@ -172,6 +199,8 @@ export function safeBranch(place: Place): SourceFix | null {
 
 /** What was hidden shows again. */
 export function withoutNanToNum(place: Place): SourceFix | null {
-  const input = inputOf(place, place.node);
-  return input ? replaced('show-nan', 'Let NaN show', place.node, place.text(input)) : null;
+  const { input } = place.clue;
+  if (!input) return null;
+  const fix = replaced('show-nan', 'Let NaN show', place.node, place.text(input));
+  return { ...fix, edits: [...fix.edits, ...withComments(place, [input])] };
 }

@@ -1,6 +1,7 @@
 /** Pieces of source that fixes read and write. */
 import type { Clue } from '../rules/types';
-import { enclosing, everyNode, fieldOf, partsOf, textOf, type PythonTree, type Syntax } from '../syntax';
+import { enclosing, everyNode, fieldOf, lineEnd, partsOf, type PythonTree, type Syntax } from '../syntax';
+import { isLibrary } from './libraries';
 
 export interface SourceEdit {
   /** UTF-16 offsets in the text as it is; `from` equal to `to` inserts. */
@@ -63,8 +64,6 @@ export function linesBefore({ tree }: Place, statement: Syntax, lines: readonly 
   return { from: start, to: start, text: lines.map((line) => `${indent}${line}${lineEnd(tree)}`).join('') };
 }
 
-const lineEnd = ({ text }: PythonTree): string => (text.includes('\r\n') ? '\r\n' : '\n');
-
 /** A value that a fix reads more than once: by its name, or by one that it is given on a line before. */
 export interface Named {
   readonly name: string;
@@ -79,7 +78,8 @@ export interface Named {
 export function namedValue(place: Place, node: Syntax, as: string): Named | null {
   const statement = statementOf(place, node);
   if (!statement) return null;
-  if (node.type === 'identifier') return { name: place.text(node), lines: [], edits: [], statement };
+  if (node.type === 'identifier' && isOwn(place, node))
+    return { name: place.text(node), lines: [], edits: [], statement };
   const name = freshName(place, as);
   const text = place.text(node);
   const whole = text.includes('\n') && node.type !== 'parenthesized_expression' ? `(${text})` : text;
@@ -89,6 +89,30 @@ export function namedValue(place: Place, node: Syntax, as: string): Named | null
     edits: [{ from: node.from, to: node.to, text: name }],
     statement,
   };
+}
+
+/** A name that is given a value again in its own function: one from outside would be another one there. */
+function isOwn(place: Place, node: Syntax): boolean {
+  const body = enclosing(node, ['function_definition', 'lambda']);
+  const name = place.text(node);
+  return (
+    body === null ||
+    [...everyNode(body)].some((one) => one.type === 'identifier' && place.text(one) === name && isBound(one))
+  );
+}
+
+/** A parameter, or what something is assigned to. */
+function isBound(name: Syntax): boolean {
+  for (let at = name; at.parent; at = at.parent) {
+    const { field, parent } = at;
+    if (field === 'left' || field === 'alias' || (field === 'name' && parent.type === 'named_expression')) return true;
+    if (parent.type.endsWith('parameters') || parent.type.endsWith('_target')) return true;
+    const isPart = /^(typed|default|typed_default)_parameter$|pattern|^(tuple|list)$|^expression_list$/.test(
+      parent.type,
+    );
+    if (!isPart || field === 'type' || field === 'value') return false;
+  }
+  return false;
 }
 
 export function freshName(place: Place, as: string): string {
@@ -106,54 +130,46 @@ export interface Operation {
   readonly instead: (text: string) => SourceEdit;
 }
 
+export function operandsOf(place: Place): { readonly left: Syntax; readonly right: Syntax } | null {
+  const { node } = place;
+  let [left, right] = [fieldOf(node, 'left'), fieldOf(node, 'right')];
+  if (node.type === 'call') {
+    left = inputOf(place, node);
+    const { positional, named } = argumentsOf(place, node);
+    right = named.get('other') ?? positional.find((one) => one !== left) ?? null;
+  }
+  return left && right ? { left, right } : null;
+}
+
 export function operationOf(place: Place): Operation | null {
   const { node } = place;
   const { from, to } = node;
-  if (node.type === 'call') {
-    const left = inputOf(place, node);
-    const { positional, named } = argumentsOf(place, node);
-    const right = named.get('other') ?? positional.find((one) => one !== left);
-    // What changes its tensor in place gives it, too.
-    const inPlace = /[^_]_$/.test(place.text(fieldOf(node, 'function') ?? node));
-    return left && right && !inPlace ? { left, right, instead: (text) => ({ from, to, text }) } : null;
-  }
-  const [left, right] = [fieldOf(node, 'left'), fieldOf(node, 'right')];
-  if (!left || !right) return null;
-  if (node.type === 'binary_operator') return { left, right, instead: (text) => ({ from, to, text }) };
-  if (node.type !== 'augmented_assignment') return null;
-  return { left, right, instead: (text) => ({ from, to, text: `${place.text(left)} = ${text}` }) };
+  const operands = operandsOf(place);
+  if (!operands) return null;
+  if (node.type === 'augmented_assignment')
+    return { ...operands, instead: (text) => ({ from, to, text: `${place.text(operands.left)} = ${text}` }) };
+  // What changes its tensor in place gives it, too.
+  const inPlace = node.type === 'call' && /[^_]_$/.test(place.text(fieldOf(node, 'function') ?? node));
+  const isOperation = node.type === 'call' || node.type === 'binary_operator';
+  return isOperation && !inPlace ? { ...operands, instead: (text) => ({ from, to, text }) } : null;
 }
 
-/** What `torch` is called in this file, with the edit that imports it where nothing does. */
-export function torchOf({ tree }: Place): { readonly name: string; readonly edits: readonly SourceEdit[] } {
-  let after: Syntax | null = null;
-  for (const node of tree.root.children) {
-    if (node.type === 'import_statement')
-      for (const part of partsOf(node)) {
-        const [name, alias] =
-          part.type === 'aliased_import' ? [fieldOf(part, 'name'), fieldOf(part, 'alias')] : [part, null];
-        if (name && textOf(tree, name) === 'torch') return { name: textOf(tree, alias ?? name), edits: [] };
-      }
-    const isHead =
-      node.type === 'future_import_statement' ||
-      (after === null && node.type === 'expression_statement' && isText(node));
-    if (isHead) after = node;
-  }
-  const end = lineEnd(tree);
-  // Behind a byte order mark, which is no part of the program.
-  const at = after ? after.to : tree.text.startsWith('\ufeff') ? 1 : 0;
-  const text = after ? `${end}import torch` : `import torch${end}`;
-  return { name: 'torch', edits: [{ from: at, to: at, text }] };
+/** Comments of what a fix writes anew, on lines of their own before its statement; those in what it keeps stay there. */
+export function withComments(place: Place, kept: readonly Syntax[]): readonly SourceEdit[] {
+  const lost = [...everyNode(place.node)].filter(
+    (node) => node.type === 'comment' && !kept.some(({ from, to }) => from <= node.from && node.to <= to),
+  );
+  const statement = enclosing(place.node, statements);
+  return lost.length > 0 && statement
+    ? [
+        linesBefore(
+          place,
+          statement,
+          lost.map((one) => place.text(one)),
+        ),
+      ]
+    : [];
 }
-
-/** Whether what is computed there are arrays of NumPy: by the call that is written there, else by what the file imports. */
-export function isNumpy(place: Place, node: Syntax): boolean {
-  const text = place.text(node);
-  if (/\b(?:torch|F)\./.test(text)) return false;
-  return /\b(?:np|numpy)\./.test(text) || !/^\s*(?:import|from)\s+torch\b/m.test(place.tree.text);
-}
-
-const isText = (node: Syntax): boolean => partsOf(node).every(({ type }) => type === 'string');
 
 /** Arguments of a call: by name where they have one. */
 export function argumentsOf(
@@ -175,11 +191,8 @@ export function argumentsOf(
 export function inputOf(place: Place, call: Syntax): Syntax | null {
   const callee = fieldOf(call, 'function');
   const object = callee?.type === 'attribute' ? fieldOf(callee, 'object') : null;
-  const isLibrary =
-    object !== null &&
-    ['identifier', 'attribute'].includes(object.type) &&
-    /^(self|(torch|F|nn|np|numpy|math)(\..*)?|.*functional)$/.test(place.text(object));
-  if (object && !isLibrary) return object;
+  // `self.softmax` is a layer, `self.scores.softmax` a method of a tensor.
+  if (object && place.text(object) !== 'self' && !isLibrary(place.tree, object)) return object;
   const { positional, named } = argumentsOf(place, call);
   return named.get('input') ?? positional[0] ?? null;
 }

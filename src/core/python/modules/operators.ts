@@ -54,6 +54,9 @@ export function calleeName(tree: PythonTree, call: Syntax): { readonly node: Syn
   return node ? { node, text: textOf(tree, node) } : null;
 }
 
+/** Pieces of source that compute something. */
+export const computes: ReadonlySet<string> = new Set(['call', 'binary_operator', 'augmented_assignment']);
+
 /** Whether a piece of source may be what computes an operator; null where nothing is known of how that is written. */
 export function writes(op: string): ((tree: PythonTree, node: Syntax) => boolean) | null {
   const name = Object.hasOwn(sameAs, op) ? (sameAs[op] ?? op) : op;
@@ -64,7 +67,7 @@ export function writes(op: string): ((tree: PythonTree, node: Syntax) => boolean
       const text = calleeName(tree, node)?.text;
       return text !== undefined && spelling.calls?.test(text) === true;
     }
-    if (node.type !== 'binary_operator' && node.type !== 'augmented_assignment') return false;
+    if (!computes.has(node.type)) return false;
     const operator = fieldOf(node, 'operator');
     return operator !== null && spelling.operators?.includes(textOf(tree, operator)) === true;
   };

@@ -72,6 +72,7 @@ export const mergedMask: Rule = {
       if (all.every(({ form, fill }) => form === 'additive' && fill !== '-inf')) return;
       tell(node, `${kind} is given causal and padding masks together, and nothing opens a row that both close.`, {
         masks: all,
+        kind,
       });
     },
   },
@@ -197,7 +198,7 @@ export const removedGuard: Rule = {
         !/version|greater|less|\d\.\d/i.test(text(condition))
       )
         return;
-      if (/unmask|\|=?[^\n]*\ball\(|\.all\(/.test(text(body)))
+      if (/unmask|\|=?[^\n]*\b(all|any)\(|\.all\(/.test(text(body)))
         tell(condition, 'Rows that are masked whole are opened for some versions of torch only.');
     },
   },

@@ -9,10 +9,12 @@ export const softmaxWithoutMaximum: Rule = {
   why: 'exp passes the largest float32 from 89 on (float16: 12), and Inf over Inf is NaN. Softmax is the same when the largest score is subtracted first.',
   guide: 'inf-over-inf',
   on: {
-    divided: ({ node, top, bottom, sameText }, { tell }) => {
-      if (top.exp && !top.exp.shifted && bottom.sumOf?.exp && (sameText || bottom.sumOf.id === top.id))
+    divided: ({ node, top, bottom, isOwnSum }, { tell }) => {
+      const below = bottom.sumOf?.exp;
+      if (top.exp && !top.exp.shifted && below && isOwnSum)
         tell(node, 'exp of scores from 89 on is Inf, and Inf over Inf is NaN: subtract the maximum first.', {
-          exp: top.exp.at,
+          exps: [...new Set([top.exp.at, below.at])],
+          ...(bottom.summedAt && { sum: bottom.summedAt.call }),
         });
     },
   },
@@ -47,6 +49,31 @@ export const withoutEpsilon: Rule = {
         { severity, unless: asked },
       );
     },
+    // `x * (1 / x.std())`
+    multiplied: ({ left, right }, { tell }) => {
+      for (const [{ inverse }, other] of [
+        [left, right],
+        [right, left],
+      ] as const)
+        if (inverse && inverse.spread !== 'count' && other.number === undefined)
+          tell(
+            inverse.at,
+            `${divisors[inverse.spread] ?? 'This'} may be 0: one over it is Inf, and 0 times Inf is NaN.`,
+            {},
+            { severity: 'information', unless: inverse.asked },
+          );
+    },
+    called: ({ name, given }, { tell }) => {
+      if (!/norm(\dd|alize)?$/i.test(name)) return;
+      for (const one of given)
+        if (one.name === 'eps' && one.value.number === 0)
+          tell(
+            one.node,
+            'Without it a row of equal numbers is 0 over 0, which is NaN.',
+            {},
+            { severity: 'information' },
+          );
+    },
     domain: ({ node, operation, input }, { tell }) => {
       if (operation === 'rsqrt' && input.spread && !input.kept)
         tell(node, `${divisors[input.spread] ?? 'This'} may be 0: its inverse root is Inf, and 0 times Inf is NaN.`);
@@ -59,13 +86,27 @@ const mechanisms = { log: 'log', sqrt: 'sqrt', rsqrt: 'rsqrt', pow: 'A broken po
 export const unguardedDomain: Rule = {
   id: 'domain-not-guarded',
   severity: 'warning',
-  title: 'Logarithm or root of what may be negative',
-  why: 'A difference or a product may round to a number below 0, and its logarithm or root is NaN. clamp(min=…) before it keeps it where the function is defined.',
+  title: 'Logarithm or root of what may be out of range',
+  why: 'A difference or a product may round to a number below 0, and its logarithm or root is NaN; a weight of 0 times its logarithm is NaN as well. clamp(min=…) before it keeps it where the function is defined.',
   guide: 'sqrt-of-negative',
   on: {
     domain: ({ node, operation, input, asked }, { tell }) => {
       if (input.sign === 'any' && !input.kept && input.number === undefined)
         tell(node, `${mechanisms[operation]} of something that may be below 0 is NaN there.`, {}, { unless: asked });
+    },
+    // The entropy of attention weights: `(p * p.log()).sum(-1)`
+    multiplied: ({ left, right }, { tell }) => {
+      for (const [{ logOf }, { id, softmax }] of [
+        [left, right],
+        [right, left],
+      ] as const)
+        if (logOf && logOf.id === id)
+          tell(
+            logOf.at,
+            'The logarithm of a weight that is 0 is -inf, and 0 times -inf is NaN.',
+            {},
+            { severity: softmax?.masks.length ? 'warning' : 'information' },
+          );
     },
   },
 };
@@ -92,14 +133,15 @@ export const whereUnderAutograd: Rule = {
   why: 'Both branches are computed, and in the backward pass the one that is not taken gets gradient 0 times NaN or Inf: NaN. Put the safe value in before the operation as well.',
   guide: 'zero-times-inf',
   on: {
-    chosen: ({ condition, branches }, { tell, text }) => {
+    chosen: ({ condition, asks, branches }, { tell, text }) => {
       // NaN on purpose, or a choice of two that are alike: nothing was to be kept safe.
       if (branches.every(({ value: { risky } }) => risky)) return;
       if (branches.some(({ value: held }) => Number.isNaN((held.filled ?? held).number ?? 0))) return;
       for (const { node, value: held } of branches) {
         const { risky } = held;
         if (!risky || risky.names.size === 0) continue;
-        if (isAbout(condition, risky.names, text))
+        const isAsked = risky.of !== undefined && asks?.withNumbers.includes(risky.of) === true;
+        if (isAsked || isAbout(condition, risky.names, text))
           tell(node, `${risky.operation} is computed where it is not taken too: its gradient there is NaN.`, {
             operation: risky.at,
           });
@@ -141,7 +183,11 @@ export const hiddenNaN: Rule = {
         input.product === 'probabilities' ||
         /logits|hidden|(^|_)outputs?\b|embed|residual|attn_out|context/i.test(called)
       )
-        tell(node, 'NaN is replaced by numbers that mean nothing; where it comes from stays unknown.');
+        tell(
+          node,
+          'NaN is replaced by numbers that mean nothing; where it comes from stays unknown.',
+          inputNode ? { input: inputNode } : {},
+        );
     },
   },
 };

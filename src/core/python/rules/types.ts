@@ -1,7 +1,7 @@
 /** What a rule is told of a file while it is read, and what it says. */
 import type { Mechanism } from '../../guide';
 import type { Syntax } from '../syntax';
-import type { Mask, SoftmaxSite, Value } from '../values';
+import type { Asks, Mask, SoftmaxSite, Value } from '../values';
 
 export type Severity = 'error' | 'warning' | 'information';
 
@@ -24,7 +24,8 @@ export interface Events {
     top: Value;
     bottom: Value;
     bottomNode: Syntax;
-    sameText: boolean;
+    /** The divisor is the sum of what is divided. */
+    isOwnSum: boolean;
     /** Whether the program asks somewhere if the divisor is 0; known when all of it was read. */
     asked: () => boolean;
     /** In what gives a model its first numbers: no input comes by there. */
@@ -41,7 +42,13 @@ export interface Events {
     asked: () => boolean;
   };
   reduced: { node: Syntax; operation: string; input: Value; type: string | null };
-  chosen: { node: Syntax; condition: Syntax; branches: readonly { node: Syntax; value: Value }[] };
+  chosen: {
+    node: Syntax;
+    condition: Syntax;
+    /** Values that the condition compares. */
+    asks: Asks | null;
+    branches: readonly { node: Syntax; value: Value }[];
+  };
   filled: { node: Syntax; input: Value; condition: Value; fill: Value };
   called: { node: Syntax; name: string; given: readonly Argument[] };
   branched: { node: Syntax };
@@ -66,6 +73,8 @@ export interface FileFacts {
 export interface Clue {
   /** The masks that meet there. */
   readonly masks?: readonly Mask[];
+  /** What kind of attention they meet in. */
+  readonly kind?: string;
   /** The operand that is the mask. */
   readonly mask?: Syntax;
   /** What attention weights are multiplied with. */
@@ -74,8 +83,12 @@ export interface Clue {
   readonly axis?: number;
   /** What a softmax is computed in. */
   readonly type?: string;
-  /** A call of `exp`. */
-  readonly exp?: Syntax;
+  /** What is cleaned of NaN. */
+  readonly input?: Syntax;
+  /** Calls of `exp`, above and below the line of a softmax. */
+  readonly exps?: readonly Syntax[];
+  /** The sum below it. */
+  readonly sum?: Syntax;
   /** The operation that goes wrong where it is not taken. */
   readonly operation?: Syntax;
 }
