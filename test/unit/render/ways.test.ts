@@ -6,7 +6,7 @@ import { forPanel } from '../../../src/app/render/ways';
 
 const root = path.resolve(import.meta.dirname, '../../../src');
 /** What only a terminal prints, builds a command line or is a script to run. */
-const terminalOnly = /^app\/(render\/|shrink\/|snippet\.ts)/;
+const terminalOnly = /^app\/(render\/|shrink\/|snippet\.ts|parallel\/saveShards\.ts)/;
 
 it.each([
   [
