@@ -63,19 +63,46 @@ it('it is copied and saved', async () => {
   ]);
 });
 
+it('sharded and unsharded attention: identical, and no difference to show', async () => {
+  await workbench.runCommand('NaNoscope: Compare…');
+  await choose(workbench, 'Compare', 'A built-in model…');
+  await choose(workbench, 'Compare: Built-in Model', 'kimi-k2-mini');
+  await choose(workbench, 'Kimi K2 mini', 'Compare');
+  await check(workbench, 'Compare: What Differs', ['shard']);
+  await check(workbench, 'Compare: shard', ['all', 'moe']);
+  await comparison.frame.locator('h1.verdict', { hasText: 'sharding' }).waitFor({ timeout: 90_000 });
+  expect(await comparison.verdict.textContent()).toContain(
+    'Identical NaN pattern, at the same positions of every stage: sharding is not the cause.',
+  );
+  // Two ranks each, two samples each.
+  const both = ['35/35', '0/35'];
+  expect(await comparison.cells('layer 1 attention')).toEqual([...both, ...both, ...both, ...both]);
+  await workbench.screenshot('editor-compare-sharded');
+  await comparison.onlyDifferences();
+  expect(await comparison.stages()).toEqual([]);
+  const file = workspace.path('sharded.csv');
+  await comparison.frame.locator('#save-csv').click();
+  await nameFile(workbench, 'Save Comparison as CSV', file);
+  await expect.poll(() => existsSync(file)).toBe(true);
+  const lines = readFileSync(file, 'utf8').split('\r\n');
+  expect(new Set(lines.slice(1).flatMap((line) => /rank \d/.exec(line)?.[0] ?? []))).toEqual(
+    new Set(['rank 0', 'rank 1']),
+  );
+});
+
 it('it is named, and opened again from the history after a reload', async () => {
   await workbench.runCommand('NaNoscope: History…');
-  await workbench.quickInput.getByText('padding left · padding right').first().waitFor();
+  await workbench.quickInput.getByText('shard all, rank 0').first().waitFor();
   await workbench.screenshot('editor-history');
-  await comparison.runButton('padding left · padding right', 'Name…');
-  await enter(workbench, 'Name the Run', 'sides');
-  await choose(workbench, 'History', 'sides');
-  const stored = await ComparisonView.of(workbench, 'sides');
-  expect(await stored.verdict.textContent()).toContain('none in padding right');
-  expect(await stored.cells('layer 1 attention')).toEqual(['35/35', '0/35', '0/35', '0/35']);
+  await comparison.runButton('shard all, rank 0', 'Name…');
+  await enter(workbench, 'Name the Run', 'ranks');
+  await choose(workbench, 'History', 'ranks');
+  const stored = await ComparisonView.of(workbench, 'ranks');
+  expect(await stored.verdict.textContent()).toContain('sharding is not the cause');
+  expect((await stored.cells('layer 1 attention')).slice(0, 4)).toEqual(['35/35', '0/35', '35/35', '0/35']);
   await workbench.reload();
-  const again = await ComparisonView.of(workbench, 'sides');
-  expect(await again.cells('layer 1 attention')).toEqual(['35/35', '0/35', '0/35', '0/35']);
+  const again = await ComparisonView.of(workbench, 'ranks');
+  expect((await again.cells('layer 1 attention')).slice(0, 4)).toEqual(['35/35', '0/35', '35/35', '0/35']);
 });
 
 it('two diagnoses out of the history are compared without a run', async () => {

@@ -61,7 +61,6 @@ function valuesOf(key: VariationKey, { builtin, fixes }: VariationFacts): readon
       return fixes.length === 0 ? [] : ['none', ...fixes];
     case 'ranks':
     case 'shard':
-    case 'stages':
       // A file is not cut into shards here; its shards are files of their own.
       return builtin === null ? [] : (choicesOf(key) ?? []);
     default:
