@@ -2,12 +2,10 @@
  * Every fix in source is run: with Debian's PyTorch, the program's real tokens are NaN (or wrong) before, and those of
  * the samples without padding after. Torch 1.13 has no `scaled_dot_product_attention`: `merged.py` runs it written out.
  */
-import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { findHazards, type Hazard } from '../../../src/core/python/findings';
@@ -15,7 +13,7 @@ import { applied, sourceFixes } from '../../../src/core/python/fixes';
 import { rules } from '../../../src/core/python/rules';
 import { ended, type PythonTree } from '../../../src/core/python/syntax';
 import type { PythonParser } from '../../../src/runtime/python/parser';
-import { systemPython } from '../../support/python';
+import { TorchPrograms } from '../../support/torchPrograms';
 import { pythonParser } from '../../support/pythonParser';
 
 const fixtures = path.join(path.dirname(fileURLToPath(import.meta.url)), '../../fixtures/python/fixes');
@@ -42,6 +40,24 @@ class AutoTokenizer:
 
 let folder = '';
 let parser: PythonParser;
+let programs: TorchPrograms;
+
+const measured = (modules: string): string => `import runpy
+sys.path.insert(0, ${JSON.stringify(modules)})
+
+def measured(file):
+    names = runpy.run_path(file)
+    from batch import tokens
+    padded, alone = names["padded"], names["alone"]
+    nan = int(torch.isnan(padded).sum())
+    lost = None
+    if padded.requires_grad:
+        padded.sum().backward()
+        lost = None if tokens.grad is None else int(torch.isnan(tokens.grad).sum())
+    difference = None if nan else float((padded - alone).abs().max())
+    return {"nan": nan, "difference": difference, "lost": lost}
+`;
+
 beforeAll(async () => {
   parser = await pythonParser();
   folder = mkdtempSync(path.join(tmpdir(), 'nanoscope fixes '));
@@ -49,8 +65,10 @@ beforeAll(async () => {
   mkdirSync(path.join(folder, 'transformers'));
   // Only what the programs ask of it.
   writeFileSync(path.join(folder, 'transformers', '__init__.py'), tokenizers);
+  programs = new TorchPrograms(measured(folder));
 });
 afterAll(() => {
+  programs.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -68,22 +86,7 @@ const outcome = z.object({ nan: z.int(), difference: z.number().nullable(), lost
 async function run(text: string): Promise<z.infer<typeof outcome>> {
   const file = path.join(mkdtempSync(path.join(folder, 'p')), 'program.py');
   writeFileSync(file, text);
-  const program =
-    'import sys, json, runpy\n' +
-    `sys.path.insert(0, ${JSON.stringify(folder)})\n` +
-    `names = runpy.run_path(${JSON.stringify(file)})\n` +
-    'import torch\n' +
-    'from batch import tokens\n' +
-    'padded, alone = names["padded"], names["alone"]\n' +
-    'nan = int(torch.isnan(padded).sum())\n' +
-    'lost = None\n' +
-    'if padded.requires_grad:\n' +
-    '    padded.sum().backward()\n' +
-    '    lost = None if tokens.grad is None else int(torch.isnan(tokens.grad).sum())\n' +
-    'difference = None if nan else float((padded - alone).abs().max())\n' +
-    'print(json.dumps({"nan": nan, "difference": difference, "lost": lost}))\n';
-  const { stdout } = await promisify(execFile)(systemPython, ['-B', '-c', program]);
-  return outcome.parse(JSON.parse(stdout));
+  return outcome.parse(await programs.run(file));
 }
 
 interface Expected {
