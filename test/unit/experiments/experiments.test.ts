@@ -69,7 +69,7 @@ describe('what is said of the outcomes', () => {
     ['As found then, in all 2 outcomes.', [check('x', '1', '1'), check('y', '1', '1'), check('z', null, '3')]],
     ['As found then in 1 of 2 outcomes; 1 is not.', [check('x', '1', '1'), check('y', '1', '2')]],
     [
-      'As found then in 0 of 1 outcomes. In 1 the engine is known to behave differently (marked ~). ONNX Runtime and PyTorch 1.13 differ in 1.',
+      'As found then in 0 of 1 outcomes. In 1 the engine is known to behave differently (marked ~). ONNX Runtime and PyTorch 1.13 differ in 1:',
       [check('x', '1', '2', { known: '2', pytorch: '1' })],
     ],
     ['Nothing was measured of this then.', [check('x', null, '2')]],

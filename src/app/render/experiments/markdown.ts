@@ -2,7 +2,7 @@
 import type { ExperimentResult } from '../../../core/experiments/types';
 import { markdownComparison } from '../compare/markdown';
 import { markdownTable, prose } from '../escape';
-import { checkHeads, checkMarks, explanationWords, outcomeSentence } from './words';
+import { apartFromPyTorch, checkHeads, checkMarks, explanationWords, outcomeSentence } from './words';
 
 /** Ends with a newline. */
 export function markdownExperiment(result: ExperimentResult): string {
@@ -10,7 +10,9 @@ export function markdownExperiment(result: ExperimentResult): string {
   return `${[
     `# ${prose(title)}`,
     `\`${id}\`: ${prose(question)}`,
-    `**${prose(outcomeSentence(result))}**`,
+    [`**${prose(outcomeSentence(result))}**`, ...apartFromPyTorch(checks).map((line) => `- ${prose(line)}`)].join(
+      '\n\n',
+    ),
     markdownTable(
       [...checkHeads],
       checks.map(({ what, expected, measured, pytorch, verdict }) => [

@@ -2,7 +2,7 @@
 import type { Check, ExperimentResult } from '../../../core/experiments/types';
 import type { Style } from '../style';
 import { displayWidth, padTo, visible, wrap } from '../text';
-import { checkHeads, checkMarks, explanationWords, outcomeSentence } from './words';
+import { apartFromPyTorch, checkHeads, checkMarks, explanationWords, outcomeSentence } from './words';
 
 /** Ends with a newline. */
 export function terminalExperiment(
@@ -14,7 +14,10 @@ export function terminalExperiment(
   return `${[
     `${style.strong(id)}  ${title}\n${style.quiet(wrap(question, width))}`,
     checks(result.checks, style).join('\n'),
-    paint(wrap(outcomeSentence(result), width)),
+    [
+      paint(wrap(outcomeSentence(result), width)),
+      ...apartFromPyTorch(result.checks).map((line) => style.warning(wrap(`~ ${visible(line)}`, width, 2))),
+    ].join('\n'),
     ...(explanation === null
       ? []
       : [

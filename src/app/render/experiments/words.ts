@@ -17,7 +17,7 @@ export function outcomeSentence({ checks }: Pick<ExperimentResult, 'checks'>): s
   const said = checks.filter(({ expected }) => expected !== null);
   const wrong = said.filter(({ verdict }) => verdict === 'disagrees').length;
   const known = said.filter(({ verdict }) => verdict === 'differs').length;
-  const apart = checks.filter(({ measured, pytorch }) => pytorch !== null && measured !== pytorch).length;
+  const apart = apartFromPyTorch(checks).length;
   const agreeing = said.length - wrong - known;
   return [
     said.length === 0
@@ -26,8 +26,16 @@ export function outcomeSentence({ checks }: Pick<ExperimentResult, 'checks'>): s
         ? `As found then${said.length === 1 ? '' : `, in all ${String(said.length)} outcomes`}.`
         : `As found then in ${String(agreeing)} of ${String(said.length)} outcomes${wrong > 0 ? `; ${String(wrong)} ${wrong === 1 ? 'is' : 'are'} not` : ''}.`,
     ...(known > 0 ? [`In ${String(known)} the engine is known to behave differently (marked ~).`] : []),
-    ...(apart > 0 ? [`ONNX Runtime and PyTorch ${pytorchVersion} differ in ${String(apart)}.`] : []),
+    ...(apart > 0 ? [`ONNX Runtime and PyTorch ${pytorchVersion} differ in ${String(apart)}:`] : []),
   ].join(' ');
 }
+
+/** `Attention (opset 23), boolean mask: zeros, where PyTorch 1.13 gives NaN`, of each outcome in which the two differ. */
+export const apartFromPyTorch = (checks: readonly Check[]): string[] =>
+  checks.flatMap(({ what, measured, pytorch }) =>
+    pytorch === null || measured === pytorch
+      ? []
+      : [`${what}: ${measured}, where PyTorch ${pytorchVersion} gives ${pytorch}`],
+  );
 
 export const explanationWords = { confirmed: 'Confirmed', corrected: 'Corrected' } as const;
