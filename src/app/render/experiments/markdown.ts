@@ -7,12 +7,12 @@ import { apartFromPyTorch, checkHeads, checkMarks, explanationWords, outcomeSent
 /** Ends with a newline. */
 export function markdownExperiment(result: ExperimentResult): string {
   const { id, title, question, checks, explanation, standIns, comparison } = result;
+  const apart = apartFromPyTorch(checks);
   return `${[
     `# ${prose(title)}`,
     `\`${id}\`: ${prose(question)}`,
-    [`**${prose(outcomeSentence(result))}**`, ...apartFromPyTorch(checks).map((line) => `- ${prose(line)}`)].join(
-      '\n\n',
-    ),
+    `**${prose(outcomeSentence(result))}**`,
+    ...(apart.length === 0 ? [] : [apart.map((line) => `- ${prose(line)}`).join('\n')]),
     markdownTable(
       [...checkHeads],
       checks.map(({ what, expected, measured, pytorch, verdict }) => [
