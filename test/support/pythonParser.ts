@@ -9,4 +9,4 @@ export const parserFiles: ParserFiles = {
   grammar: resolve('tree-sitter-python/tree-sitter-python.wasm'),
 };
 
-export const pythonParser = (): Promise<PythonParser> => loadPython(parserFiles);
+export const pythonParser = (sliceMs?: number): Promise<PythonParser> => loadPython(parserFiles, sliceMs);

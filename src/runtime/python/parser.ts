@@ -18,13 +18,20 @@ export const bundledParser = (folder: string): ParserFiles => ({
   grammar: path.join(folder, 'python', 'tree-sitter-python.wasm'),
 });
 
+/** A frame of the editor has 16 ms, and more than this waits for its turn. */
+const usualSliceMs = 8;
+
 let loading: Promise<Language> | null = null;
 
-/** Read once in a process. @throws NanoscopeError where it cannot be read */
-export async function loadPython(files: ParserFiles): Promise<PythonParser> {
+/**
+ * Read once in a process.
+ * @param sliceMs after which parsing pauses
+ * @throws NanoscopeError where it cannot be read
+ */
+export async function loadPython(files: ParserFiles, sliceMs = usualSliceMs): Promise<PythonParser> {
   loading ??= load(files);
   try {
-    return new PythonParser(await loading);
+    return new PythonParser(await loading, sliceMs);
   } catch (error) {
     loading = null;
     throw new NanoscopeError(
@@ -45,8 +52,12 @@ async function load(files: ParserFiles): Promise<Language> {
 export class PythonParser implements IncrementalPython {
   private readonly parser = new Parser();
   private last: { readonly tree: Tree; readonly text: string } | null = null;
+  private disposed = false;
 
-  constructor(language: Language) {
+  constructor(
+    language: Language,
+    private readonly sliceMs: number,
+  ) {
     this.parser.setLanguage(language);
   }
 
@@ -60,8 +71,15 @@ export class PythonParser implements IncrementalPython {
   *parsing(text: string): Generator<void, PythonTree> {
     const { last } = this;
     if (last) last.tree.edit(changeBetween(last.text, text));
-    const tree = this.parser.parse(text, last?.tree ?? null);
-    this.forget();
+    // Edited, it is the tree of no text: where this one is not finished, the next is parsed anew.
+    this.last = null;
+    let tree: Tree | null = null;
+    try {
+      tree = yield* this.inSlices(text, last?.tree ?? null);
+    } finally {
+      last?.tree.delete();
+      if (!tree && !this.disposed) this.parser.reset();
+    }
     if (!tree) throw new NanoscopeError('file-unreadable', 'This text could not be parsed.', 'Is it a Python file?');
     this.last = { tree, text };
     yield;
@@ -74,8 +92,21 @@ export class PythonParser implements IncrementalPython {
   }
 
   dispose(): void {
+    this.disposed = true;
     this.forget();
     this.parser.delete();
+  }
+
+  /** Null where it cannot be parsed. A parse that was paused goes on where it stopped, as long as nothing else is parsed. */
+  private *inSlices(text: string, before: Tree | null): Generator<void, Tree | null> {
+    for (;;) {
+      const end = performance.now() + this.sliceMs;
+      const state = { paused: false };
+      const progressCallback = (): boolean => (state.paused = performance.now() > end);
+      const tree = this.parser.parse(text, before, { progressCallback });
+      if (tree || !state.paused) return tree;
+      yield;
+    }
   }
 
   private forget(): void {

@@ -20,7 +20,7 @@ function opened(off: () => ReadonlySet<string> = () => new Set()) {
   let timer: (() => void) | null = null;
   let during: (() => void) | null = null;
   const file = new OpenFile({
-    python: pythonParser,
+    python: () => pythonParser(),
     off,
     pause: () => {
       during?.();
