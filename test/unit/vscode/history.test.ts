@@ -1,5 +1,5 @@
 /** Runs that were kept, on a real folder: bounds, names, what is broken, what a killed window leaves. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,6 +99,32 @@ describe('stored runs', () => {
     expect(await names(store)).toEqual(['c.onnx', 'b.onnx']);
     expect(await storeWith({ entries: 50, bytes: size - 1 }).add(run('d.onnx'), 9)).toBeNull();
     expect(files()).toHaveLength(4);
+  });
+
+  it('never go in favour of one that a clock in the future made', async () => {
+    const store = storeWith({ entries: 1, bytes: 1e9 });
+    await store.add(run('ahead.onnx'), 9000);
+    await store.add(run('now.onnx'), 1000);
+    expect(await names(store)).toEqual(['now.onnx']);
+  });
+
+  it('that another window has deleted take no name, and do not come back', async () => {
+    const store = storeWith();
+    const entry = await store.add(run('a.onnx'), 1);
+    if (!entry) throw new Error('not kept');
+    await storeWith().remove(entry);
+    await expect(store.rename(entry, 'x')).rejects.toMatchObject({ code: 'file-not-found' });
+    expect(files()).toEqual([]);
+  });
+
+  it('are kept although what others left cannot be looked at', async () => {
+    // As a file that another window takes away between the list and the look.
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'x.tmp'));
+    writeFileSync(join(folder, `${gone}.run.json`), '{');
+    utimesSync(join(folder, `${gone}.run.json`), 1, 1);
+    const store = storeWith();
+    expect(await store.add(run('a.onnx'), 1)).not.toBeNull();
+    expect(files()).not.toContain(`${gone}.run.json`);
   });
 
   it('take a name and give it back, and can be deleted', async () => {
