@@ -127,3 +127,13 @@ it('two diagnoses out of the history are compared without a run', async () => {
   ).toBe(true);
   await workbench.screenshot('editor-compare-same');
 });
+
+it('an experiment of the investigation is run from the palette and read as a page', async () => {
+  await workbench.runCommand('NaNoscope: Run Experiment…');
+  await check(workbench, 'Run Experiment', ['sdpa-bool-mask']);
+  const page = await workbench.webview('body:has(h1:has-text("A row of attention without any key"))', 90_000);
+  const text = await page.locator('body').innerText();
+  expect(text).toContain('As found then, in all 3 outcomes.');
+  expect(await page.locator('table tbody tr').count()).toBe(16);
+  await workbench.screenshot('editor-experiment');
+});

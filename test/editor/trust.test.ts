@@ -26,6 +26,7 @@ afterAll(async () => {
 it.each([
   ['NaNoscope: Diagnose Model…', 'runs no model in an untrusted workspace'],
   ['NaNoscope: Diagnose Built-in Model…', 'runs no model in an untrusted workspace'],
+  ['NaNoscope: Run Experiment…', 'runs no model in an untrusted workspace'],
   ['NaNoscope: Scan for NaN…', 'scans no files in an untrusted workspace'],
 ])('without trust, “%s” runs nothing and says why', async (command, words) => {
   await workbench.runCommand(command);

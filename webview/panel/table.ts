@@ -9,7 +9,6 @@ import { repeat } from 'lit/directives/repeat.js';
 import { sampleTitle } from '../../src/app/render/batch';
 import { figures, stateWords, wholeText } from '../../src/app/render/table';
 import type { Note } from '../../src/app/render/notes';
-import type { Cell } from '../../src/app/render/rows';
 import type { Report } from '../../src/core/report';
 import type { PanelState } from '../../src/protocol/panel';
 import { cssVars } from '../shared/directives';
@@ -24,6 +23,7 @@ import { filterRows, portRows, type PanelRow } from './rows';
 import { showFinding } from './story';
 import type { CellRef, UiState } from './ui';
 import { reveal, sameWindow, windowOf, type Window } from './window';
+import { bar, filler, gap, range } from './windowed';
 
 /** CSS pixels; the style sheet reads the same figures from custom properties. */
 const lineHeight = 24;
@@ -144,7 +144,7 @@ export function tableView(page: PanelPage, state: PanelState, report: Report): T
           </tr>
         </thead>
         <tbody>
-          ${filler(rows.from)}
+          ${filler(rows.from, lineHeight)}
           ${repeat(
             range(rows),
             (index) => index,
@@ -153,7 +153,7 @@ export function tableView(page: PanelPage, state: PanelState, report: Report): T
               return line === undefined ? nothing : lineView(page, state, report, layout, line, index, columns, active);
             },
           )}
-          ${filler(lines.length - rows.to)}
+          ${filler(lines.length - rows.to, lineHeight)}
         </tbody>
       </table>
       ${lines.length === 0 ? html`<p class="quiet none">No row passes the filter.</p>` : nothing}
@@ -247,26 +247,12 @@ function cellView(
     data-cell="${row.index}:${sample}"
     ${cellEvents(page, { row: row.index, sample })}
   >
-    ${bar(cell, rolesOfRow(report.batch, row.row, sample).endsWith('p'))}<span class="count"
+    ${bar(cell.health, rolesOfRow(report.batch, row.row, sample).endsWith('p'))}<span class="count"
       >${figures(cell.health, row.row)}</span
     >
     ${words === '' ? nothing : html`<span class="words">${words}</span>`}
   </td>`;
 }
-
-/** Two parts, as long as padding and real tokens are many, in the order in which they lie; each filled by its NaN. */
-function bar({ health }: Cell, padsLast: boolean): TemplateResult {
-  const pad = part('pad', health.pad, health.padNan);
-  const real = part('real', health.real, health.realNan);
-  return html`<span class="bar" aria-hidden="true">${padsLast ? [real, pad] : [pad, real]}</span>`;
-}
-const part = (kind: 'pad' | 'real', all: number, nan: number): TemplateResult | typeof nothing =>
-  all === 0
-    ? nothing
-    : html`<span
-        class=${kind}
-        ${cssVars({ '--grow': String(all), '--fill': `${String(Math.round((nan / all) * 1000) / 10)}%` })}
-      ></span>`;
 
 /** Leads to the finding; with the keyboard, Enter opens the details, which lead there too. */
 function noteView(page: PanelPage, report: Report, note: Note, look: string): TemplateResult {
@@ -286,19 +272,6 @@ function noteView(page: PanelPage, report: Report, note: Note, look: string): Te
 }
 
 const noteText = (note: Note): string => `← ${visible(note.text)}`;
-
-const gap = (columns: number): TemplateResult | typeof nothing =>
-  columns > 0 ? html`<td class="gap" role="presentation" colspan=${columns}></td>` : nothing;
-
-/** Stands for the lines that are not in the document. */
-const filler = (lines: number): TemplateResult | typeof nothing =>
-  lines > 0
-    ? html`<tr class="filler" role="presentation" ${cssVars({ '--height': `${String(lines * lineHeight)}px` })}>
-        <td role="presentation"></td>
-      </tr>`
-    : nothing;
-
-const range = ({ from, to }: Window): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
 /** The cell that Tab reaches: the last active one if it is shown, else the birth's, else the first. */
 function activeCell(layout: Layout, ui: UiState): CellRef | null {

@@ -22,7 +22,7 @@ export const prose = (text: string): string =>
     .replace(/[\\`*[\]]/g, '\\$&')
     // Inside a word an underscore means nothing, and names read better without backslashes.
     .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\_')
-    .replace(/:(?=\/\/)/g, entity)
+    .replace(/:(?=\/\/)|\/(?=\/)/g, entity)
     .replace(/(?<=www)\./gi, entity)
     .replace(/^(?=[-+](?:\s|$)|[-=]{2}|#)/, '\\')
     .replace(/^(\d+)([.)])(?=\s|$)/, '$1\\$2');

@@ -13,6 +13,8 @@ import { goOn, type ScanContext } from './context';
 
 /** Large enough for the disk, small enough for an editor's other extensions to get their turn in between. */
 const chunkBytes = 1 << 20;
+/** Of packed bytes: they may become a thousand times as much before the next piece is read. */
+const packedBytes = 1 << 16;
 
 export type Chunks = AsyncGenerator<Uint8Array, void, undefined>;
 type Reading = Pick<ScanContext, 'signal' | 'onBytes'>;
@@ -21,15 +23,15 @@ type Reading = Pick<ScanContext, 'signal' | 'onBytes'>;
 export async function* fileChunks(
   file: RandomAccessFile,
   what: string,
-  { from, length }: { readonly from: number; readonly length: number },
+  { from, length, piece = chunkBytes }: { readonly from: number; readonly length: number; readonly piece?: number },
   { signal, onBytes }: Reading,
 ): Chunks {
-  const read = (at: number): Promise<Uint8Array> => file.read(from + at, Math.min(chunkBytes, length - at));
+  const read = (at: number): Promise<Uint8Array> => file.read(from + at, Math.min(piece, length - at));
   let next = length > 0 ? read(0) : null;
   for (let at = 0; next !== null;) {
     goOn(signal);
     const chunk = await next;
-    const wanted = Math.min(chunkBytes, length - at);
+    const wanted = Math.min(piece, length - at);
     if (chunk.byteLength < wanted) throw grewShort(what);
     at += wanted;
     next = at < length ? read(at) : null;
@@ -52,7 +54,8 @@ export async function* entryChunks(
   if (from === null || from + entry.packed > file.size) throw damagedEntry(what);
   const content = new EntryContent(what, entry);
   let left = entry.packed;
-  for await (const stored of fileChunks(file, what, { from, length: entry.packed }, reading)) {
+  const piece = entry.method === 0 ? chunkBytes : packedBytes;
+  for await (const stored of fileChunks(file, what, { from, length: entry.packed, piece }, reading)) {
     left -= stored.byteLength;
     yield* content.push(stored, left === 0);
   }

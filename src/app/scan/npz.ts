@@ -2,12 +2,13 @@
 import { directoryEntries, endOfZip, longestEnd, type DirectoryEntry } from '../../core/batch/zipDirectory';
 import { NanoscopeError, toPayload } from '../../core/errors';
 import { show } from '../../core/onnx/show';
+import { mostKeys } from '../../core/scan/headerText';
 import type { StoredMask } from '../../core/scan/mask';
 import type { TensorScan } from '../../core/scan/tensor';
 import type { ScannedTensor } from '../../core/scan/types';
 import type { RandomAccessFile } from '../useCases';
 import { entryChunks } from './chunks';
-import type { ScanContext } from './context';
+import { goOn, type ScanContext } from './context';
 import { maskArray, scanArray, type ArraySource } from './npy';
 
 /** Of its central directory. */
@@ -31,6 +32,7 @@ export async function scanNpz(file: RandomAccessFile, what: string, context: Sca
   const tensors: ScannedTensor[] = [];
   const problems: string[] = [];
   for (const entry of entries) {
+    goOn(context.signal);
     let begun: TensorScan | undefined;
     try {
       const scan = await scanArray(source(entry), mask, context, (one) => (begun = one));
@@ -113,6 +115,8 @@ async function directoryOf(file: RandomAccessFile, what: string): Promise<readon
   try {
     const tailAt = Math.max(0, file.size - longestEnd);
     const { count, start, size } = endOfZip(await file.read(tailAt, file.size - tailAt), tailAt);
+    if (count > mostKeys)
+      throw bad(`${what} holds ${String(count)} entries, more than are looked at.`, 'Save it in several archives.');
     if (size > longestDirectory || start + size > file.size) throw new RangeError('directory outside of the file');
     const entries = [...directoryEntries(await file.read(start, size), count)];
     return entries.filter(({ name }) => !name.endsWith('/'));

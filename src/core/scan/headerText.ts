@@ -5,6 +5,10 @@
 import type { NanoscopeError } from '../errors';
 import { show } from '../onnx/show';
 
+/** More than any file of a model has, and few enough to be gone through in one turn. */
+export const mostKeys = 250_000;
+const mostNumbers = 1000;
+
 const digits = /(?:0|[1-9]\d*)(?![\d.eE])/y;
 
 export class HeaderText {
@@ -23,6 +27,7 @@ export class HeaderText {
     do {
       const key = this.string();
       if (keys.has(key)) this.fail(`${show(key)} comes twice`);
+      if (keys.size === mostKeys) this.fail(`an object has more than ${String(mostKeys)} keys`);
       keys.add(key);
       this.expect(':');
       value(key);
@@ -50,8 +55,10 @@ export class HeaderText {
     const numbers: number[] = [];
     this.expect('[');
     if (this.skips(']')) return numbers;
-    do numbers.push(this.wholeNumber());
-    while (this.skips(','));
+    do {
+      if (numbers.length === mostNumbers) this.fail(`a list has more than ${String(mostNumbers)} numbers`);
+      numbers.push(this.wholeNumber());
+    } while (this.skips(','));
     this.expect(']');
     return numbers;
   }

@@ -21,6 +21,9 @@ export const headerLengthBytes = 8;
 /** What the format allows. */
 const longestHeader = 100_000_000;
 
+/** In characters; names are shown. */
+const longestName = 10_000;
+
 /** @param start the first bytes of the file. @throws NanoscopeError `bad-inputs-file` */
 export function safetensorsHeaderLength(what: string, start: Uint8Array, fileBytes: number): number {
   if (fileBytes < headerLengthBytes || start.byteLength < headerLengthBytes)
@@ -109,6 +112,7 @@ function readObject(what: string, header: Uint8Array): ReadonlyMap<string, Field
   const json = new HeaderText(text, (problem) => bad(`${what} has a header that is not as it should be: ${problem}.`));
   const tensors = new Map<string, Fields>();
   json.object((name) => {
+    if (name.length > longestName) json.fail(`there is a name of ${String(name.length)} characters`);
     if (name === '__metadata__') json.object(() => void json.string());
     else tensors.set(name, readFields(json, name));
   });

@@ -44,7 +44,7 @@ export class HistoryStore {
       // The run first: an entry promises that there is one.
       await this.write(entry.id + runSuffix, bytes);
       await this.writeEntry(entry);
-      await this.prune();
+      await this.prune(entry.id);
       return entry;
     });
   }
@@ -61,12 +61,7 @@ export class HistoryStore {
     try {
       bytes = await vscode.workspace.fs.readFile(this.file(id + runSuffix));
     } catch (error) {
-      throw new NanoscopeError(
-        'file-not-found',
-        vscode.l10n.t('The stored run is not there any more.'),
-        vscode.l10n.t('Choose another one.'),
-        { cause: error },
-      );
+      throw gone(error);
     }
     return parseSaved(bytes, model);
   }
@@ -83,10 +78,18 @@ export class HistoryStore {
     }
   }
 
-  /** @param name empty takes the name away */
-  rename(entry: HistoryEntry, name: string): Promise<void> {
+  /**
+   * @param name empty takes the name away
+   * @throws NanoscopeError `file-not-found` where another window has deleted it: writing it would bring back half of it
+   */
+  rename({ id }: HistoryEntry, name: string): Promise<void> {
     const trimmed = name.trim().slice(0, 200);
-    return this.inTurn(() => this.writeEntry({ ...entry, name: trimmed === '' ? null : trimmed }));
+    return this.inTurn(async () => {
+      const entry = await this.entry(id).catch((error: unknown) => {
+        throw gone(error);
+      });
+      await this.writeEntry({ ...entry, name: trimmed === '' ? null : trimmed });
+    });
   }
 
   remove({ id }: HistoryEntry): Promise<void> {
@@ -129,15 +132,13 @@ export class HistoryStore {
     return entry;
   }
 
-  private async prune(): Promise<void> {
+  /** @param kept a run that was just made: never the one to go, whatever clock the others were made by */
+  private async prune(kept: string): Promise<void> {
     let room = this.limits.bytes;
     let places = this.limits.entries;
     const latest = await this.read();
-    // A run that was just made is never the one to go.
-    const [newest, ...others] = latest;
-    const named = others.filter(({ name }) => name !== null);
-    const unnamed = others.filter(({ name }) => name === null);
-    for (const entry of [...(newest ? [newest] : []), ...named, ...unnamed]) {
+    const rank = ({ id, name }: HistoryEntry): number => (id === kept ? 0 : name !== null ? 1 : 2);
+    for (const entry of [...latest].sort((a, b) => rank(a) - rank(b))) {
       if (places > 0 && entry.bytes <= room) {
         places -= 1;
         room -= entry.bytes;
@@ -153,8 +154,13 @@ export class HistoryStore {
       const id = uuid.safeParse(name.replace(/(?:\.run)?\.json$/, '')).data;
       const orphan = id !== undefined && !known.has(id);
       if (!orphan && !name.endsWith('.tmp')) continue;
-      const { mtime } = await vscode.workspace.fs.stat(this.file(name));
-      if (Date.now() - mtime > leftoverMs) await this.delete(name);
+      try {
+        const { mtime } = await vscode.workspace.fs.stat(this.file(name));
+        if (Date.now() - mtime > leftoverMs) await this.delete(name);
+      } catch (error) {
+        // Another window may be quicker, and no run is less kept for what lies beside it.
+        this.onProblem(`Removing ${name}`, error);
+      }
     }
   }
 
@@ -200,3 +206,11 @@ export class HistoryStore {
     return vscode.Uri.joinPath(this.folder, name);
   }
 }
+
+const gone = (cause: unknown): NanoscopeError =>
+  new NanoscopeError(
+    'file-not-found',
+    vscode.l10n.t('The stored run is not there any more.'),
+    vscode.l10n.t('Choose another one.'),
+    { cause },
+  );

@@ -7,23 +7,21 @@ import * as vscode from 'vscode';
 import type { CompareRequest } from '../../app/compare/compare';
 import type { DiagnoseEvents } from '../../app/useCases';
 import type { Comparison } from '../../core/compare/types';
-import type { EngineLevel, Finding, Report, SourceLine } from '../../core/report';
-import type { BatchChoice, FromPanel, PanelState } from '../../protocol/panel';
+import type { EngineLevel, Finding, Report } from '../../core/report';
+import type { BatchChoice } from '../../protocol/panel';
 import type { PanelTab } from '../../protocol/comparing';
-import { commandIds, contextKeys, viewTypes, type CommandName, type ContextKey } from '../contributions';
+import { viewTypes } from '../contributions';
 import type { HistoryEntry } from '../history/entry';
 import type { HistoryStore } from '../history/store';
 import type { Log } from '../log';
 import type { Saved } from '../savedReport';
 import { readSetting } from '../settings';
-import { showLine } from '../showLine';
 import { ComparingSession } from './comparing';
-import { copyComparison, saveComparison } from './comparisonFiles';
-import { copySnippetOf } from './copySnippet';
+import { announce } from './contextKeys';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
+import { handleMessage } from './messages';
 import { PanelPage, pageRoots } from './page';
-import { offeredFixes } from '../../protocol/offered';
 import { RunProgress } from './runProgress';
 import { DiagnosisSession } from './session';
 import type { PanelRecord, SessionRecord, Work } from './sessionParts';
@@ -239,7 +237,9 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     });
     const page = new PanelPage(panel, this.parts.extension, {
       onMessage: (message) => {
-        void this.handle(opened, message).catch((error: unknown) => log.tell('A message of the panel', error));
+        void handleMessage(opened, message, this.parts).catch((error: unknown) =>
+          log.tell('A message of the panel', error),
+        );
       },
       onUnknown: (why) => {
         log.warn(`The panel sent a message that is not understood, and it was ignored: ${why}`);
@@ -349,72 +349,6 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     }
   }
 
-  private async handle(panel: OpenPanel, message: FromPanel): Promise<void> {
-    const { session, comparing, page } = panel;
-    switch (message.type) {
-      case 'ready':
-        page.show(session.current);
-        page.showComparison(comparing.current);
-        return;
-      case 'tab':
-        panel.tab = message.tab;
-        return;
-      case 'compare':
-      case 'history':
-        return execute(message.type);
-      case 'cancelComparison':
-        comparing.cancel();
-        return;
-      case 'copyComparison':
-        if (comparing.current?.comparison) await copyComparison(comparing.current.comparison);
-        return;
-      case 'saveComparison':
-        if (comparing.current?.comparison) await saveComparison(comparing.current.comparison, message.as);
-        return;
-      case 'run':
-        await session.run(message.batch);
-        return;
-      case 'chooseInputs':
-        return session.chooseInputs();
-      case 'cancel':
-        session.cancel();
-        return;
-      case 'apply':
-        await session.apply(message.fixId, message);
-        return;
-      case 'preview':
-        return session.preview(message.fixId);
-      case 'closePreview':
-        session.closePreview();
-        return;
-      case 'copyFixSnippet':
-        return copySnippetOf(session, message.fixId);
-      case 'undo':
-        await session.undo();
-        return;
-      case 'tryFixes':
-        await session.run(undefined, true);
-        return;
-      case 'copyMarkdown':
-        return execute('copyMarkdown');
-      case 'openSource':
-        // A page may only name what the report does.
-        if (namesSource(session.current.report, message)) await showLine({ file: message.file, line: message.line });
-        return;
-      case 'findSource': {
-        const { report } = session.current;
-        const finding = report && findingNamed(report, message.tensor);
-        if (finding) await this.parts.goToSource(report, finding);
-        return;
-      }
-      case 'openLog':
-        this.parts.log.show();
-        return;
-      case 'start':
-        return execute(message.what === 'file' ? 'diagnose' : 'diagnoseBuiltIn');
-    }
-  }
-
   private fresh(subject: Subject): SessionRecord {
     const remembered = subject.kind === 'report' ? null : this.parts.memory.get(subject.model);
     return {
@@ -435,13 +369,10 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
 
   /** Keeps the context keys in step with the panel that commands mean. */
   private announce(panel: OpenPanel | null): void {
-    const front = this.front ?? panel;
-    setContext('running', this.running.length > 0);
-    setContext('hasReport', this.inFront !== null);
-    setContext('canTryFixes', canTryFixes(front?.session.current ?? null));
-    setContext('canFix', canFix(front?.session.current ?? null));
-    setContext('canUndo', canUndo(front?.session.current ?? null));
-    setContext('canShrink', canShrink(front?.session.current ?? null));
+    announce((this.front ?? panel)?.session.current ?? null, {
+      running: this.running.length > 0,
+      hasReport: this.inFront !== null,
+    });
   }
 }
 
@@ -451,43 +382,6 @@ function isOurs({ input }: vscode.Tab): boolean {
     (input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewTypes.diagnosis)) ||
     (input instanceof vscode.TabInputCustom && input.viewType === viewTypes.model)
   );
-}
-
-function hasReport(state: PanelState | null): state is PanelState & { readonly report: Report } {
-  return state !== null && state.report !== null;
-}
-
-function canTryFixes(state: PanelState | null): boolean {
-  return (
-    hasReport(state) &&
-    state.phase !== 'running' &&
-    !state.readOnly &&
-    state.report.fixes === undefined &&
-    state.batch.expandAttention === undefined
-  );
-}
-
-const canRun = (state: PanelState | null): state is PanelState =>
-  state !== null && state.phase !== 'running' && !state.readOnly;
-
-const canFix = (state: PanelState | null): boolean => canRun(state) && offeredFixes(state).length > 0;
-
-const canUndo = (state: PanelState | null): boolean => canRun(state) && state.applied !== null;
-
-const canShrink = (state: PanelState | null): boolean => canRun(state) && (state.report?.origins.length ?? 0) > 0;
-
-const contextValues = new Map<ContextKey, boolean>();
-
-/** Sends changes only: progress would set them dozens of times a second. */
-function setContext(key: ContextKey, value: boolean): void {
-  if (contextValues.get(key) !== value) {
-    contextValues.set(key, value);
-    void vscode.commands.executeCommand('setContext', contextKeys[key], value);
-  }
-}
-
-async function execute(command: CommandName): Promise<void> {
-  await vscode.commands.executeCommand(commandIds[command]);
 }
 
 /** Two samples of 5 and 35 tokens, left padded: the batch that shows the commonest illness. */
@@ -503,12 +397,3 @@ const defaultBatch: Omit<BatchChoice, 'level'> = {
 function levelFor(subject: Subject): EngineLevel {
   return readSetting('engine.level', subject.kind === 'file' ? vscode.Uri.file(subject.model) : undefined);
 }
-
-const findingNamed = ({ origins, spread, silent }: Report, tensor: string): Finding | undefined =>
-  [...origins, ...spread, ...silent].find((finding) => finding.tensor === tensor);
-
-const namesSource = (report: Report | null, { file, line }: SourceLine): boolean =>
-  report !== null &&
-  [...report.table, ...report.origins, ...report.spread, ...report.silent].some(
-    ({ source }) => source?.file === file && source.line === line,
-  );

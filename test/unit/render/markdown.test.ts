@@ -87,7 +87,9 @@ describe('escaping', () => {
     ['uses input_ids and _this_', 'uses input_ids and \\_this\\_'],
     ['a | b < c > d & e', 'a &#124; b &#60; c &#62; d &#38; e'],
     ['@user #12 **x** [l](u) `c`', '&#64;user &#35;12 \\*\\*x\\*\\* \\[l\\](u) \\`c\\`'],
-    ['see http://x.example and www.x.example', 'see http&#58;//x.example and www&#46;x.example'],
+    ['see http://x.example and www.x.example', 'see http&#58;&#47;/x.example and www&#46;x.example'],
+    // The editor's preview makes a link of it without a scheme, too.
+    ['see //x.example and a/b', 'see &#47;/x.example and a/b'],
     ['- a list', '\\- a list'],
     ['# a heading', '\\# a heading'],
     ['1. a list', '1\\. a list'],

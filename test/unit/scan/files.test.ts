@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { zipSync } from 'fflate';
 import { afterAll, describe, expect, it } from 'vitest';
 import { scan, type ScanRequest } from '../../../src/app/scan/scan';
+import { markdownScan } from '../../../src/app/render/scan/markdown';
 import type { ScanResult } from '../../../src/core/scan/types';
 import { nodeFiles } from '../../../src/runtime/files/nodeFiles';
 import { hidden, npy, safetensors, seedMask } from '../../support/storedFiles';
@@ -130,13 +131,14 @@ describe('what is damaged', () => {
   });
 });
 
-it('an archive whose directory is told by ZIP64 records alone, as above 4 GB, is read', async () => {
+/** Its directory is told by ZIP64 records alone, as above 4 GB. @param count of its entries, as they say */
+function zip64(count: bigint): Uint8Array {
   const plain = zipSync({ 'x.npy': sick, 'y.npy': sick });
   const end = new DataView(plain.buffer, plain.byteOffset + plain.byteLength - 22, 22);
   const large = new DataView(new ArrayBuffer(56 + 20 + 22));
   large.setUint32(0, 0x06064b50, true);
   large.setBigUint64(4, 44n, true);
-  for (const at of [24, 32]) large.setBigUint64(at, BigInt(end.getUint16(10, true)), true);
+  for (const at of [24, 32]) large.setBigUint64(at, count, true);
   large.setBigUint64(40, BigInt(end.getUint32(12, true)), true);
   large.setBigUint64(48, BigInt(end.getUint32(16, true)), true);
   large.setUint32(56, 0x07064b50, true);
@@ -144,12 +146,25 @@ it('an archive whose directory is told by ZIP64 records alone, as above 4 GB, is
   large.setUint32(76, 0x06054b50, true);
   for (const at of [84, 86]) large.setUint16(at, 0xffff, true);
   for (const at of [88, 92]) large.setUint32(at, 0xffffffff, true);
-  const bytes = Buffer.concat([plain.subarray(0, -22), new Uint8Array(large.buffer)]);
-  const { files } = await run(tree({ 'a.npz': bytes }));
+  return Buffer.concat([plain.subarray(0, -22), new Uint8Array(large.buffer)]);
+}
+
+it('an archive whose directory is told by ZIP64 records alone is read, and refused where it says too much', async () => {
+  const { files } = await run(tree({ 'a.npz': zip64(2n) }));
   expect(files[0]?.tensors.map(({ name, nan }) => [name, nan])).toEqual([
     ['x', 1],
     ['y', 1],
   ]);
+  expect(errorsOf(await run(tree({ 'a.npz': zip64(250_001n) })))).toEqual([
+    'a.npz holds 250001 entries, more than are looked at.',
+  ]);
+});
+
+it('a long name does not make a long page', async () => {
+  const name = '`'.repeat(10_000);
+  const result = await run(tree({ 'a.safetensors': safetensors({ [name]: hidden(() => true) }) }));
+  expect(result.files[0]?.tensors[0]?.name).toBe(name);
+  expect(markdownScan(result).length).toBeLessThan(5000);
 });
 
 describe('a mask', () => {
@@ -206,6 +221,28 @@ describe('while it runs', () => {
     expect(seen.length).toBeGreaterThan(4);
     expect([...seen].sort((a, b) => a - b)).toEqual(seen);
     expect([seen[0], seen.at(-1)]).toEqual([0, 1]);
+  });
+
+  it('takes packed bytes in small pieces, as each may be a thousand times as much', async () => {
+    const noise = Float32Array.from({ length: 50_000 }, (_, at) => Math.sin(at * at));
+    const place = tree({ 'a.npz': zipSync({ 'x.npy': npy('<f4', [50_000], noise) }) });
+    const lengths: number[] = [];
+    const files = {
+      ...nodeFiles,
+      open: async (path: string) => {
+        const file = await nodeFiles.open(path);
+        const read = (offset: number, length: number) => {
+          lengths.push(length);
+          return file.read(offset, length);
+        };
+        return { size: file.size, read, close: () => file.close() };
+      },
+    };
+    const { signal } = new AbortController();
+    const { totals } = await scan(files, { paths: [place], axes: [], mask: null, name: String }, {}, signal);
+    expect(totals).toMatchObject({ elements: 50_000, filesFailed: 0 });
+    // The end of the archive, with its longest comment, is the longest.
+    expect(Math.max(...lengths)).toBeLessThan(66_000);
   });
 
   it('ends when it is cancelled, in the middle of a file, and leaves none open', async () => {

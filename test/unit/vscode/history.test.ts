@@ -1,5 +1,5 @@
 /** Runs that were kept, on a real folder: bounds, names, what is broken, what a killed window leaves. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +54,8 @@ const run = (name: string) => ({ kind: 'report', report: sampleReport(name) }) a
 const names = async (store: HistoryStore): Promise<string[]> =>
   (await store.list()).map(({ name, model }) => name ?? model);
 const files = (): string[] => readdirSync(folder).sort();
+/** Of no run that was kept. */
+const gone = '2f0c0a52-8b9e-4c51-8d3c-0d5e6c4f3a21';
 const size = Buffer.byteLength(JSON.stringify(sampleReport('a.onnx')));
 
 describe('stored runs', () => {
@@ -99,6 +101,32 @@ describe('stored runs', () => {
     expect(files()).toHaveLength(4);
   });
 
+  it('never go in favour of one that a clock in the future made', async () => {
+    const store = storeWith({ entries: 1, bytes: 1e9 });
+    await store.add(run('ahead.onnx'), 9000);
+    await store.add(run('now.onnx'), 1000);
+    expect(await names(store)).toEqual(['now.onnx']);
+  });
+
+  it('that another window has deleted take no name, and do not come back', async () => {
+    const store = storeWith();
+    const entry = await store.add(run('a.onnx'), 1);
+    if (!entry) throw new Error('not kept');
+    await storeWith().remove(entry);
+    await expect(store.rename(entry, 'x')).rejects.toMatchObject({ code: 'file-not-found' });
+    expect(files()).toEqual([]);
+  });
+
+  it('are kept although what others left cannot be looked at', async () => {
+    // As a file that another window takes away between the list and the look.
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'x.tmp'));
+    writeFileSync(join(folder, `${gone}.run.json`), '{');
+    utimesSync(join(folder, `${gone}.run.json`), 1, 1);
+    const store = storeWith();
+    expect(await store.add(run('a.onnx'), 1)).not.toBeNull();
+    expect(files()).not.toContain(`${gone}.run.json`);
+  });
+
   it('take a name and give it back, and can be deleted', async () => {
     const store = storeWith();
     const entry = await store.add(run('a.onnx'), 1);
@@ -117,15 +145,14 @@ describe('stored runs', () => {
     ['cut off', (entry) => entry.slice(0, 40)],
     ['empty', () => ''],
     ['of another shape', () => '{"id":1}'],
-    ['under a name that is not its own', (entry) => entry.replace(/"id":"./, '"id":"0')],
+    ['under a name that is not its own', (entry) => entry.replace(/"id":"[^"]*/, `"id":"${gone}`)],
     ['with a time that is none', (entry) => entry.replace(/"at":\d+/, '"at":-1')],
   ])('that are %s are left out and named, the others stay', async (_what, broken) => {
     const store = storeWith();
     const bad = await store.add(run('bad.onnx'), 1);
     await store.add(run('good.onnx'), 2);
     const file = join(folder, `${bad?.id ?? ''}.json`);
-    const text = readFileSync(file, 'utf8').replace(/"id":"0/, '"id":"1');
-    writeFileSync(file, broken(text));
+    writeFileSync(file, broken(readFileSync(file, 'utf8')));
     expect(await names(store)).toEqual(['good.onnx']);
     expect(problems).toEqual([`Stored run ${bad?.id ?? ''}`]);
   });
@@ -142,7 +169,6 @@ describe('stored runs', () => {
 
   it('leave nothing behind of a window that was killed, once it must be dead', async () => {
     const store = storeWith();
-    const gone = '2f0c0a52-8b9e-4c51-8d3c-0d5e6c4f3a21';
     const left = [`${gone}.run.json`, `${gone}.run.json.x.tmp`, `${gone}.json`];
     for (const name of left) writeFileSync(join(folder, name), '{');
     writeFileSync(join(folder, 'not-ours.txt'), 'x');

@@ -15,6 +15,7 @@ import { positionsText } from '../describe';
 import type { PanelPage } from '../page';
 import type { UiState } from '../ui';
 import { reveal, sameWindow, windowOf, type Window } from '../window';
+import { bar, filler, gap, range } from '../windowed';
 import { differs, rolesOf } from './cells';
 import { compareFilter } from './filter';
 import { compareLayout, type CompareColumn, type CompareLayout } from './lines';
@@ -79,7 +80,7 @@ export function compareTable(page: PanelPage, comparison: Comparison): TemplateR
         </colgroup>
         ${headView(comparison, columns, near)}
         <tbody>
-          ${filler(rows.from)}
+          ${filler(rows.from, lineHeight)}
           ${repeat(
             range(rows),
             (index) => index,
@@ -88,7 +89,7 @@ export function compareTable(page: PanelPage, comparison: Comparison): TemplateR
               return line === undefined ? nothing : lineView(page, comparison, columns, line, index, near, active);
             },
           )}
-          ${filler(lines.length - rows.to)}
+          ${filler(lines.length - rows.to, lineHeight)}
         </tbody>
       </table>
       ${lines.length === 0 ? html`<p class="quiet none">${emptyText(ui)}</p>` : nothing}
@@ -191,7 +192,7 @@ function lineView(
       data-compared="${line.index}:-1"
       title=${row.same ? nothing : 'Variants differ here'}
     >
-      <span class="mark" aria-label=${row.same ? nothing : 'differs'}>${row.same ? '' : '≠'}</span>${
+      ${row.same ? html`<span class="mark"></span>` : html`<span class="mark" role="img" aria-label="differs">≠</span>`}${
         line.layer === null ? nothing : html`<span class="layer">${visible(line.layer)}</span> `
       }${nameOf(line.name)}
     </th>
@@ -253,32 +254,6 @@ function describe(
     pad === 0 ? '' : `: ${String(padNan)} of ${String(pad)} padding, ${String(realNan)} of ${String(real)} real`;
   return `${where}: NaN at ${positionsText(cell.nanAt)} (${String(nan)} of ${String(of)}${split})${unlike ? '; differs from the first variant' : ''}`;
 }
-
-/** As in the table of a diagnosis: padding and real tokens as wide as they are many, each filled by its NaN. */
-function bar(cell: ComparedCell, padsLast: boolean): TemplateResult {
-  const pad = part('pad', cell.pad, cell.padNan);
-  const real = part('real', cell.real, cell.realNan);
-  return html`<span class="bar" aria-hidden="true">${padsLast ? [real, pad] : [pad, real]}</span>`;
-}
-const part = (kind: 'pad' | 'real', all: number, nan: number): TemplateResult | typeof nothing =>
-  all === 0
-    ? nothing
-    : html`<span
-        class=${kind}
-        ${cssVars({ '--grow': String(all), '--fill': `${String(Math.round((nan / all) * 1000) / 10)}%` })}
-      ></span>`;
-
-const gap = (columns: number): TemplateResult | typeof nothing =>
-  columns > 0 ? html`<td class="gap" role="presentation" colspan=${columns}></td>` : nothing;
-
-const filler = (lines: number): TemplateResult | typeof nothing =>
-  lines > 0
-    ? html`<tr class="filler" role="presentation" ${cssVars({ '--height': `${String(lines * lineHeight)}px` })}>
-        <td role="presentation"></td>
-      </tr>`
-    : nothing;
-
-const range = ({ from, to }: Window): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
 /** The cell that Tab reaches: the last active one if it is shown, else the first difference, else the first. */
 function activeCell({ rows, columns }: CompareLayout, { compareActive }: UiState): UiState['compareActive'] {

@@ -3,6 +3,7 @@ import type { ScannedFile, ScannedTensor, ScanResult } from '../../../core/scan/
 import { hasNaN, plural } from '../../../core/scan/verdict';
 import { code, markdownTable, prose } from '../escape';
 import { fileSize } from '../numbers';
+import { clip } from '../text';
 import {
   cleanWords,
   countText,
@@ -16,6 +17,7 @@ import {
 } from './words';
 
 const mostTensors = 100;
+const longestName = 120;
 const mostClean = 500;
 const mostPickles = 50;
 
@@ -73,7 +75,7 @@ function row(tensor: ScannedTensor): readonly string[] {
     return counted ? (count === 0 ? text : `**${text}**`) : '–';
   };
   return [
-    tensor.name === null ? '(array)' : code(tensor.name),
+    tensor.name === null ? '(array)' : code(clip(tensor.name, longestName)),
     prose(tensor.dtype),
     prose(shapeOf(tensor)),
     figure(tensor.nan),
