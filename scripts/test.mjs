@@ -48,7 +48,7 @@ const suites = [
     ],
   },
   { name: 'unit', needs: ['python'] },
-  { name: 'runtime', needs: ['dist', 'python'], minutes: 20 },
+  { name: 'runtime', needs: ['dist', 'python'], minutes: 30 },
   { name: 'cli', needs: ['dist', 'python'], minutes: 20 },
   { name: 'dap', needs: ['python'], minutes: 10 },
   { name: 'webview', needs: ['dist', 'chromium'], minutes: 15 },
