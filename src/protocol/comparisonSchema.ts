@@ -28,7 +28,7 @@ const variant = z.object({
   facts: z.array(z.string()),
   difference: jsonNumber.exactOptional(),
   pattern: count,
-  nan: z.enum(['none', 'padding', 'real']),
+  nan: z.enum(['none', 'padding', 'real', 'unplaced']),
 });
 
 const cell = z.object({
@@ -49,6 +49,7 @@ const row = z.object({
   label: z.string(),
   sequence: z.literal('memory').exactOptional(),
   cells: z.array(z.array(cell).nullable()),
+  whole: z.array(z.boolean().nullable()).exactOptional(),
   same: z.boolean(),
 });
 

@@ -2,7 +2,7 @@
 import { compareRuns } from '../../core/compare/compare';
 import { joinedRuns, runOfReport } from '../../core/compare/runOfReport';
 import type { ComparedRun, Comparison } from '../../core/compare/types';
-import { combined, labelOf, type Settings, type Variation } from '../../core/compare/variations';
+import { combined, labelOf, variedOf, type Settings, type Variation } from '../../core/compare/variations';
 import { NanoscopeError } from '../../core/errors';
 import { isBuiltin, parseBuiltin } from '../../core/models';
 import { engineLevels, type EngineLevel } from '../../core/report';
@@ -12,7 +12,7 @@ import { aboutOf, fromOneProcess, inOneProcess, inProcesses, type InProcesses } 
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
 import { FirstOutputs } from './fromFirst';
 import { outputsAt } from './outputsAt';
-import { runVariant, type Part } from './variant';
+import { checkVariants, runVariant, type Part } from './variant';
 
 export interface CompareRequest {
   /** Absolute paths or `builtin:…`; several are variants of their own. */
@@ -26,6 +26,8 @@ export interface CompareEvents {
 }
 
 interface Wanted extends InProcesses {
+  /** As it was named: a file of shards, say. */
+  readonly model: string;
   readonly settings: Settings;
   readonly label: string;
 }
@@ -38,12 +40,19 @@ export async function compare(
   signal?: AbortSignal,
 ): Promise<Comparison> {
   const wanted = await variantsOf(deps, models, variations);
+  // What cannot be run is said before anything is.
+  await checkVariants(
+    deps,
+    { ...base, fixes: false },
+    wanted.map(({ whole }) => whole),
+  );
   // What several variants run in parts is measured once.
   const isShared = wanted.some(({ split }) => split !== null);
   const measured = new Map<string, readonly Part[]>();
   const job = deps.engine.start(signal);
   try {
     const first = new FirstOutputs(job);
+    const own = new Map<string, FirstOutputs>();
     const runs: ComparedRun[] = [];
     for (const [at, variant] of wanted.entries()) {
       const onProgress: DiagnoseEvents['onProgress'] = ({ text, fraction }) =>
@@ -60,20 +69,29 @@ export async function compare(
       if (isShared) measured.set(key, parts);
       if (split) {
         const asked = { model: whole.model, label: variant.label, parts, split };
+        // Where no variant in one process came first, each is held against its own model in one.
+        const alone = own.get(key) ?? new FirstOutputs(job, `${key} `);
+        own.set(key, alone);
         for (const { run, outputs } of await runParallel(deps.engine, asked, { onProgress }, signal)) {
-          const difference = await first.differenceOfOutputs(parts, outputs);
-          runs.push(
-            wanted[0]?.split ? fromOneProcess(run, difference) : { ...run, ...(difference !== null && { difference }) },
-          );
+          const beside = wanted[0]?.split ? alone : first;
+          const difference = await beside.differenceOfOutputs(parts, outputs);
+          const varied = variedOf(variant.settings, variant.model);
+          runs.push({
+            ...(wanted[0]?.split
+              ? fromOneProcess(run, difference)
+              : { ...run, ...(difference !== null && { difference }) }),
+            varied,
+          });
         }
         continue;
       }
       const ms = performance.now() - start;
-      const difference = await first.differenceOf(parts, plainLevel(variant.settings));
+      const difference = wanted[0]?.split ? null : await first.differenceOf(parts, plainLevel(variant.settings));
       runs.push({
         ...(await runOf(job, parts, variant)),
         facts: [...(isShared ? weightsOf(parts) : []), ...(known ? [] : [`${String(Math.round(ms))} ms`])],
         ...(difference !== null && { difference }),
+        varied: variedOf(variant.settings, variant.model),
       });
       if (isShared) continue;
       await job.drop(parts.flatMap(({ diagnosis }) => [...diagnosis.measured.keptOutputs.values()]));
@@ -94,7 +112,7 @@ async function variantsOf(
   for (const [at, model] of models.entries())
     for (const settings of combined(variations)) {
       const label = [names[at] ?? '', labelOf(settings)].filter((part) => part !== '').join(', ');
-      wanted.push({ settings, label, ...(await inProcesses(deps, models, model, settings)) });
+      wanted.push({ model, settings, label, ...(await inProcesses(deps, models, model, settings)) });
     }
   const [only] = wanted;
   // Parts of a model are a comparison with the whole by themselves.

@@ -23,7 +23,11 @@ interface Kept {
 export class FirstOutputs {
   private kept: readonly Kept[] | null = null;
 
-  constructor(private readonly job: EngineJob) {}
+  /** @param prefix of the names under which outputs are kept, where several are at work in one process */
+  constructor(
+    private readonly job: EngineJob,
+    private readonly prefix = '',
+  ) {}
 
   /**
    * @param level of the variant's own runs; null where it is told by the run that was measured
@@ -63,7 +67,7 @@ export class FirstOutputs {
       const { measured } = part.diagnosis;
       const outputs = comparableOutputs(measured).map((output) => ({
         output,
-        handle: `first ${String(at)} ${output.tensor}`,
+        handle: `${this.prefix}first ${String(at)} ${output.tensor}`,
         rows: rowsOf(part, output),
       }));
       await runForOutputs(this.job, measured, level, {

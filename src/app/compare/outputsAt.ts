@@ -48,8 +48,11 @@ export const rowsBy = ({ table, batch }: Pick<Report, 'table' | 'batch'>, figure
   table.map((row) => {
     const figures = figuresOf(row.tensor);
     const roles = (row.sequence === 'memory' ? batch.memory?.roles : batch.roles) ?? [];
+    const { whole, ...rest } = row;
     return {
-      ...row,
+      ...rest,
+      // Of a value without positions nothing is known where this run did not look at it.
+      ...(whole && figures && { whole: wholeOf(figures) }),
       samples: row.samples?.map((own, at) => healthOf(own, figures?.[at], roles[at] ?? '')) ?? null,
     };
   });
@@ -65,6 +68,12 @@ export const outputsBy = ({ outputs }: Pick<Report, 'outputs'>, figuresOf: Figur
         }
       : output;
   });
+
+const wholeOf = (figures: readonly SampleFigures[]): NonNullable<TableRow['whole']> => ({
+  nan: figures.some(({ nan }) => nan > 0),
+  posInf: figures.some(({ posInf }) => posInf > 0),
+  negInf: figures.some(({ negInf }) => negInf > 0),
+});
 
 /** What this run says in the place of what the measuring run said. */
 function healthOf(own: SampleHealth, figures: SampleFigures | undefined, roles: string): SampleHealth {

@@ -4,7 +4,7 @@ import { batchFixes } from '../../core/fix/batch/index';
 import type { BatchFix, BatchRun } from '../../core/fix/batch/types';
 import { NanoscopeError } from '../../core/errors';
 import { Graph } from '../../core/onnx/graph';
-import { isBuiltin, withOption } from '../../core/models';
+import { isBuiltin, parseBuiltin, withOption } from '../../core/models';
 import type { Settings } from '../../core/compare/variations';
 import type { LengthSpec } from '../../core/batch/types';
 import { wantedFixes } from '../apply/wanted';
@@ -36,6 +36,28 @@ export async function runVariant(run: Run, base: DiagnoseRequest, settings: Sett
   const { padding } = settings;
   if (padding === undefined || isMadeSo(request, padding)) return [await whole(run, request, subject)];
   return refed(run, request, subject, padding);
+}
+
+/**
+ * What can be said before anything is run: of model files, each read once, and of settings that nothing can have.
+ * @throws NanoscopeError as `openSubject`, `usage`
+ */
+export async function checkVariants(
+  { files }: Pick<DiagnoseDeps, 'files'>,
+  base: Omit<DiagnoseRequest, 'model'>,
+  variants: readonly { readonly model: string; readonly settings: Settings }[],
+): Promise<void> {
+  for (const { model, settings } of variants) {
+    const { fix } = settings;
+    if (fix !== undefined && fix !== 'none') wantedFixes(fix);
+    const asked = requestOf({ ...base, model }, settings);
+    if (isBuiltin(asked.model)) parseBuiltin(asked.model);
+  }
+  for (const model of new Set(variants.map((variant) => variant.model))) {
+    if (isBuiltin(model)) continue;
+    const opened = await openSubject(files, model, base.cast);
+    for (const variant of variants) if (variant.model === model) refuseFloat32(opened, variant.settings);
+  }
 }
 
 /** What a request alone can say. */
@@ -84,18 +106,22 @@ async function subjectOf(
   opened: Subject,
   settings: Settings,
 ): Promise<Subject> {
-  const { dtype, fix } = settings;
+  const { fix } = settings;
   const subject = isHalf(settings) ? asHalf(opened) : opened;
+  refuseFloat32(opened, settings);
+  if (fix === undefined || fix === 'none') return subject;
+  const { steps, diagnosis } = await planFix(job, deps, request, wantedFixes(fix), events, subject);
+  const graph = steps.at(-1)?.after ?? diagnosis.subject.graph;
+  return { ...diagnosis.subject, loaded: { ...diagnosis.subject.loaded, proto: graph.model }, graph };
+}
+
+function refuseFloat32(opened: Subject, { dtype }: Settings): void {
   if (dtype === 'float32' && hasHalf(opened))
     throw new NanoscopeError(
       'usage',
       `${opened.name} computes in float16; there is no float32 of it here.`,
       'Compare dtype=float16,engine-float16, or two files.',
     );
-  if (fix === undefined || fix === 'none') return subject;
-  const { steps, diagnosis } = await planFix(job, deps, request, wantedFixes(fix), events, subject);
-  const graph = steps.at(-1)?.after ?? diagnosis.subject.graph;
-  return { ...diagnosis.subject, loaded: { ...diagnosis.subject.loaded, proto: graph.model }, graph };
 }
 
 const hasHalf = ({ graph }: Subject): boolean =>

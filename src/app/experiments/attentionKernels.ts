@@ -22,9 +22,20 @@ async function outcomes(laboratory: Laboratory): Promise<readonly (readonly [Ker
 const saidOfMasked = (id: string): string | null =>
   ({ 'add-inf': 'NaN', 'where-inf': 'NaN', 'attention-bool': 'zeros' })[id] ?? null;
 
+/** What the explanation rests on, of which nothing was said then. */
+const explainedOfMasked: ReadonlyMap<string, string> = new Map([
+  ['add-lowest', 'mean of all values'],
+  ['where-lowest', 'mean of all values'],
+  ['multi-head-keys', 'as if padding were not masked'],
+  ['multi-head-keys-inf', 'mean of the values after it'],
+]);
+
 export const sdpaBoolMask: Experiment = async (laboratory) => ({
   checks: (await outcomes(laboratory)).map(([{ id, title }, { masked }]) =>
-    check(title, saidOfMasked(id), masked, { pytorch: pytorchMasked(id) }),
+    check(title, saidOfMasked(id), masked, {
+      pytorch: pytorchMasked(id),
+      explained: explainedOfMasked.get(id),
+    }),
   ),
   explanation: {
     then: 'softmax([−inf, …, −inf]) is NaN; scaled_dot_product_attention gives zeros for such rows when Q, K and V are clean.',
@@ -76,9 +87,10 @@ const triedThen: ReadonlySet<string> = new Set(['add-inf', 'where-inf', 'attenti
 function explained(all: readonly (readonly [Kernel, KernelOutcome])[]): string {
   const protects = all.filter(([, { real }]) => real.keys === 'right').map(([{ title }]) => title);
   const leaks = all.filter(([, { real }]) => real.values !== null && real.values.startsWith('NaN')).length;
+  const lets = all.filter(([, { real }]) => real.keys !== null && real.keys !== 'right').length;
   const asked = all.filter(([, { real }]) => real.values !== null).length;
   return (
     `A fill that chooses does override NaN scores: ${protects.join(' and ')} keep${protects.length === 1 ? 's' : ''} NaN in keys out. ` +
-    `Only an added −inf does not (NaN + −inf = NaN). What leaks all the same is 0 × NaN through the values: in ${String(leaks)} of ${String(asked)} kernels.`
+    `The other ${String(lets)} kernels let it through, as an added −inf does (NaN + −inf = NaN). What leaks all the same is 0 × NaN through the values: in ${String(leaks)} of ${String(asked)} kernels.`
   );
 }

@@ -1,4 +1,5 @@
 /** The experiments by name, and how each is run. */
+import { borneOut } from '../../core/experiments/check';
 import { experiments, type ExperimentId } from '../../core/experiments/catalog';
 import type { ExperimentResult } from '../../core/experiments/types';
 import { NanoscopeError } from '../../core/errors';
@@ -60,7 +61,7 @@ export async function runExperiments(
   });
   for (const id of ids) {
     const start = performance.now();
-    const { checks, explanation = null, standIns = [], comparison } = await methodOf(id, lengths)(laboratory);
+    const { checks, explanation, standIns = [], comparison } = await methodOf(id, lengths)(laboratory);
     const info = experiments.find((one) => one.id === id);
     await onResult({
       schemaVersion: 1,
@@ -70,7 +71,7 @@ export async function runExperiments(
       question: info?.question ?? '',
       checks,
       agrees: checks.every(({ verdict }) => verdict !== 'disagrees'),
-      explanation,
+      explanation: explanation ? borneOut(explanation, checks) : null,
       standIns,
       ...(comparison && { comparison }),
       milliseconds: Math.round(performance.now() - start),

@@ -20,6 +20,8 @@ interface Said {
   /** Positions with NaN that are left; null where nothing was said of padding. */
   readonly left: string | null;
   readonly real: string | null;
+  /** Of real tokens, where nothing was said of them. */
+  readonly explained?: string;
 }
 
 async function proved(laboratory: Laboratory, said: Said): Promise<{ result: FixResult | undefined; checks: Check[] }> {
@@ -33,6 +35,7 @@ async function proved(laboratory: Laboratory, said: Said): Promise<{ result: Fix
       check(`${said.id}: positions with NaN that are left`, said.left, leftOf(result), { pytorch: left }),
       check(`${said.id}: real tokens, held against each sequence alone`, said.real, realOf(result), {
         pytorch: recorded?.real ?? null,
+        ...(said.explained !== undefined && { explained: said.explained }),
       }),
     ],
   };
@@ -89,7 +92,12 @@ export const softmaxGuard: Experiment = async (laboratory) => {
 
 export const zeroPadHidden: Experiment = async (laboratory) => {
   const where = await proved(laboratory, { id: 'zero-pad-hidden', left: null, real: 'equal' });
-  const multiplied = await proved(laboratory, { id: 'multiply-by-mask', left: null, real: null });
+  const multiplied = await proved(laboratory, {
+    id: 'multiply-by-mask',
+    left: null,
+    real: null,
+    explained: `NaN in ${String(realOfSample)} of ${String(realOfSample)}`,
+  });
   return {
     checks: [...where.checks, ...multiplied.checks],
     explanation: {
@@ -126,7 +134,7 @@ export const legacyUnmaskRule: Experiment = async (laboratory) => {
     checks: [
       check('the rule off', 'NaN', told(off?.nan), { pytorch: sum('none') }),
       check('the rule on', 'no NaN', told(on?.nan), { pytorch: sum('unmask-rows') }),
-      check('the rule off, a kernel that gives zeros', null, nanOf(zeros)),
+      check('the rule off, a kernel that gives zeros', null, nanOf(zeros), { explained: 'no NaN' }),
     ],
     explanation: {
       then: 'The rule was dropped for torch ≥ 2.5 because its attention handles such rows; but it only handles softmax over −inf, not NaN + (−inf) in the layer after.',

@@ -37,6 +37,8 @@ const everywhere = (count: string): string => `${count} on every rank`;
 const onRanks = (counts: readonly string[]): string =>
   new Set(counts).size === 1 ? everywhere(counts[0] ?? '') : counts.join(', ');
 
+const patternIn = ({ verdict }: Comparison): string => (verdict.same ? 'the same' : 'different');
+
 const ranksOfPyTorch = 'PyTorch 1.13 was run on two ranks over gloo, attention sharded, on a CPU.';
 const memoryThen =
   'Then: 125.6 GB (attention sharded) and 133.8 GB (not) on each of 8 H200. Not run here; megabytes of weights per rank of the small model are shown instead.';
@@ -54,7 +56,7 @@ export const paddingSharded: Experiment = async (laboratory) => {
   return {
     checks: [
       ...rowsThen(laboratory, comparison),
-      check('pattern of NaN on the ranks and in one process', null, comparison.verdict.same ? 'the same' : 'different'),
+      check('pattern of NaN on the ranks and in one process', null, patternIn(comparison), { explained: 'the same' }),
     ],
     explanation: {
       then: 'A padded batch gives NaN with attention sharded over 8 GPUs.',
@@ -78,11 +80,7 @@ export const paddingUnsharded: Experiment = async (laboratory) => {
   return {
     checks: [
       ...rowsThen(laboratory, comparison),
-      check(
-        'pattern of NaN, attention sharded and not',
-        'the same',
-        comparison.verdict.same ? 'the same' : 'different',
-      ),
+      check('pattern of NaN, attention sharded and not', 'the same', patternIn(comparison)),
     ],
     explanation: {
       then: 'Identical NaN with and without attention sharding: sharding is not the cause.',
@@ -103,8 +101,8 @@ export const pipelineParallel: Experiment = async (laboratory) => {
   return {
     checks: [
       check('no padding, as the first extraction had it', 'no NaN', reach(even)),
-      check(`padded, over ${stages.join(', ')} stages`, null, reach(comparison)),
-      check('pattern of NaN in all of them', null, comparison.verdict.same ? 'the same' : 'different'),
+      check(`padded, over ${stages.join(', ')} stages`, null, reach(comparison), { explained: reachWords.real }),
+      check('pattern of NaN in all of them', null, patternIn(comparison), { explained: 'the same' }),
     ],
     explanation: {
       then: 'With pipeline parallelism there is no NCCL, so each element of the batch is processed correctly; and padding was minimal or none.',

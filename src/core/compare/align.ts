@@ -13,7 +13,9 @@ export function align(runs: readonly ComparedRun[]): AlignedRow[] {
     if (!first) return [];
     const { layer, block, stage, port, label, sequence } = first;
     const cells = found.map((row) => row?.samples?.map(cellOf) ?? null);
-    return [{ layer, block, stage, port, label, ...(sequence && { sequence }), cells }];
+    const whole = found.map((row) => row?.whole?.nan ?? null);
+    const isWhole = whole.some((nan) => nan !== null);
+    return [{ layer, block, stage, port, label, ...(sequence && { sequence }), cells, ...(isWhole && { whole }) }];
   });
 }
 

@@ -1,6 +1,7 @@
 /** What became worse or better from one report of a model to a later one. */
 import type { FixResult, Report, Verdict } from '../report';
 import { placeOf } from '../trace/verdict';
+import { basisOf } from './sameness';
 import type { ComparedBirth, ComparedCell, ComparedRow, Comparison } from './types';
 
 /** `other`: worth knowing, neither a regression nor a repair. */
@@ -55,11 +56,11 @@ function birthChanges({ variants: [first, second] }: Comparison): Change[] {
 }
 
 /** One sentence for all rows that became worse, one for all that became better. */
-function rowChanges({ rows }: Comparison): Change[] {
+function rowChanges({ rows, variants }: Comparison): Change[] {
   const found = { worse: [] as ChangedRow[], better: [] as ChangedRow[], other: [] as ChangedRow[] };
   for (const row of rows) {
     if (row.same) continue;
-    const changed = changeOf(row);
+    const changed = changeOf(row, variants);
     if (changed) found[changed.kind].push(changed);
   }
   const said = (list: readonly ChangedRow[], words: string): string => {
@@ -84,14 +85,20 @@ interface ChangedRow {
   readonly to: ComparedCell;
 }
 
-/** A row is worse as soon as one sample of it is. */
-function changeOf(row: ComparedRow): ChangedRow | null {
+/** A row is worse as soon as one sample of it is. Samples of other lengths are not the same ones, and only noted. */
+function changeOf(row: ComparedRow, variants: Comparison['variants']): ChangedRow | null {
+  const rolesOf = (at: number, sample: number): string =>
+    (row.sequence === 'memory' ? variants[at]?.memoryRoles : variants[at]?.roles)?.[sample] ?? '';
   const [before, after] = row.cells;
   const changed = (before ?? []).flatMap((from, sample): ChangedRow[] => {
     const to = after?.[sample];
     if (!to || (from.nanAt === to.nanAt && from.of === to.of)) return [];
-    const more =
-      share(to.realNan, to.real) - share(from.realNan, from.real) || share(to.nan, to.of) - share(from.nan, from.of);
+    const ofReal = share(to.realNan, to.real) - share(from.realNan, from.real);
+    const ofAll = share(to.nan, to.of) - share(from.nan, from.of);
+    // How much padding there is, and where, is of the batch and not of the model.
+    const more = { positions: ofReal || ofAll, tokens: ofReal, kind: 0 }[
+      basisOf(rolesOf(0, sample), rolesOf(1, sample))
+    ];
     return [{ kind: more > 0 ? 'worse' : more < 0 ? 'better' : 'other', row, sample, from, to }];
   });
   return (

@@ -2,7 +2,7 @@
 import { basisOf, looksLike, weaker } from './sameness';
 import { align, type AlignedRow } from './align';
 import type { Basis, ComparedRow, ComparedRun, ComparedVariant, Comparison, Dimension, NaNReach } from './types';
-import { verdictOf } from './verdict';
+import { verdictOf, type Causes } from './verdict';
 
 /** @param runs two or more, the one that others are compared with first */
 export function compareRuns(
@@ -21,7 +21,7 @@ export function compareRuns(
     facts: run.facts,
     ...(run.difference !== undefined && { difference: run.difference }),
     pattern: patterns[at] ?? 0,
-    nan: reachOf(rows, at),
+    nan: reachOf(rows, run, at),
   }));
   const basis = weakestBasis(runs);
   const firstDifference = rows.findIndex(({ same }) => !same);
@@ -30,20 +30,54 @@ export function compareRuns(
     ...(samples.size > 1 ? ['Variants have different numbers of samples; those that all have are compared.'] : []),
     ...notes,
   ];
-  const verdict = { same: firstDifference < 0, basis, firstDifference: firstDifference < 0 ? null : firstDifference };
+  const apart = strangers(rows, runs);
+  const verdict = {
+    same: firstDifference < 0 && apart === null,
+    basis,
+    firstDifference: firstDifference < 0 ? null : firstDifference,
+  };
+  const sentence =
+    apart && firstDifference < 0
+      ? `${apart.map(({ label }) => label).join(' and ')} have no stage in common that could be compared, so nothing is said of what makes a difference.`
+      : verdictOf(variants, rows, causesOf(about, runs), verdict);
   return {
     schemaVersion: 1,
     kind: 'comparison',
     dimensions: about,
     variants,
     rows,
-    verdict: { ...verdict, sentence: verdictOf(variants, rows, about, verdict) },
+    verdict: { ...verdict, sentence },
     notes: said,
   };
 }
 
+/** A dimension makes what two variants tell differently that differ in it alone. */
+const causesOf =
+  (about: readonly Dimension[], runs: readonly ComparedRun[]): Causes =>
+  (tell) => {
+    if (about.length < 2 || runs.some(({ varied }) => !varied)) return { making: about, cleared: [] };
+    const making = about.filter((dimension) =>
+      runs.some((run, at) =>
+        runs.some(
+          (other, beside) =>
+            tell(at) !== tell(beside) &&
+            run.varied?.[dimension] !== other.varied?.[dimension] &&
+            about.every((one) => one === dimension || run.varied?.[one] === other.varied?.[one]),
+        ),
+      ),
+    );
+    return making.length === 0
+      ? { making: about, cleared: [] }
+      : { making, cleared: about.filter((dimension) => !making.includes(dimension)) };
+  };
+
+/** Whether a variant has something to show in a row. */
+const isKnown = (row: AlignedRow, at: number): boolean => Boolean(row.cells[at]) || (row.whole?.[at] ?? null) !== null;
+
 /** Whether two variants show the same in a row; what one of them lacks is no difference. */
 function alike(row: AlignedRow, runs: readonly ComparedRun[], one: number, other: number): boolean {
+  const [nan, nanBeside] = [row.whole?.[one] ?? null, row.whole?.[other] ?? null];
+  if (nan !== null && nanBeside !== null && nan !== nanBeside) return false;
   const [left, right] = [row.cells[one], row.cells[other]];
   if (!left || !right) return true;
   const [own, others] = [rolesOf(runs[one], row), rolesOf(runs[other], row)];
@@ -58,26 +92,36 @@ function alike(row: AlignedRow, runs: readonly ComparedRun[], one: number, other
 const rolesOf = (run: ComparedRun | undefined, { sequence }: AlignedRow): readonly string[] =>
   (sequence === 'memory' ? run?.memoryRoles : run?.roles) ?? [];
 
-const isSame = (row: AlignedRow, runs: readonly ComparedRun[]): boolean => {
-  const having = runs.flatMap((_, at) => (row.cells[at] ? [at] : []));
-  return having.slice(1).every((at) => alike(row, runs, having[0] ?? 0, at));
-};
+/** Every two of them: two that look like a third may not look like each other, where it has another length. */
+const isSame = (row: AlignedRow, runs: readonly ComparedRun[]): boolean =>
+  runs.every((_, at) => runs.slice(0, at).every((__, before) => alike(row, runs, before, at)));
 
-/** Numbers from 0: the first variant of a pattern gives it its number. */
+/** Numbers from 0, in the order in which patterns come; every two variants with the same one show the same. */
 function patternsOf(rows: readonly AlignedRow[], runs: readonly ComparedRun[]): number[] {
-  const heads: number[] = [];
+  const patterns: number[][] = [];
   return runs.map((_, at) => {
-    const known = heads.findIndex((head) => rows.every((row) => alike(row, runs, head, at)));
-    if (known >= 0) return known;
-    heads.push(at);
-    return heads.length - 1;
+    const known = patterns.findIndex((members) =>
+      members.every((member) => rows.every((row) => alike(row, runs, member, at))),
+    );
+    if (known < 0) return patterns.push([at]) - 1;
+    patterns[known]?.push(at);
+    return known;
   });
 }
 
-function reachOf(rows: readonly AlignedRow[], at: number): NaNReach {
+function reachOf(rows: readonly AlignedRow[], { births }: ComparedRun, at: number): NaNReach {
   const cells = rows.flatMap((row) => row.cells[at] ?? []);
   if (cells.some(({ realNan }) => realNan > 0)) return 'real';
-  return cells.some(({ nan }) => nan > 0) ? 'padding' : 'none';
+  if (cells.some(({ nan }) => nan > 0)) return 'padding';
+  return (births?.length ?? 0) > 0 || rows.some(({ whole }) => whole?.[at] === true) ? 'unplaced' : 'none';
+}
+
+/** The first two without a row that both know. */
+function strangers(rows: readonly AlignedRow[], runs: readonly ComparedRun[]): [ComparedRun, ComparedRun] | null {
+  for (const [at, run] of runs.entries())
+    for (const [before, other] of runs.slice(0, at).entries())
+      if (!rows.some((row) => isKnown(row, before) && isKnown(row, at))) return [other, run];
+  return null;
 }
 
 function weakestBasis(runs: readonly ComparedRun[]): Basis {

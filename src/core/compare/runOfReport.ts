@@ -50,6 +50,7 @@ export function joinedRuns(
     ...(first.run.memoryRoles && { memoryRoles: inOrder(({ memoryRoles }) => memoryRoles) }),
     table: first.run.table.map((row, at) => ({
       ...row,
+      ...(row.whole && { whole: { ...row.whole, nan: batches.some(({ run }) => run.table[at]?.whole?.nan === true) } }),
       samples: row.samples && inOrder(({ table }) => table[at]?.samples),
     })),
     outputs: first.run.outputs.map((output, at) => ({

@@ -22,6 +22,8 @@ export interface ComparedRun {
    * where there is no such sample.
    */
   readonly difference?: JsonNumber;
+  /** How it is set in each dimension that varies, to tell which of several makes a difference. */
+  readonly varied?: Readonly<Partial<Record<Dimension, string>>>;
 }
 
 export interface ComparedBirth {
@@ -73,8 +75,8 @@ export interface ComparedVariant {
   readonly nan: NaNReach;
 }
 
-/** How far NaN gets anywhere in a run. */
-export type NaNReach = 'none' | 'padding' | 'real';
+/** How far NaN gets anywhere in a run. `unplaced`: it is born, or in a value without positions, and at none of the table. */
+export type NaNReach = 'none' | 'padding' | 'real' | 'unplaced';
 
 export interface ComparedRow {
   readonly layer: number | null;
@@ -86,6 +88,8 @@ export interface ComparedRow {
   readonly sequence?: 'memory';
   /** By variant, then by sample; null where that variant has no such row, or positions that are not known. */
   readonly cells: readonly (readonly ComparedCell[] | null)[];
+  /** Of values without positions, by variant: whether they hold NaN anywhere; null where that is not known. */
+  readonly whole?: readonly (boolean | null)[];
   /** Every variant that has the row shows the same there. */
   readonly same: boolean;
 }
@@ -111,7 +115,7 @@ export interface ComparisonVerdict {
   readonly same: boolean;
   /** The weakest that any two samples were compared by. */
   readonly basis: Basis;
-  /** Index of the first row that is not the same; null where there is none. */
+  /** Index of the first row that is not the same; null where there is none, or nothing that could be compared. */
   readonly firstDifference: number | null;
   readonly sentence: string;
 }

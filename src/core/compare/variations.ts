@@ -113,6 +113,16 @@ export function combined(variations: readonly Variation[]): Settings[] {
   return all;
 }
 
+/** How a variant is set in each dimension. */
+export const variedOf = (settings: Settings, model: string): Readonly<Partial<Record<Dimension, string>>> => {
+  const varied: Partial<Record<Dimension, string>> = { model };
+  for (const key of variationKeys) {
+    const value = settings[key];
+    if (value !== undefined) varied[dimensionOf[key]] = `${varied[dimensionOf[key]] ?? ''} ${value}`;
+  }
+  return varied;
+};
+
 export const dimensionsOf = (variations: readonly Variation[], models: number): Dimension[] => [
   ...new Set([
     ...(models > 1 ? (['model'] as const) : []),

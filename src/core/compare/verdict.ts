@@ -1,6 +1,6 @@
 /** The plain sentence under a comparison: what makes the difference, or what does not. */
 import { placeOf } from '../trace/verdict';
-import type { ComparedCell, ComparedRow, ComparedVariant, ComparisonVerdict, Dimension } from './types';
+import type { ComparedCell, ComparedRow, ComparedVariant, ComparisonVerdict, Dimension, NaNReach } from './types';
 
 const causes: Readonly<Record<Dimension, string>> = {
   attention: 'the attention implementation',
@@ -18,38 +18,80 @@ const causes: Readonly<Record<Dimension, string>> = {
 export const dimensionText = (about: readonly Dimension[]): string =>
   about.map((one) => causes[one]).join(' and ') || 'what differs between the variants';
 
+/** Which dimensions make what variants tell by their index, and which have nothing to do with it. */
+export type Causes = (tell: (variant: number) => unknown) => {
+  readonly making: readonly Dimension[];
+  readonly cleared: readonly Dimension[];
+};
+
 export function verdictOf(
   variants: readonly ComparedVariant[],
   rows: readonly ComparedRow[],
-  about: readonly Dimension[],
+  causesOf: Causes,
   { basis, firstDifference }: Pick<ComparisonVerdict, 'basis' | 'firstDifference'>,
 ): string {
-  const cause = dimensionText(about);
-  const plural = about.length > 1 ? 'are' : 'is';
   const row = firstDifference === null ? undefined : rows[firstDifference];
   const sick = variants.filter(({ nan }) => nan !== 'none');
   const clean = variants.filter(({ nan }) => nan === 'none');
-  if (sick.length === 0) return `No NaN in any of the ${String(variants.length)} variants.`;
-  const how = { positions: 'at the same positions', tokens: 'at the same real tokens', kind: 'in the same way' }[basis];
   if (!row) {
+    if (sick.length === 0) return `No NaN in any of the ${String(variants.length)} variants.`;
     if (clean.length > 0) return `The stages that the variants have in common show no difference.`;
+    const { making } = causesOf(() => 0);
+    const how = { positions: 'at the same positions', tokens: 'at the same real tokens', kind: 'in the same way' }[
+      basis
+    ];
     // Of two runs of the same there is nothing that could be the cause.
-    const ruledOut = about.join() === 'time' ? '' : `: ${cause} ${plural} not the cause`;
-    return `Identical NaN pattern, ${how} of every stage${ruledOut}.`;
+    const ruledOut = making.join() === 'time' ? '' : `: ${notTheCause(making)}`;
+    return `Identical NaN pattern, ${how} of every stage${areAllShared(rows) ? '' : ' that they share'}${ruledOut}.`;
   }
   const first = `The first difference is at ${placeOf(row)}${row.port === 'in' ? ' (in)' : ''}: ${differenceText(row, variants)}.`;
-  const real = variants.filter(({ nan }) => nan === 'real');
-  const spared = variants.filter(({ nan }) => nan !== 'real');
-  if (clean.length > 0)
-    return `NaN in ${names(sick)}, none in ${names(clean)}: ${cause} ${about.length > 1 ? 'make' : 'makes'} the difference. ${first}`;
-  if (real.length > 0 && spared.length > 0)
-    return `NaN reaches real tokens in ${names(real)}, and stays at padding in ${names(spared)}. ${first}`;
+  const reach = (nan: NaNReach): ComparedVariant[] => variants.filter((variant) => variant.nan === nan);
+  const [real, padding] = [reach('real'), reach('padding')];
+  if (clean.length > 0) {
+    const { making, cleared } = causesOf((at) => variants[at]?.nan === 'none');
+    const also = cleared.length === 0 ? '' : `; ${notTheCause(cleared)}`;
+    return `NaN in ${names(sick)}, none in ${names(clean)}: ${dimensionText(making)} ${making.length > 1 ? 'make' : 'makes'} the difference${also}. ${first}`;
+  }
+  if (real.length > 0 && padding.length > 0 && real.length + padding.length === variants.length)
+    return `NaN reaches real tokens in ${names(real)}, and stays at padding in ${names(padding)}. ${first}`;
   const patterns = new Set(variants.map(({ pattern }) => pattern)).size;
-  return `NaN in every variant, in ${String(patterns)} different patterns: ${cause} ${plural} not what NaN begins with, but ${about.length > 1 ? 'change' : 'changes'} where it is. ${first}`;
+  const { making } = causesOf((at) => variants[at]?.pattern);
+  const changes = `${making.length > 1 ? 'change' : 'changes'} where it is`;
+  const begins = beginsAlike(variants);
+  const cause = dimensionText(making);
+  const said = `NaN in every variant, in ${String(patterns)} different patterns`;
+  if (begins === true)
+    return `${said}: ${cause} ${making.length > 1 ? 'are' : 'is'} not what NaN begins with, but ${changes}. ${first}`;
+  return `${said}${begins === false ? ', and it does not begin alike' : ''}: ${cause} ${changes}. ${first}`;
+}
+
+const notTheCause = (about: readonly Dimension[]): string =>
+  `${dimensionText(about)} ${about.length > 1 ? 'are' : 'is'} not the cause`;
+
+/** Whether every variant shows every stage; nodes beside them are no stages. */
+const areAllShared = (rows: readonly ComparedRow[]): boolean =>
+  rows.every(
+    ({ stage, cells, whole }) =>
+      stage === 'other' || cells.every((own, at) => own !== null || (whole?.[at] ?? null) !== null),
+  );
+
+/** In the same places for the same reasons; null where that is not known of one of them. */
+function beginsAlike(variants: readonly ComparedVariant[]): boolean | null {
+  if (variants.some(({ births }) => births === null)) return null;
+  const told = variants.map(({ births }) =>
+    [...new Set((births ?? []).map((birth) => `${placeOf(birth)} (${birth.mechanism})`))].sort().join(),
+  );
+  return new Set(told).size === 1;
 }
 
 /** `30/35 in sharded, 0/35 in unsharded` of the first sample that differs. */
 function differenceText(row: ComparedRow, variants: readonly ComparedVariant[]): string {
+  const { whole } = row;
+  if (whole && new Set(whole.filter((nan) => nan !== null)).size > 1) {
+    const having = (nan: boolean): string =>
+      variants.flatMap(({ label }, at) => (whole[at] === nan ? label : [])).join(', ');
+    return `NaN as a whole in ${having(true)}; none in ${having(false)}`;
+  }
   const samples = Math.max(...row.cells.map((cells) => cells?.length ?? 0));
   for (let sample = 0; sample < samples; sample++) {
     const shown = new Map<string, string[]>();

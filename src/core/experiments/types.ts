@@ -24,7 +24,7 @@ export interface ExperimentResult {
 }
 
 /**
- * `agrees`: as the investigation found. `disagrees`: not so. `differs`: the engine is known to behave differently from
+ * `agrees`: as the investigation found. `disagrees`: not so, or not as it is explained. `differs`: the engine is known to behave differently from
  * what was investigated, and did so. `measured`: nothing was said of it then.
  */
 export type CheckVerdict = 'agrees' | 'disagrees' | 'differs' | 'measured';
@@ -42,6 +42,6 @@ export interface Check {
 export interface Explanation {
   readonly then: string;
   readonly measured: string;
-  /** `corrected`: measurement refutes some of it. */
-  readonly verdict: 'confirmed' | 'corrected';
+  /** `corrected`: measurement refutes some of it. `open`: this run measured something that it does not explain. */
+  readonly verdict: 'confirmed' | 'corrected' | 'open';
 }

@@ -94,6 +94,20 @@ describe('from one report to a later one', () => {
     expect(found.comparison.verdict.sentence).toBe('Identical NaN pattern, at the same positions of every stage.');
   });
 
+  it.each<[string, string]>([
+    ['rrr', 'a batch without padding'],
+    ['prr', 'a batch with less of it'],
+  ])('more padding is of the batch (%s: %s), and no regression of the model', (roles) => {
+    const before = report({ batch: { ...report().batch, roles: [roles] } });
+    expect(changes(before, report({ table: [row('0-1')] }))).toEqual({
+      regressed: false,
+      said: [
+        'other: NaN at other positions at layer 0 attention: 0/3 → 2/3 of sample 0.',
+        'other: The batches are not padded alike, so positions are compared as far as they can be.',
+      ],
+    });
+  });
+
   it('a birth that was not there is a regression, and the way back a repair', () => {
     const sick = report({ table: [row('0-1')], origins: [origin(0)] });
     expect(changes(report(), sick)).toEqual({

@@ -110,3 +110,102 @@ describe('the verdict', () => {
     expect(verdict(clean, clean)).toBe('No NaN in any of the 2 variants.');
   });
 });
+
+describe('no more is said than was measured', () => {
+  const sentence = (runs: readonly ComparedRun[], about: Parameters<typeof compareRuns>[1] = ['model']): string =>
+    compareRuns(runs, about).verdict.sentence;
+  const born = (own: ComparedRun, layer: number): ComparedRun => ({
+    ...own,
+    births: [
+      {
+        layer,
+        block: null,
+        stage: 'attention',
+        mechanism: 'fully-masked-row',
+        op: 'Softmax',
+        node: 'n',
+        positions: null,
+      },
+    ],
+  });
+
+  it('in whichever order variants come', () => {
+    // Beside a shorter batch two batches of the same length look alike, and beside each other they do not.
+    const short = run('short', ['prr'], [attention('0-1')]);
+    const [one, other] = [run('one', ['prrr'], [attention('0-1')]), run('other', ['prrr'], [attention('0,3')])];
+    for (const runs of [
+      [short, one, other],
+      [one, other, short],
+      [other, short, one],
+    ]) {
+      const { verdict, variants } = compareRuns(runs, ['model']);
+      expect(verdict.same).toBe(false);
+      expect(new Set(variants.map(({ pattern }) => pattern)).size).toBe(2);
+    }
+  });
+
+  it('of variants without a stage in common nothing is concluded', () => {
+    const one = run('a', ['r'], [{ layer: null, stage: 'other', label: 'x', nanAt: ['0'] }]);
+    const other = run('b', ['r'], [{ layer: null, stage: 'other', label: 'y', nanAt: ['0'] }]);
+    expect(compareRuns([one, other], ['model']).verdict).toMatchObject({ same: false, firstDifference: null });
+    expect(sentence([one, other])).toBe(
+      'a and b have no stage in common that could be compared, so nothing is said of what makes a difference.',
+    );
+  });
+
+  it('stages that only one has are not called identical', () => {
+    const one = run('a', ['r'], [attention('0'), attention('0', 1)]);
+    const other = run('b', ['r'], [attention('0')]);
+    expect(sentence([one, other], ['attention'])).toBe(
+      'Identical NaN pattern, at the same positions of every stage that they share: the attention implementation is not the cause.',
+    );
+  });
+
+  it('NaN in values without positions is NaN, and is compared', () => {
+    const whole = (nan: boolean): RowInit => ({
+      layer: null,
+      stage: 'other',
+      label: 'pooled',
+      nanAt: null,
+      whole: nan,
+    });
+    const [sick, clean] = [run('sick', ['r'], [whole(true)]), run('clean', ['r'], [whole(false)])];
+    expect(compareRuns([sick, sick], ['model']).verdict).toMatchObject({ same: true });
+    expect(sentence([sick, sick])).not.toContain('No NaN');
+    const { variants, rows } = compareRuns([sick, clean], ['model']);
+    expect(variants.map(({ nan }) => nan)).toEqual(['unplaced', 'none']);
+    expect(rows[0]).toMatchObject({ same: false, whole: [true, false] });
+    expect(sentence([sick, clean])).toContain('NaN as a whole in sick; none in clean');
+  });
+
+  it('NaN that is born where no row shows it is NaN', () => {
+    const clean = run('a', ['r'], [attention('')]);
+    expect(compareRuns([born(clean, 0), clean], ['model']).variants.map(({ nan }) => nan)).toEqual([
+      'unplaced',
+      'none',
+    ]);
+  });
+
+  it('what varies beside the cause is not blamed with it', () => {
+    const [sick, clean] = [[attention('0-1')], [attention('')]];
+    const at = (label: string, rows: RowInit[], padding: string, sharding: string): ComparedRun => ({
+      ...run(label, ['ppr'], rows),
+      varied: { padding, sharding },
+    });
+    const runs = [at('a', sick, 'left', '1'), at('b', clean, 'right', '1'), at('c', sick, 'left', '2')];
+    const all = [...runs, at('d', clean, 'right', '2')];
+    expect(sentence(all, ['sharding', 'padding'])).toMatch(
+      /^NaN in a and c, none in b and d: the side of the padding makes the difference; sharding is not the cause\./,
+    );
+  });
+
+  it('where NaN begins elsewhere, what varies is not cleared of it', () => {
+    const [one, other] = [run('a', ['rr'], [attention('0')]), run('b', ['rr'], [attention('1')])];
+    expect(sentence([born(one, 0), born(other, 0)])).toContain('is not what NaN begins with, but changes where it is');
+    expect(sentence([born(one, 0), born(other, 1)])).toContain(
+      'NaN in every variant, in 2 different patterns, and it does not begin alike: what differs between the models changes where it is.',
+    );
+    const { births: _, ...unknown } = other;
+    expect(sentence([born(one, 0), unknown])).not.toContain('begin');
+  });
+});

@@ -9,6 +9,8 @@ export type RowInit = Pick<TableRow, 'layer' | 'stage'> &
     readonly nanAt: readonly string[] | null;
     /** Positions of the row; those of its roles where it is absent. */
     readonly of?: number;
+    /** NaN anywhere in a value without positions. */
+    readonly whole?: boolean;
   };
 
 export function run(label: string, roles: readonly string[], rows: readonly RowInit[]): ComparedRun {
@@ -16,7 +18,7 @@ export function run(label: string, roles: readonly string[], rows: readonly RowI
     label,
     model: 'model.onnx',
     roles,
-    table: rows.map(({ nanAt, of, layer, stage, port = 'out', label: own, block = null, sequence }, i) => ({
+    table: rows.map(({ nanAt, of, layer, stage, port = 'out', label: own, block = null, sequence, whole }, i) => ({
       layer,
       block,
       stage,
@@ -29,6 +31,7 @@ export function run(label: string, roles: readonly string[], rows: readonly RowI
       axes: 'tokens',
       dtype: 'float32',
       shape: [],
+      ...(whole !== undefined && { whole: { nan: whole, posInf: false, negInf: false } }),
       samples: nanAt?.map((at, sample) => cell(at, roles[sample] ?? '', of)) ?? null,
     })),
     outputs: [],

@@ -5,7 +5,7 @@ import { markdownExperiment } from '../../../src/app/render/experiments/markdown
 import { terminalExperiment } from '../../../src/app/render/experiments/terminal';
 import { outcomeSentence } from '../../../src/app/render/experiments/words';
 import { createStyle } from '../../../src/app/render/style';
-import { check } from '../../../src/core/experiments/check';
+import { borneOut, check } from '../../../src/core/experiments/check';
 import { planBatches } from '../../../src/core/experiments/extraction';
 import type { ExperimentResult } from '../../../src/core/experiments/types';
 
@@ -58,6 +58,8 @@ describe('a check', () => {
     ['differs', check('x', 'NaN', 'zeros', { known: 'zeros' })],
     ['disagrees', check('x', 'NaN', 'means', { known: 'zeros' })],
     ['measured', check('x', null, 'zeros')],
+    ['measured', check('x', null, 'zeros', { explained: 'zeros' })],
+    ['disagrees', check('x', null, 'NaN', { explained: 'zeros' })],
   ] as const)('%s', (verdict, made) => {
     expect(made.verdict).toBe(verdict);
   });
@@ -116,6 +118,24 @@ describe('an experiment', () => {
     const text = markdownExperiment(result(checks));
     expect(text).toContain('| layer 1 | 35/35 | ≠ 34/35 |  |');
     expect(text).toContain('**Corrected.** So it is.');
+  });
+});
+
+describe('an explanation', () => {
+  const said = { then: 'So it was said.', measured: 'So it is.', verdict: 'confirmed' } as const;
+
+  it('stands where the outcomes bear it out', () => {
+    expect(borneOut(said, [check('x', null, 'same', { explained: 'same' })])).toBe(said);
+  });
+
+  it('is taken back where one of them does not', () => {
+    const checks = [check('x', 'NaN', 'NaN'), check('y', null, 'different', { explained: 'same' })];
+    const taken = borneOut(said, checks);
+    expect(taken).toMatchObject({ then: said.then, verdict: 'open' });
+    expect(taken.measured).toBe('Not what this run measured: y came out as different.');
+    const text = markdownExperiment({ ...result(checks), explanation: taken });
+    expect(text).toContain('**Open.** Not what this run measured');
+    expect(text).toContain('As found then. 1 is not as it is explained.');
   });
 });
 

@@ -7,7 +7,7 @@ import { html, nothing, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import { sampleTitle } from '../../../src/app/render/batch';
 import type { ComparedLine, ComparedRowLine } from '../../../src/app/render/compare/rows';
-import { patternName } from '../../../src/app/render/compare/words';
+import { patternName, wholeText } from '../../../src/app/render/compare/words';
 import type { ComparedCell, ComparedVariant, Comparison } from '../../../src/core/compare/types';
 import { cssVars } from '../../shared/directives';
 import { nameOf, visible } from '../../shared/text';
@@ -216,8 +216,20 @@ function cellView(
   const cell = row.cells[variant]?.[sample];
   const own = comparison.variants[variant];
   const unlike = differs(comparison, row, variant, sample);
-  const state = cell === undefined ? 'absent' : cell.nan === 0 ? 'clean' : cell.realNan === 0 ? 'pad-only' : 'real';
-  const words = describe(line, own, sample, cell, unlike);
+  const whole = sample === 0 && cell === undefined ? (row.whole?.[variant] ?? null) : null;
+  const state =
+    whole !== null
+      ? whole
+        ? 'real'
+        : 'clean'
+      : cell === undefined
+        ? 'absent'
+        : cell.nan === 0
+          ? 'clean'
+          : cell.realNan === 0
+            ? 'pad-only'
+            : 'real';
+  const words = describe(line, own, sample, cell ?? whole, unlike);
   return html`<td
     class="cell ${state} ${unlike ? 'differs' : ''} ${sample === 0 ? 'first' : ''}"
     aria-colindex=${at + 2}
@@ -228,7 +240,7 @@ function cellView(
   >
     ${
       cell === undefined
-        ? html`<span class="count">–</span>`
+        ? html`<span class="count">${whole === null ? '–' : wholeText(whole)}</span>`
         : html`${bar(cell, rolesOf(own, row, sample).endsWith('p'))}<span class="count">${cell.nan}/${cell.of}</span>${
               state === 'pad-only' ? html`<span class="words"> pad only</span>` : nothing
             }`
@@ -241,13 +253,14 @@ function describe(
   { layer, name }: ComparedRowLine,
   variant: ComparedVariant | undefined,
   sample: number,
-  cell: ComparedCell | undefined,
+  cell: ComparedCell | boolean | null,
   unlike: boolean,
 ): string {
   const where = visible(
     `${layer === null ? name : `${layer} ${name}`}, ${variant?.label ?? ''}, sample ${String(sample)}`,
   );
-  if (cell === undefined) return `${where}: this variant has no such stage, or its positions are not known`;
+  if (typeof cell === 'boolean') return `${where}: ${cell ? 'NaN' : 'no NaN'} in a value without positions`;
+  if (cell === null) return `${where}: this variant has no such stage, or its positions are not known`;
   const { nan, of, pad, padNan, real, realNan } = cell;
   if (nan === 0) return `${where}: no NaN in ${String(of)} positions`;
   const split =

@@ -22,8 +22,8 @@ const head = [
 /** Ends with a line end, as its lines do: CR LF. */
 export function csvComparison({ rows, variants }: Comparison): string {
   const lines = rows.flatMap((row) =>
-    row.cells.flatMap((cells, variant) =>
-      (cells ?? []).map((cell, sample) => [
+    row.cells.flatMap((cells, variant) => {
+      const place = [
         row.layer === null ? '' : String(row.layer),
         row.block ?? '',
         row.stage,
@@ -31,11 +31,17 @@ export function csvComparison({ rows, variants }: Comparison): string {
         row.label,
         String(row.same),
         variants[variant]?.label ?? '',
+      ];
+      const whole = row.whole?.[variant] ?? null;
+      // Of a value without positions, in no sample's name: whether it holds NaN.
+      if (cells === null) return whole === null ? [] : [[...place, '', String(+whole), '1', '', '', '', '', '']];
+      return cells.map((cell, sample) => [
+        ...place,
         String(sample),
         ...[cell.nan, cell.of, cell.padNan, cell.pad, cell.realNan, cell.real].map(String),
         cell.nanAt,
-      ]),
-    ),
+      ]);
+    }),
   );
   return [head, ...lines].map((cells) => `${cells.map(field).join(',')}\r\n`).join('');
 }

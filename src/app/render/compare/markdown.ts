@@ -4,7 +4,7 @@ import { sampleTitle } from '../batch';
 import { code, markdownTable, prose } from '../escape';
 import { comparedLines, type ComparedChoice } from './rows';
 import { cellText } from './terminal';
-import { patternName, variantFacts } from './words';
+import { patternName, variantFacts, wholeText } from './words';
 
 /** Ends with a newline. */
 export function markdownComparison(comparison: Comparison, choice: ComparedChoice = {}): string {
@@ -49,6 +49,8 @@ function stages(comparison: Comparison, choice: ComparedChoice): string {
         `${prose(name)}${line.row.same ? '' : ' **≠**'}`,
         ...columns.map(({ variant, sample }) => {
           const cell = line.row.cells[variant]?.[sample];
+          const whole = line.row.whole?.[variant] ?? null;
+          if (!cell && whole !== null && sample === 0) return wholeText(whole);
           return cell ? cellText(cell) : '–';
         }),
       ];

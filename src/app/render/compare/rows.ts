@@ -61,7 +61,8 @@ function isShown(
   if (choice.differences === true && row.same) return false;
   if (layers !== undefined && row.layer !== null && !layers.includes(row.layer)) return false;
   if (choice.all === true) return true;
-  if (row.port !== 'out') return index === verdict.firstDifference;
+  if (index === verdict.firstDifference) return true;
+  if (row.port !== 'out') return false;
   if (isSublayer(row)) return true;
   return !rows.some((other) => other.layer === row.layer && isSublayer(other));
 }
@@ -99,6 +100,7 @@ const lookOf = (group: readonly ComparedRowLine[]): string =>
       layer?.replace(/\d+$/, ''),
       name,
       row.cells.map((cells) => cells?.map(({ nanAt, of }) => [nanAt, of]) ?? null),
+      row.whole ?? null,
       row.same,
     ]),
   );

@@ -6,7 +6,7 @@ import { cutIntoBlocks, joinLine, nothing, stageGap, type Column, type Piece } f
 import type { Style } from '../style';
 import { clip, displayWidth, padTo, visible, wrap } from '../text';
 import { comparedLines, type ComparedChoice, type ComparedLine } from './rows';
-import { variantFacts } from './words';
+import { variantFacts, wholeText } from './words';
 
 export interface ComparisonOptions extends ComparedChoice {
   readonly width: number;
@@ -134,6 +134,11 @@ function column(
 
 function cellOf(row: ComparedRow, variant: number, sample: number, style: Style): Piece {
   const cell = row.cells[variant]?.[sample];
+  const whole = row.whole?.[variant] ?? null;
+  if (!cell && whole !== null && sample === 0) {
+    const text = wholeText(whole);
+    return { text, painted: whole ? style.bad(text) : style.good(text) };
+  }
   if (!cell) return { text: '–', painted: style.quiet('–') };
   const text = cellText(cell);
   const paint = cell.nan === 0 ? style.good : cell.realNan === 0 ? style.warning : style.bad;

@@ -7,7 +7,11 @@ export const reachWords: Readonly<Record<NaNReach, string>> = {
   none: 'no NaN',
   padding: 'NaN at padding only',
   real: 'NaN at real tokens',
+  unplaced: 'NaN at no position of the table',
 };
+
+/** Of a value that has no positions, beside the first sample. */
+export const wholeText = (nan: boolean): string => (nan ? 'whole: NaN' : 'whole: no NaN');
 
 /** `NaN at real tokens; pattern A; born in layer 0 attention (fully-masked-row); finite samples 3.8e-6 from the first; 412 ms`. */
 export function variantFacts(variant: ComparedVariant, { variants }: Comparison): string {

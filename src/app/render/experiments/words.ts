@@ -19,12 +19,14 @@ export function outcomeSentence({ checks }: Pick<ExperimentResult, 'checks'>): s
   const known = said.filter(({ verdict }) => verdict === 'differs').length;
   const apart = apartFromPyTorch(checks).length;
   const agreeing = said.length - wrong - known;
+  const unexplained = checks.filter(({ expected, verdict }) => expected === null && verdict === 'disagrees').length;
   return [
     said.length === 0
       ? 'Nothing was measured of this then.'
       : wrong === 0 && known === 0
         ? `As found then${said.length === 1 ? '' : `, in all ${String(said.length)} outcomes`}.`
         : `As found then in ${String(agreeing)} of ${String(said.length)} outcomes${wrong > 0 ? `; ${String(wrong)} ${wrong === 1 ? 'is' : 'are'} not` : ''}.`,
+    ...(unexplained > 0 ? [`${String(unexplained)} ${unexplained === 1 ? 'is' : 'are'} not as it is explained.`] : []),
     ...(known > 0 ? [`In ${String(known)} the engine is known to behave differently (marked ~).`] : []),
     ...(apart > 0 ? [`ONNX Runtime and PyTorch ${pytorchVersion} differ in ${String(apart)}:`] : []),
   ].join(' ');
@@ -38,4 +40,4 @@ export const apartFromPyTorch = (checks: readonly Check[]): string[] =>
       : [`${what}: ${measured}, where PyTorch ${pytorchVersion} gives ${pytorch}`],
   );
 
-export const explanationWords = { confirmed: 'Confirmed', corrected: 'Corrected' } as const;
+export const explanationWords = { confirmed: 'Confirmed', corrected: 'Corrected', open: 'Open' } as const;
