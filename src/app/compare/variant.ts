@@ -83,10 +83,17 @@ function withAttention(request: DiagnoseRequest, attention: string): DiagnoseReq
   return { ...request, expandAttention: attention === 'written-out' };
 }
 
+/** As `--lengths`. */
+const longest = 1_000_000;
+
 function withLengths(request: DiagnoseRequest, text: string): LengthSpec {
   const lengths = text.split(',').map((part) => (/^\s*\d{1,7}\s*$/.test(part) ? Number(part) : Number.NaN));
-  if (lengths.some(Number.isNaN))
-    throw new NanoscopeError('usage', `“${text}” are no lengths.`, 'Such as lengths=31/32/5,35.');
+  if (!lengths.every((length) => length <= longest))
+    throw new NanoscopeError(
+      'usage',
+      `“${text}” are no lengths from 0 to ${String(longest)}.`,
+      'Such as lengths=31/32/5,35.',
+    );
   if (request.inputsFile !== undefined)
     throw new NanoscopeError(
       'usage',

@@ -143,7 +143,8 @@ describe('what cannot be compared', () => {
     ['an attention that the model has not', [kimi], ['attention=eager-add,flash'], 'attention=flash'],
     ['a fix that there is not', [kimi], ['fix=none,magic'], 'magic'],
     ['a missing file', ['/nowhere/a.onnx', '/nowhere/b.onnx'], [], 'does not exist'],
-    ['lengths that are none', [kimi], ['lengths=5/x'], '“x” are no lengths.'],
+    ['lengths that are none', [kimi], ['lengths=5/x'], '“x” are no lengths'],
+    ['lengths beyond all measure', [kimi], ['lengths=5/9999999'], '“9999999” are no lengths from 0 to 1000000.'],
   ])('%s', async (_, models, variations, message) => {
     await expect(compared(models, variations)).rejects.toThrow(message);
   });
