@@ -7,16 +7,26 @@ import { placeOf } from '../../core/trace/verdict';
 import type { Experiment } from './laboratory';
 import { countIn, type Place } from './rowsOf';
 
-/** What was traced then, with the module that PyTorch knows it by. */
-const traced: readonly (readonly [what: string, place: Place, found: string, module: string | null])[] = [
+/** Every sublayer to layer 1, with what was traced then (null where it was not) and the module that PyTorch knows. */
+const traced: readonly (readonly [what: string, place: Place, found: string | null, module: string | null])[] = [
   ['embedding', { layer: null, stage: 'embed' }, '0/35', 'model.embed_tokens'],
   ['layer 0 input norm, in', { layer: 0, stage: 'attn-norm', port: 'in' }, '0/35', null],
   ['layer 0 input norm, out', { layer: 0, stage: 'attn-norm' }, '0/35', 'model.layers.0.input_layernorm'],
+  ['layer 0 attention, in', { layer: 0, stage: 'attention', port: 'in' }, null, null],
   ['layer 0 attention, out', { layer: 0, stage: 'attention' }, '30/35', 'model.layers.0.self_attn'],
+  ['layer 0 norm behind attention, in', { layer: 0, stage: 'mlp-norm', port: 'in' }, null, null],
+  ['layer 0 norm behind attention, out', { layer: 0, stage: 'mlp-norm' }, null, null],
   ['layer 0 MLP, in', { layer: 0, stage: 'mlp', port: 'in' }, '30/35', null],
   ['layer 0 MLP, out', { layer: 0, stage: 'mlp' }, '30/35', 'model.layers.0.mlp'],
   ['layer 0, out', { layer: 0, stage: 'layer' }, '30/35', 'model.layers.0'],
+  ['layer 1 input norm, in', { layer: 1, stage: 'attn-norm', port: 'in' }, null, null],
+  ['layer 1 input norm, out', { layer: 1, stage: 'attn-norm' }, null, null],
+  ['layer 1 attention, in', { layer: 1, stage: 'attention', port: 'in' }, null, null],
   ['layer 1 attention, out', { layer: 1, stage: 'attention' }, '35/35', 'model.layers.1.self_attn'],
+  ['layer 1 norm behind attention, in', { layer: 1, stage: 'mlp-norm', port: 'in' }, null, null],
+  ['layer 1 norm behind attention, out', { layer: 1, stage: 'mlp-norm' }, null, null],
+  ['layer 1 MLP, in', { layer: 1, stage: 'mlp', port: 'in' }, null, null],
+  ['layer 1 MLP, out', { layer: 1, stage: 'mlp' }, null, null],
   ['layer 1, out', { layer: 1, stage: 'layer' }, '35/35', 'model.layers.1'],
 ];
 
