@@ -79,7 +79,11 @@ export const inputSpecs = (graph: Graph): InputSpec[] => specsOf(graph, graph.in
 /** The model as it is fed: a default that `given` replaces is an input like any other. */
 export function fedWith(subject: Subject, given: readonly string[]): Subject {
   const proto = withoutDefaults(subject.graph, given);
-  if (proto === null) return subject;
+  return proto === null ? subject : withModel(subject, proto);
+}
+
+/** The same subject over another form of its model, whose inputs may be others. */
+export function withModel(subject: Subject, proto: Subject['loaded']['proto']): Subject {
   const graph = new Graph(proto);
   return {
     ...subject,

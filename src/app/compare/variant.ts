@@ -3,7 +3,6 @@ import { halfFeeds, halved } from '../../core/onnx/halve';
 import { batchFixes } from '../../core/fix/batch/index';
 import type { BatchFix, BatchRun } from '../../core/fix/batch/types';
 import { NanoscopeError } from '../../core/errors';
-import { Graph } from '../../core/onnx/graph';
 import { isBuiltin, parseBuiltin, withOption } from '../../core/models';
 import type { Settings } from '../../core/compare/variations';
 import type { LengthSpec } from '../../core/batch/types';
@@ -11,7 +10,7 @@ import { wantedFixes } from '../apply/wanted';
 import { planFix } from '../apply/planFix';
 import { runDiagnosis, type Diagnosis } from '../diagnose';
 import type { EngineJob } from '../ports';
-import { inputSpecs, makeFeeds, openSubject, type Subject } from '../subject';
+import { makeFeeds, openSubject, type Subject, withModel } from '../subject';
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
 
 /** A diagnosis of all samples of the batch, or of some of them. */
@@ -136,14 +135,8 @@ const hasHalf = ({ graph }: Subject): boolean =>
 
 function asHalf(subject: Subject): Subject {
   if (hasHalf(subject)) return subject;
-  const proto = halved(subject.loaded.proto);
-  const graph = new Graph(proto);
   return {
-    ...subject,
-    loaded: { ...subject.loaded, proto },
-    graph,
-    inlined: { ...subject.inlined, model: proto },
-    inputs: inputSpecs(graph),
+    ...withModel(subject, halved(subject.loaded.proto)),
     notes: [...subject.notes, 'The model was rounded to float16 as converters do it.'],
   };
 }

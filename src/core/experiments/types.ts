@@ -24,8 +24,8 @@ export interface ExperimentResult {
 }
 
 /**
- * `agrees`: as the investigation found. `disagrees`: not so, or not as it is explained. `differs`: the engine is known to behave differently from
- * what was investigated, and did so. `measured`: nothing was said of it then.
+ * `agrees`: as the investigation found. `disagrees`: not so, or not as it is explained. `differs`: the engine is known
+ * to behave differently from what was investigated, and did so. `measured`: nothing was said of it then.
  */
 export type CheckVerdict = 'agrees' | 'disagrees' | 'differs' | 'measured';
 
