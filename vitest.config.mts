@@ -28,6 +28,8 @@ const suite = (name: string, settings: { timeout?: number; serial?: boolean; ret
     hookTimeout: settings.timeout ?? 60_000,
     // A whole browser and editor on a busy machine may miss a click; what is wrong fails twice.
     retry: settings.retry ?? 0,
+    // A poll ends as soon as it holds; its default of a second is for code, not for an editor on a busy machine.
+    expect: { poll: { timeout: 30_000 } },
     // An editor takes a gigabyte and both cores: one at a time.
     fileParallelism: settings.serial !== true,
   },

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../support/chromium';
 import { Workbench } from '../support/workbench';
 import { PanelView } from './support/panel';
-import { hoverWord } from './support/hover';
+import { hoverWord } from './support/words';
 import { TensorsList } from './support/tensors';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryRoot } from '../support/chromium';
 import { Workbench } from '../support/workbench';
-import { hoverWord } from './support/hover';
+import { hoverWord } from './support/words';
 import { TensorsList } from './support/tensors';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
 

@@ -5,7 +5,7 @@ import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Workbench } from '../support/workbench';
 import { choose } from './support/dialogs';
-import { hoverWord } from './support/hover';
+import { hoverWord, quickFixOf } from './support/words';
 import { hidden, safetensors, seedMask } from '../support/storedFiles';
 import { PanelView } from './support/panel';
 import { extensionUnderTest, TestWorkspace } from './support/workspace';
@@ -42,10 +42,7 @@ afterAll(async () => {
 const problems = () => workbench.page.locator('.markers-panel .monaco-list-row');
 const squiggles = () => workbench.page.locator('.squiggly-warning');
 
-/** The cursor on the first mention of a word in the editor. */
-async function putCursorOn(word: string): Promise<void> {
-  await workbench.page.locator('.view-line', { hasText: word }).first().getByText(word).first().click();
-}
+const hazardFix = (title: string): Promise<Locator> => quickFixOf(workbench, 'weights = F.softmax', 'softmax', title);
 
 describe("a file with the investigation's bug", () => {
   it('has it in the Problems list, with the rule and the way to the field guide', async () => {
@@ -78,16 +75,12 @@ describe("a file with the investigation's bug", () => {
       .click({ modifiers: ['ControlOrMeta'] });
     await expect.poll(() => workbench.tabs()).toContain('fully-masked-row.md');
     await workbench.runCommand('View: Close Editor');
+    await expect.poll(() => workbench.tabs()).not.toContain('fully-masked-row.md');
   });
 
   it('is mended by the quick fix, and is as it was after one undo', async () => {
     await workbench.openFile('decoder.py');
-    await putCursorOn('softmax');
-    await workbench.page.keyboard.press('Control+.');
-    const action = workbench.page.locator('.action-widget .monaco-list-row', {
-      hasText: 'Open rows that are masked whole',
-    });
-    await action.waitFor();
+    const action = await hazardFix('Open rows that are masked whole');
     await workbench.screenshot('editor-hazard-fixes');
     await action.click();
     await workbench.page.locator('.view-line', { hasText: 'masked_fill(torch.all(scores' }).waitFor();
@@ -106,11 +99,7 @@ describe("a file with the investigation's bug", () => {
   });
 
   it('is shown before it is applied, and may be discarded', async () => {
-    await putCursorOn('softmax');
-    await workbench.page.keyboard.press('Control+.');
-    await workbench.page
-      .locator('.action-widget .monaco-list-row', { hasText: 'Open rows that are masked whole' })
-      .hover();
+    await (await hazardFix('Open rows that are masked whole')).hover();
     await workbench.page.keyboard.press('Control+Enter');
     const preview = workbench.page.locator('.bulk-edit-panel');
     await preview.locator('.monaco-list-row', { hasText: 'scores.masked_fill(torch.all(' }).waitFor();
@@ -121,11 +110,7 @@ describe("a file with the investigation's bug", () => {
   });
 
   it('can be ignored in its place', async () => {
-    await putCursorOn('softmax');
-    await workbench.page.keyboard.press('Control+.');
-    await workbench.page
-      .locator('.action-widget .monaco-list-row', { hasText: 'Ignore masked-row-no-guard here' })
-      .click();
+    await (await hazardFix('Ignore masked-row-no-guard here')).click();
     await expect.poll(() => squiggles().count()).toBe(0);
     await workbench.page.keyboard.press('Control+z');
     await squiggles().first().waitFor();
@@ -216,12 +201,12 @@ describe('from a diagnosis', () => {
   });
 
   it('the fix that healed in the model is offered there, and says so', async () => {
-    await softmax().getByText('softmax').click();
-    await workbench.page.keyboard.press('Control+.');
-    const action = workbench.page.locator('.action-widget .monaco-list-row', {
-      hasText: 'Open rows that are masked whole (heals in the last diagnosis)',
-    });
-    await action.waitFor();
+    const action = await quickFixOf(
+      workbench,
+      'weights = torch.softmax(',
+      'softmax',
+      'Open rows that are masked whole (heals in the last diagnosis)',
+    );
     await workbench.screenshot('editor-source-healing-fix');
     await action.click();
     await workbench.page.locator('.view-line', { hasText: 'masked_fill(torch.all(scores' }).waitFor();
