@@ -49,6 +49,7 @@ export async function compare(
   // What several variants run in parts is measured once.
   const isShared = wanted.some(({ split }) => split !== null);
   const measured = new Map<string, readonly Part[]>();
+  const keys = wanted.map(({ whole }) => JSON.stringify(whole));
   const job = deps.engine.start(signal);
   try {
     const first = new FirstOutputs(job);
@@ -63,9 +64,11 @@ export async function compare(
       const { whole, split } = variant;
       const request: DiagnoseRequest = { ...base, model: whole.model, fixes: false };
       const start = performance.now();
-      const key = JSON.stringify(whole);
+      const key = keys[at] ?? '';
       const known = measured.get(key);
       const parts = known ?? (await runVariant({ job, deps, events: { onProgress } }, request, whole.settings));
+      // What differs is measured in runs of its own.
+      await job.drop(parts.flatMap(({ diagnosis }) => [...diagnosis.measured.keptOutputs.values()]));
       if (isShared) measured.set(key, parts);
       if (split) {
         const asked = { model: whole.model, label: variant.label, parts, split };
@@ -83,18 +86,20 @@ export async function compare(
             varied,
           });
         }
-        continue;
+      } else {
+        const ms = performance.now() - start;
+        const difference = wanted[0]?.split ? null : await first.differenceOf(parts, plainLevel(variant.settings));
+        runs.push({
+          ...(await runOf(job, parts, variant)),
+          facts: [...(isShared ? weightsOf(parts) : []), ...(known ? [] : [`${String(Math.round(ms))} ms`])],
+          ...(difference !== null && { difference }),
+          varied: variedOf(variant.settings, variant.model),
+        });
       }
-      const ms = performance.now() - start;
-      const difference = wanted[0]?.split ? null : await first.differenceOf(parts, plainLevel(variant.settings));
-      runs.push({
-        ...(await runOf(job, parts, variant)),
-        facts: [...(isShared ? weightsOf(parts) : []), ...(known ? [] : [`${String(Math.round(ms))} ms`])],
-        ...(difference !== null && { difference }),
-        varied: variedOf(variant.settings, variant.model),
-      });
-      if (isShared) continue;
-      await job.drop(parts.flatMap(({ diagnosis }) => [...diagnosis.measured.keptOutputs.values()]));
+      if (keys.includes(key, at + 1)) continue;
+      measured.delete(key);
+      await own.get(key)?.drop();
+      own.delete(key);
     }
     return compareRuns(runs, aboutOf(models, variations), notesOf(variations));
   } finally {

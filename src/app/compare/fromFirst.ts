@@ -61,6 +61,12 @@ export class FirstOutputs {
     });
   }
 
+  /** What is kept is needed no more. */
+  async drop(): Promise<void> {
+    await this.job.drop((this.kept ?? []).map(({ handle }) => handle));
+    this.kept = null;
+  }
+
   private async keep(parts: readonly Part[], level: EngineLevel | null): Promise<readonly Kept[]> {
     const kept: Kept[] = [];
     for (const [at, part] of parts.entries()) {

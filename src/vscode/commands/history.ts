@@ -27,7 +27,7 @@ export async function showHistory(panels: Panels, history: HistoryStore): Promis
         if (await compareWithAnother(panels, history, entry)) return;
         break;
       case 'rename':
-        await rename(history, entry);
+        await rename(panels, history, entry);
         break;
       case 'delete':
         await history.remove(entry);
@@ -44,13 +44,13 @@ async function openStored(panels: Panels, history: HistoryStore, entry: HistoryE
   else comparing.open(saved.comparison, entry.name ?? entry.about, entry.id);
 }
 
-async function rename(history: HistoryStore, entry: HistoryEntry): Promise<void> {
+async function rename(panels: Panels, history: HistoryStore, entry: HistoryEntry): Promise<void> {
   const name = await vscode.window.showInputBox({
     title: vscode.l10n.t('Name the Run'),
     prompt: vscode.l10n.t('Runs with a name are kept longest'),
     value: entry.name ?? '',
   });
-  if (name !== undefined) await history.rename(entry, name);
+  if (name !== undefined) panels.renamed(await history.rename(entry, name));
 }
 
 /** The report in front with one that was kept. */

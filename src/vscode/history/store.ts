@@ -80,15 +80,18 @@ export class HistoryStore {
 
   /**
    * @param name empty takes the name away
+   * @returns the run as it is called from now on
    * @throws NanoscopeError `file-not-found` where another window has deleted it: writing it would bring back half of it
    */
-  rename({ id }: HistoryEntry, name: string): Promise<void> {
+  rename({ id }: HistoryEntry, name: string): Promise<HistoryEntry> {
     const trimmed = name.trim().slice(0, 200);
     return this.inTurn(async () => {
       const entry = await this.entry(id).catch((error: unknown) => {
         throw gone(error);
       });
-      await this.writeEntry({ ...entry, name: trimmed === '' ? null : trimmed });
+      const renamed = { ...entry, name: trimmed === '' ? null : trimmed };
+      await this.writeEntry(renamed);
+      return renamed;
     });
   }
 

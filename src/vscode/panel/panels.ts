@@ -138,6 +138,11 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     return this.open.get(subjectId(subject)) ?? null;
   }
 
+  /** A kept run has another name. */
+  renamed(entry: HistoryEntry): void {
+    for (const panel of this.open.values()) if (panel.kept?.id === entry.id) panel.kept = entry;
+  }
+
   /** Shows a report in the panel of its subject; where `bring` is false that panel stays where it is, or closed. */
   show(subject: Subject, report: Report, bring: boolean): void {
     const known = this.open.get(subjectId(subject));

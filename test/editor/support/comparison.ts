@@ -58,9 +58,9 @@ export class ComparisonView {
     );
   }
 
-  /** Presses a button on a row of the list of runs. */
+  /** Presses a button on the first such row of the list of runs. */
   async runButton(row: string, label: string): Promise<void> {
-    const run = this.workbench.quickInput.locator('.monaco-list-row', { hasText: row });
+    const run = this.workbench.quickInput.locator('.monaco-list-row', { hasText: row }).first();
     await run.hover();
     await run.getByRole('button', { name: label }).click();
   }

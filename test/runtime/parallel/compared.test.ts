@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compare, type CompareRequest } from '../../../src/app/compare/compare';
 import { saveShards } from '../../../src/app/parallel/saveShards';
+import type { EngineJob, RunRequest } from '../../../src/app/ports';
 import type { DiagnoseDeps } from '../../../src/app/useCases';
 import { parseVariation } from '../../../src/core/compare/variations';
 import type { Comparison } from '../../../src/core/compare/types';
@@ -27,7 +28,8 @@ const compared = (
   models: readonly string[],
   variations: readonly string[],
   base: Partial<CompareRequest['base']> = {},
-) => compare(deps, { models, base: { userLevel: 'all', ...base }, variations: variations.map(parseVariation) }, {});
+  own = deps,
+) => compare(own, { models, base: { userLevel: 'all', ...base }, variations: variations.map(parseVariation) }, {});
 
 /** `30/35 0/35` of one row, by variant. */
 const row = ({ rows }: Comparison, layer: number | null, stage: string): readonly string[] =>
@@ -65,6 +67,38 @@ describe('a comparison of ranks', () => {
       expect(facts.join('; ')).toMatch(/^weights \d+\.\d kB; 4 all-reduces; \d+ ms$/);
     }
     for (const { difference } of comparison.variants.slice(2)) expect(Number(difference)).toBeLessThanOrEqual(1e-5);
+  });
+
+  it('leaves no outputs in the engine for longer than a variant needs them', async () => {
+    const kept = new Set<string>();
+    let jobs = 0;
+    let most = 0;
+    const start = (signal?: AbortSignal): EngineJob => {
+      const job = deps.engine.start(signal);
+      jobs += 1;
+      // The others are ranks, which end with their variant.
+      if (jobs > 1) return job;
+      return Object.assign(Object.create(job) as EngineJob, {
+        run: async (request: RunRequest) => {
+          const result = await job.run(request);
+          for (const handle of Object.keys(request.keep ?? {})) kept.add(handle);
+          most = Math.max(most, kept.size);
+          return result;
+        },
+        drop: async (handles: readonly string[]) => {
+          await job.drop(handles);
+          for (const handle of handles) kept.delete(handle);
+        },
+      });
+    };
+    // Each is held against its own model in one process, since no variant is one.
+    const models = ['eager-add', 'eager-where', 'finfo-min'].map(
+      (attention) => `builtin:kimi-k2-mini?layers=1&attention=${attention}`,
+    );
+    await compared(models, ['ranks=2'], {}, { ...deps, engine: { start } });
+    expect(jobs).toBe(1 + 3 * 2);
+    expect(most).toBe(1);
+    expect(kept).toEqual(new Set());
   });
 
   it('that differ in nothing else says that sharding is not the cause', async () => {

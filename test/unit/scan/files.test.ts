@@ -167,6 +167,18 @@ it('a long name does not make a long page', async () => {
   expect(markdownScan(result).length).toBeLessThan(5000);
 });
 
+it('many corrupt files do not make a long page; how many there are is said', async () => {
+  const sick = safetensors({ h: hidden(() => true) });
+  const healthy = 'not an array';
+  const names = Array.from({ length: 260 }, (_, at) => String(at).padStart(3, '0'));
+  const result = await run(
+    tree(Object.fromEntries(names.map((name, at) => [`${name}.safetensors`, at < 210 ? sick : healthy]))),
+  );
+  const page = markdownScan(result);
+  expect(page.match(/^## /gm)).toHaveLength(200);
+  expect(page).toContain('… and 60 more files, 10 of them with NaN. All of them: `nanoscope scan FOLDER --json`.');
+});
+
 describe('a mask', () => {
   const named = { mask: { name: 'attention_mask', inverted: false } };
   const grid = ({ files }: ScanResult) => files[0]?.tensors.find(({ name }) => name === 'h')?.where;

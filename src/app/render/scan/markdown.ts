@@ -18,6 +18,7 @@ import {
 
 const mostTensors = 100;
 const longestName = 120;
+const mostNoted = 200;
 const mostClean = 500;
 const mostPickles = 50;
 
@@ -28,7 +29,7 @@ export function markdownScan(result: ScanResult): string {
     '# Scan for NaN',
     `**${prose(result.verdict)}**`,
     totals(result),
-    ...files.filter(isNoted).map(section),
+    ...noted(files.filter(isNoted)),
     clean(files.filter((file) => !isNoted(file))),
     pickles(result.notRead),
     hint(result),
@@ -51,6 +52,16 @@ const hint = ({ files }: ScanResult): string =>
   lacksAxes(files)
     ? 'What the axes are is not in the files. Said once, samples and positions are told: in a terminal with `--axes batch,position,…` or `--mask NAME`, in VS Code with the settings `nanoscope.scan.axes` and `nanoscope.scan.mask`.'
     : '';
+
+function noted(files: readonly ScannedFile[]): readonly string[] {
+  const rest = files.slice(mostNoted);
+  if (rest.length === 0) return files.map(section);
+  const holdNaN = rest.filter(hasNaN).length;
+  return [
+    ...files.slice(0, mostNoted).map(section),
+    `… and ${plural(rest.length, 'more file')}, ${String(holdNaN)} of them with NaN. All of them: \`nanoscope scan FOLDER --json\`.`,
+  ];
+}
 
 function section(file: ScannedFile): string {
   const { noted, leftOut, rest } = tensorRows(file, mostTensors);
