@@ -1,5 +1,5 @@
 /** One variant of a comparison: which model, fed with what, run how. */
-import { halfFeeds, halved } from '../../core/onnx/halve';
+import { halfFeeds, halved, refuseHalving } from '../../core/onnx/halve';
 import { batchFixes } from '../../core/fix/batch/index';
 import type { BatchFix, BatchRun } from '../../core/fix/batch/types';
 import { NanoscopeError } from '../../core/errors';
@@ -55,7 +55,11 @@ export async function checkVariants(
   for (const model of new Set(variants.map((variant) => variant.model))) {
     if (isBuiltin(model)) continue;
     const opened = await openSubject(files, model, base.cast);
-    for (const variant of variants) if (variant.model === model) refuseFloat32(opened, variant.settings);
+    for (const variant of variants) {
+      if (variant.model !== model) continue;
+      refuseFloat32(opened, variant.settings);
+      if (isHalf(variant.settings) && !hasHalf(opened)) refuseHalving(opened.loaded.proto);
+    }
   }
 }
 

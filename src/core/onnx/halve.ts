@@ -4,6 +4,7 @@ import {
   AttributeProto_AttributeType,
   AttributeProtoSchema,
   ModelProtoSchema,
+  TensorProto_DataLocation,
   TensorProto_DataType as DataType,
 } from 'onnx-buf';
 import type { ModelProto, TypeProto } from 'onnx-buf';
@@ -43,18 +44,29 @@ export function halved(model: ModelProto): ModelProto {
   for (const tensor of allTensors(copy)) {
     if (tensor.dataType !== FLOAT) continue;
     const value = decodeTensor(tensor);
-    if (!value)
-      throw new NanoscopeError(
-        'unsupported-type',
-        `The weights of ${tensor.name} lie outside the model, which is not rounded to float16 then.`,
-        'Export the model in float16, or with its weights inside.',
-      );
+    if (!value) throw outside(tensor.name);
     tensor.dataType = HALF;
     tensor.floatData = [];
     tensor.rawData = encodeTensor('', halfOf(value)).rawData;
   }
   return copy;
 }
+
+/**
+ * Before any work is done for it.
+ * @throws NanoscopeError as `halved`
+ */
+export function refuseHalving(model: ModelProto): void {
+  for (const { name, dataType, dataLocation } of allTensors(model))
+    if (dataType === FLOAT && dataLocation === TensorProto_DataLocation.EXTERNAL) throw outside(name);
+}
+
+const outside = (name: string): NanoscopeError =>
+  new NanoscopeError(
+    'unsupported-type',
+    `The weights of ${name} lie outside the model, which is not rounded to float16 then.`,
+    'Export the model in float16, or with its weights inside.',
+  );
 
 /** A float32 tensor rounded; any other as it is. */
 export const halfOf = (value: TensorData): TensorData =>

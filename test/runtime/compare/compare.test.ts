@@ -1,6 +1,10 @@
 /** Variants, run by the real engine and held against what PyTorch and closed forms say. */
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
 import { describe, expect, it } from 'vitest';
 import { compare } from '../../../src/app/compare/compare';
 import type { Comparison } from '../../../src/core/compare/types';
@@ -8,6 +12,7 @@ import { parseVariation } from '../../../src/core/compare/variations';
 import type { LengthSpec } from '../../../src/core/batch/types';
 import { createEngine } from '../../../src/runtime/client/engine';
 import { nodeFiles } from '../../../src/runtime/files/nodeFiles';
+import { writeExternal } from '../../unit/onnx/support';
 import { workerBundle } from '../../support/workerBundle';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../../fixtures/pytorch/${name}`, import.meta.url));
@@ -147,6 +152,24 @@ describe('what cannot be compared', () => {
     ['lengths beyond all measure', [kimi], ['lengths=5/9999999'], '“9999999” are no lengths from 0 to 1000000.'],
   ])('%s', async (_, models, variations, message) => {
     await expect(compared(models, variations)).rejects.toThrow(message);
+  });
+
+  it('weights outside a model are not rounded, which is said before anything is run', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'nanoscope-compare-'));
+    try {
+      const bytes = await readFile(fixture('a1_mla_leftpad_inf_add_op13.onnx'));
+      const model = writeExternal(folder, 'model.onnx', fromBinary(ModelProtoSchema, bytes));
+      const steps: string[] = [];
+      const running = compare(
+        await deps(),
+        { models: [model], base: { userLevel: 'all' }, variations: [parseVariation('dtype')] },
+        { onProgress: ({ text }) => steps.push(text) },
+      );
+      await expect(running).rejects.toThrow(/^The weights of \S+ lie outside the model/);
+      expect(steps).toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('leaves no process behind when it is cancelled', async () => {
