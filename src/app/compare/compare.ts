@@ -12,7 +12,7 @@ import { aboutOf, fromOneProcess, inOneProcess, inProcesses, type InProcesses } 
 import type { DiagnoseDeps, DiagnoseEvents, DiagnoseRequest } from '../useCases';
 import { FirstOutputs } from './fromFirst';
 import { outputsAt } from './outputsAt';
-import { checkVariants, runVariant, type Part } from './variant';
+import { checkVariants, runVariant, type Part, type RanVariant } from './variant';
 
 export interface CompareRequest {
   /** Absolute paths or `builtin:…`; several are variants of their own. */
@@ -48,13 +48,14 @@ export async function compare(
   );
   // What several variants run in parts is measured once.
   const isShared = wanted.some(({ split }) => split !== null);
-  const measured = new Map<string, readonly Part[]>();
+  const measured = new Map<string, RanVariant>();
   const keys = wanted.map(({ whole }) => JSON.stringify(whole));
   const job = deps.engine.start(signal);
   try {
     const first = new FirstOutputs(job);
     const own = new Map<string, FirstOutputs>();
     const runs: ComparedRun[] = [];
+    const unfixed: (NanoscopeError | null)[] = [];
     for (const [at, variant] of wanted.entries()) {
       const onProgress: DiagnoseEvents['onProgress'] = ({ text, fraction }) =>
         events.onProgress?.({
@@ -66,10 +67,12 @@ export async function compare(
       const start = performance.now();
       const key = keys[at] ?? '';
       const known = measured.get(key);
-      const parts = known ?? (await runVariant({ job, deps, events: { onProgress } }, request, whole.settings));
+      const ran = known ?? (await runVariant({ job, deps, events: { onProgress } }, request, whole.settings));
+      const { parts } = ran;
+      unfixed.push(ran.unfixed);
       // What differs is measured in runs of its own.
       await job.drop(parts.flatMap(({ diagnosis }) => [...diagnosis.measured.keptOutputs.values()]));
-      if (isShared) measured.set(key, parts);
+      if (isShared) measured.set(key, ran);
       if (split) {
         const asked = { model: whole.model, label: variant.label, parts, split };
         // Where no variant in one process came first, each is held against its own model in one.
@@ -101,7 +104,7 @@ export async function compare(
       await own.get(key)?.drop();
       own.delete(key);
     }
-    return compareRuns(runs, aboutOf(models, variations), notesOf(variations));
+    return compareRuns(runs, aboutOf(models, variations), [...notesOf(variations), ...unfixedNotes(wanted, unfixed)]);
   } finally {
     await job.close();
   }
@@ -165,6 +168,21 @@ async function runOf(job: EngineJob, parts: readonly Part[], { settings, label }
     batches.push({ run: { ...rest, ...(await outputsAt(job, diagnosis.measured, diagnosis.report, plain)) }, samples });
   }
   return joinedRuns(batches, label);
+}
+
+/**
+ * What ran without its fix, and why.
+ * @param unfixed by variant
+ * @throws NanoscopeError where a fix was at work in no variant at all
+ */
+function unfixedNotes(wanted: readonly Wanted[], unfixed: readonly (NanoscopeError | null)[]): string[] {
+  for (const [at, error] of unfixed.entries()) {
+    const { fix } = wanted[at]?.settings ?? {};
+    if (error && unfixed.every((other, own) => other !== null || wanted[own]?.settings.fix !== fix)) throw error;
+  }
+  return unfixed.flatMap((error, at) =>
+    error ? [`${wanted[at]?.label ?? ''} holds no NaN and ran without the fix: ${error.message}`] : [],
+  );
 }
 
 function notesOf(variations: readonly Variation[]): string[] {

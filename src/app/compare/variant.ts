@@ -6,6 +6,7 @@ import { NanoscopeError } from '../../core/errors';
 import { isBuiltin, parseBuiltin, withOption } from '../../core/models';
 import type { Settings } from '../../core/compare/variations';
 import type { LengthSpec } from '../../core/batch/types';
+import type { Report } from '../../core/report';
 import { wantedFixes } from '../apply/wanted';
 import { planFix } from '../apply/planFix';
 import { runDiagnosis, type Diagnosis } from '../diagnose';
@@ -20,14 +21,39 @@ export interface Part {
   readonly samples: readonly number[];
 }
 
+export interface RanVariant {
+  readonly parts: readonly Part[];
+  /** Why it ran without its fix: there was nothing to fix in it. */
+  readonly unfixed: NanoscopeError | null;
+}
+
 interface Run {
   readonly job: EngineJob;
   readonly deps: DiagnoseDeps;
   readonly events: DiagnoseEvents;
 }
 
-/** @throws NanoscopeError `usage` for a setting that this model or batch cannot have, and as `diagnose` */
-export async function runVariant(run: Run, base: DiagnoseRequest, settings: Settings): Promise<readonly Part[]> {
+/**
+ * A fix that has nothing to fix, such as in a batch that is padded at the other side, leaves the model as it is.
+ * @throws NanoscopeError `usage` for a setting that this model or batch cannot have, and as `diagnose`
+ */
+export async function runVariant(run: Run, base: DiagnoseRequest, settings: Settings): Promise<RanVariant> {
+  const { fix, ...others } = settings;
+  try {
+    return { parts: await ran(run, base, settings), unfixed: null };
+  } catch (error) {
+    if (fix === undefined || !(error instanceof NanoscopeError) || error.code !== 'fix-declined') throw error;
+    const parts = await ran(run, base, others);
+    if (parts.some(({ diagnosis }) => hasNaN(diagnosis.report))) throw error;
+    return { parts, unfixed: error };
+  }
+}
+
+const hasNaN = ({ origins, table }: Report): boolean =>
+  origins.length > 0 ||
+  table.some(({ samples, whole }) => whole?.nan === true || (samples ?? []).some(({ nan }) => nan > 0));
+
+async function ran(run: Run, base: DiagnoseRequest, settings: Settings): Promise<readonly Part[]> {
   const asked = requestOf(base, settings);
   const opened = await openSubject(run.deps.files, asked.model, asked.cast);
   const request = isHalf(settings) ? await readAs(run.deps, asked, opened) : asked;

@@ -142,6 +142,36 @@ describe('variants of the run', () => {
   });
 });
 
+describe('a fix', () => {
+  it('leaves a variant as it is that holds nothing to fix, and says so', async () => {
+    const comparison = await compared(kimi, ['padding=left,right', 'fix=none,unmask-rows']);
+    expect(comparison.variants.map(({ label, nan }) => [label, nan])).toEqual([
+      ['padding left, unfixed', 'real'],
+      ['padding left, unmask-rows', 'none'],
+      ['padding right, unfixed', 'none'],
+      ['padding right, unmask-rows', 'none'],
+    ]);
+    expect(comparison.notes).toEqual([
+      expect.stringMatching(
+        /^padding right, unmask-rows holds no NaN and ran without the fix: “Attend everywhere in fully masked rows” does not apply: /,
+      ),
+    ]);
+  });
+
+  it('that is at work in no variant is refused', async () => {
+    await expect(compared(kimi, ['padding=right', 'fix=none,unmask-rows'])).rejects.toMatchObject({
+      code: 'fix-declined',
+    });
+  });
+
+  it('that declines where there is NaN is refused: its column would show something else', async () => {
+    // At the left nothing was written out without its maximum; at the right there is nothing to fix at all.
+    await expect(compared(kimi, ['padding=right,left', 'fix=none,stable-softmax'])).rejects.toMatchObject({
+      code: 'fix-declined',
+    });
+  });
+});
+
 describe('what cannot be compared', () => {
   it.each<[string, readonly string[], readonly string[], string]>([
     ['one variant', [kimi], ['padding=left'], 'There is only one variant to run.'],
