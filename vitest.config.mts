@@ -19,7 +19,10 @@ const expressionAsText: Plugin = {
 };
 
 /** One project per suite; `npm test -- --only unit,cli` and `npx vitest run --project unit` choose among them. */
-const suite = (name: string, settings: { timeout?: number; serial?: boolean; retry?: number } = {}) => ({
+const suite = (
+  name: string,
+  settings: { timeout?: number; serial?: boolean; retry?: number; shared?: boolean } = {},
+) => ({
   plugins: [pythonAsText, expressionAsText],
   test: {
     name,
@@ -30,6 +33,8 @@ const suite = (name: string, settings: { timeout?: number; serial?: boolean; ret
     retry: settings.retry ?? 0,
     // A poll ends as soon as it holds; its default of a second is for code, not for an editor on a busy machine.
     expect: { poll: { timeout: 30_000 } },
+    // Reading the modules anew for every file is an eighth of a suite; where nothing is mocked, nothing is gained by it.
+    isolate: settings.shared !== true,
     // An editor takes a gigabyte and both cores: one at a time.
     fileParallelism: settings.serial !== true,
   },
@@ -41,9 +46,9 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       suite('unit'),
-      suite('runtime'),
-      suite('cli', { timeout: 120_000 }),
-      suite('dap', { timeout: 120_000 }),
+      suite('runtime', { shared: true }),
+      suite('cli', { timeout: 120_000, shared: true }),
+      suite('dap', { timeout: 120_000, shared: true }),
       suite('webview', { timeout: 90_000, retry: 1 }),
       suite('editor', { timeout: 240_000, serial: true, retry: 1 }),
       suite('package', { timeout: 240_000, serial: true }),
