@@ -50,10 +50,10 @@ export function verdictOf(
   if (clean.length > 0) {
     const { making, cleared } = causesOf((at) => variants[at]?.nan === 'none');
     const also = cleared.length === 0 ? '' : `; ${notTheCause(cleared)}`;
-    return `NaN in ${names(sick)}, none in ${names(clean)}: ${dimensionText(making)} ${making.length > 1 ? 'make' : 'makes'} the difference${also}. ${first}`;
+    return `NaN in ${names(sick)}, none in ${others(clean)}: ${dimensionText(making)} ${making.length > 1 ? 'make' : 'makes'} the difference${also}. ${first}`;
   }
   if (real.length > 0 && padding.length > 0 && real.length + padding.length === variants.length)
-    return `NaN reaches real tokens in ${names(real)}, and stays at padding in ${names(padding)}. ${first}`;
+    return `NaN reaches real tokens in ${names(real)}, and stays at padding in ${others(padding)}. ${first}`;
   const patterns = new Set(variants.map(({ pattern }) => pattern)).size;
   const { making } = causesOf((at) => variants[at]?.pattern);
   const changes = `${making.length > 1 ? 'change' : 'changes'} where it is`;
@@ -88,26 +88,35 @@ function beginsAlike(variants: readonly ComparedVariant[]): boolean | null {
 function differenceText(row: ComparedRow, variants: readonly ComparedVariant[]): string {
   const { whole } = row;
   if (whole && new Set(whole.filter((nan) => nan !== null)).size > 1) {
-    const having = (nan: boolean): string =>
-      variants.flatMap(({ label }, at) => (whole[at] === nan ? label : [])).join(', ');
+    const having = (nan: boolean): string => names(variants.filter((_, at) => whole[at] === nan));
     return `NaN as a whole in ${having(true)}; none in ${having(false)}`;
   }
   const samples = Math.max(...row.cells.map((cells) => cells?.length ?? 0));
   for (let sample = 0; sample < samples; sample++) {
-    const shown = new Map<string, string[]>();
-    row.cells.forEach((cells, at) => {
-      const cell = cells?.[sample];
-      if (cell) shown.set(counted(cell), [...(shown.get(counted(cell)) ?? []), variants[at]?.label ?? '']);
-    });
+    const shown = new Map<string, ComparedVariant[]>();
+    for (const [at, variant] of variants.entries()) {
+      const cell = row.cells[at]?.[sample];
+      if (cell) shown.set(counted(cell), [...(shown.get(counted(cell)) ?? []), variant]);
+    }
     if (shown.size > 1)
-      return `${[...shown].map(([count, labels]) => `${count} in ${labels.join(', ')}`).join('; ')} (sample ${String(sample)})`;
+      return `${[...shown].map(([count, own]) => `${count} in ${names(own)}`).join('; ')} (sample ${String(sample)})`;
   }
   return 'other positions, as many of them';
 }
 
 const counted = ({ nan, of }: ComparedCell): string => `${String(nan)}/${String(of)}`;
 
+/** The table names them all. */
+const mostNames = 3;
+
+/** `a`, `a and b`, `a and 4 more`; in quotes where a name has commas of its own. */
 function names(variants: readonly ComparedVariant[]): string {
-  const labels = variants.map(({ label }) => label);
-  return labels.length <= 1 ? labels.join('') : `${labels.slice(0, -1).join(', ')} and ${labels.at(-1) ?? ''}`;
+  const labels = variants.map(({ label }) => (label.includes(', ') ? `“${label}”` : label));
+  if (labels.length <= 1) return labels.join('');
+  if (labels.length > mostNames) return `${labels[0] ?? ''} and ${String(labels.length - 1)} more`;
+  return `${labels.slice(0, -1).join(', ')} and ${labels.at(-1) ?? ''}`;
 }
+
+/** The same of all that were not named before. */
+const others = (variants: readonly ComparedVariant[]): string =>
+  variants.length > mostNames ? `the ${String(variants.length)} others` : names(variants);

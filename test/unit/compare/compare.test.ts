@@ -199,6 +199,18 @@ describe('no more is said than was measured', () => {
     );
   });
 
+  it('names that hold commas are in quotes, and of many the first is named', () => {
+    const at = (label: string, nanAt: string): ComparedRun => run(label, ['pprr'], [attention(nanAt)]);
+    const [sick, ...clean] = [at('left, unfixed', '0-1'), at('left, a', ''), at('right, unfixed', ''), at('none', '')];
+    if (!sick) throw new Error('one is sick');
+    expect(sentence([sick, ...clean.slice(0, 2)])).toMatch(
+      /^NaN in “left, unfixed”, none in “left, a” and “right, unfixed”: .* 2\/4 in “left, unfixed”; 0\/4 in “left, a” and “right, unfixed” \(sample 0\)\.$/,
+    );
+    expect(sentence([sick, ...clean, at('more', '')])).toMatch(
+      /^NaN in “left, unfixed”, none in the 4 others: .* 2\/4 in “left, unfixed”; 0\/4 in “left, a” and 3 more \(sample 0\)\.$/,
+    );
+  });
+
   it('where NaN begins elsewhere, what varies is not cleared of it', () => {
     const [one, other] = [run('a', ['rr'], [attention('0')]), run('b', ['rr'], [attention('1')])];
     expect(sentence([born(one, 0), born(other, 0)])).toContain('is not what NaN begins with, but changes where it is');
