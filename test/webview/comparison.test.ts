@@ -210,6 +210,27 @@ describe('a comparison', () => {
     expect(await first.count()).toBe(1);
   });
 
+  it('is reached by Tab after its active cell was scrolled away, which comes back', async () => {
+    const page = await show(threeVariants({ layers: 40, repeat: 20 }), {}, 900);
+    await page.locator('#compare-folded').click();
+    const box = page.locator('#compare-scroller');
+    const first = await box.locator('[tabindex="0"]').getAttribute('data-compared');
+    await box.evaluate((own) => {
+      own.scrollTo({ top: 2000, left: 5000 });
+    });
+    await expect.poll(() => box.locator('[tabindex="0"]').count()).toBe(0);
+    await page.locator('#compare-folded').focus();
+    await page.keyboard.press('Tab');
+    await expect.poll(() => focused(page)).toBe(first);
+    await expect.poll(() => box.evaluate((own) => own.scrollTop)).toBeLessThan(400);
+    // The wheel does not bring it back.
+    await box.hover();
+    await page.mouse.wheel(0, 3000);
+    await expect.poll(() => focused(page)).toBe('compare-scroller');
+    await settle(page);
+    expect(await box.evaluate((own) => own.scrollTop)).toBeGreaterThan(1000);
+  });
+
   it('prints hostile names as text', async () => {
     const hostile = {
       ...leftPadded({ layers: 2, suffix: hostileSuffix }, `right${hostileSuffix}`),

@@ -195,6 +195,19 @@ describe('keyboard', () => {
     await page.keyboard.press('ArrowDown');
     await expect.poll(() => focusedCell(page)).toBe('5:0');
   });
+
+  it('is reached by Tab after its active cell was scrolled away, which comes back', async () => {
+    const page = await show(done({ report: kimi({ layers: 61 }) }));
+    const box = page.locator('#table-scroller');
+    await page.locator('#only-nan').focus();
+    await box.evaluate((own) => {
+      own.scrollTop = 4000;
+    });
+    await expect.poll(() => box.locator('[tabindex="0"]').count()).toBe(0);
+    await page.keyboard.press('Tab');
+    await expect.poll(() => focusedCell(page)).toBe('3:0');
+    await expect.poll(() => box.evaluate((own) => own.scrollTop)).toBeLessThan(400);
+  });
 });
 
 describe('the card', () => {

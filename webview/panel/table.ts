@@ -23,7 +23,7 @@ import { filterRows, portRows, type PanelRow } from './rows';
 import { showFinding } from './story';
 import type { CellRef, UiState } from './ui';
 import { reveal, sameWindow, windowOf, type Window } from './window';
-import { bar, filler, gap, range } from './windowed';
+import { bar, filler, gap, isDrawn, onBoxFocus, range } from './windowed';
 
 /** CSS pixels; the style sheet reads the same figures from custom properties. */
 const lineHeight = 24;
@@ -87,13 +87,16 @@ export function tableView(page: PanelPage, state: PanelState, report: Report): T
   const rows = rowsAt(ui.tableTop);
   const columns = columnsAt(ui.tableLeft);
   const active = activeCell(layout, ui);
+  const isActiveDrawn =
+    active === null ||
+    (isDrawn(rows, lineOf(layout, active)) && (active.sample < 0 || isDrawn(columns, active.sample)));
   return html`<section class="tablepart" aria-labelledby="table-title">
     <h2 id="table-title">Where NaN is, stage by stage</h2>
     ${filterBar(page, report, layout.rows.length)}
     <div
       class="scroller"
       id="table-scroller"
-      tabindex="-1"
+      tabindex=${isActiveDrawn ? '-1' : '0'}
       ${cssVars({
         '--line': `${String(lineHeight)}px`,
         '--stage': `${String(layout.stageWidth)}px`,
@@ -109,6 +112,11 @@ export function tableView(page: PanelPage, state: PanelState, report: Report): T
       }}
       @keydown=${(event: KeyboardEvent) => {
         onKey(page, report, event);
+      }}
+      @focus=${(event: FocusEvent) => {
+        onBoxFocus(event, () => {
+          if (active) goToCell(page, report, active);
+        });
       }}
       @mouseleave=${() => {
         page.hover(null);
@@ -283,11 +291,14 @@ function activeCell(layout: Layout, ui: UiState): CellRef | null {
   return first === undefined ? null : { row: first.index, sample: 0 };
 }
 
+const lineOf = ({ lines }: Layout, { row }: CellRef): number =>
+  lines.findIndex((line) => line.kind === 'row' && line.row.index === row);
+
 /** Makes a cell the active one, scrolls it into view and focuses it. */
 export function goToCell(page: PanelPage, report: Report, cell: CellRef): void {
   const { ui, tableSize } = page.context;
   const layout = layoutOf(report, ui, tableSize.width);
-  const line = layout.lines.findIndex((candidate) => candidate.kind === 'row' && candidate.row.index === cell.row);
+  const line = lineOf(layout, cell);
   if (line < 0) {
     return;
   }

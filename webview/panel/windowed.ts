@@ -5,6 +5,16 @@ import type { Window } from './window';
 
 export const range = ({ from, to }: Window): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 
+export const isDrawn = ({ from, to }: Window, index: number): boolean => index >= from && index < to;
+
+/**
+ * The box of a table whose active cell was scrolled out of the document takes its place for Tab, and leads back to it.
+ * Not for a click, nor when the page gives it the focus of a cell that was just scrolled away.
+ */
+export function onBoxFocus({ currentTarget, relatedTarget }: FocusEvent, back: () => void): void {
+  if (currentTarget instanceof HTMLElement && relatedTarget !== null && currentTarget.matches(':focus-visible')) back();
+}
+
 /** Stands for the columns that are not in the document. */
 export const gap = (columns: number): TemplateResult | typeof nothing =>
   columns > 0 ? html`<td class="gap" role="presentation" colspan=${columns}></td>` : nothing;

@@ -15,7 +15,7 @@ import { positionsText } from '../describe';
 import type { PanelPage } from '../page';
 import type { UiState } from '../ui';
 import { reveal, sameWindow, windowOf, type Window } from '../window';
-import { bar, filler, gap, range } from '../windowed';
+import { bar, filler, gap, isDrawn, onBoxFocus, range } from '../windowed';
 import { differs, rolesOf } from './cells';
 import { compareFilter } from './filter';
 import { compareLayout, type CompareColumn, type CompareLayout } from './lines';
@@ -42,13 +42,16 @@ export function compareTable(page: PanelPage, comparison: Comparison): TemplateR
   const rows = rowsAt(ui.compareTop);
   const near = columnsAt(ui.compareLeft);
   const active = activeCell(layout, ui);
+  const isActiveDrawn =
+    active === null ||
+    (isDrawn(rows, lineOf(layout, active.row)) && (active.column < 0 || isDrawn(near, active.column)));
   return html`<section class="tablepart" aria-labelledby="compare-title">
     <h2 id="compare-title">Stage by stage, side by side</h2>
     ${compareFilter(page, layout)}
     <div
       class="scroller comparing"
       id=${scrollerId}
-      tabindex="-1"
+      tabindex=${isActiveDrawn ? '-1' : '0'}
       ${cssVars({
         '--line': `${String(lineHeight)}px`,
         '--stage': `${String(stage)}px`,
@@ -61,6 +64,11 @@ export function compareTable(page: PanelPage, comparison: Comparison): TemplateR
       }}
       @keydown=${(event: KeyboardEvent) => {
         onKey(page, comparison, event);
+      }}
+      @focus=${(event: FocusEvent) => {
+        onBoxFocus(event, () => {
+          if (active) goToCompared(page, comparison, active.row, active.column);
+        });
       }}
       @focusin=${(event: FocusEvent) => {
         const compareActive = cellOf(event.target);
@@ -282,11 +290,13 @@ function cellOf(target: EventTarget | null): UiState['compareActive'] {
   return named === undefined || row === undefined || column === undefined ? null : { row, column };
 }
 
+const lineOf = ({ lines }: CompareLayout, row: number): number =>
+  lines.findIndex((line) => line.kind === 'row' && line.index === row);
+
 /** Makes a cell the active one, scrolls it into view and focuses it. */
 export function goToCompared(page: PanelPage, comparison: Comparison, row: number, column: number): void {
   const { ui, compareSize } = page.context;
-  const { lines } = compareLayout(comparison, ui);
-  const line = lines.findIndex((candidate) => candidate.kind === 'row' && candidate.index === row);
+  const line = lineOf(compareLayout(comparison, ui), row);
   if (line < 0) return;
   const compareTop = reveal(line, lineHeight, ui.compareTop, compareSize.height);
   const room = Math.max(columnWidth, compareSize.width - stageWidth(compareSize.width));
