@@ -29,7 +29,7 @@ const suite = (
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: settings.timeout ?? 60_000,
     hookTimeout: settings.timeout ?? 60_000,
-    // A whole browser and editor on a busy machine may miss a click; what is wrong fails twice.
+    // A whole browser and editor on a busy machine may miss a click; what is wrong fails each time.
     retry: settings.retry ?? 0,
     // A poll ends as soon as it holds; its default of a second is for code, not for an editor on a busy machine.
     expect: { poll: { timeout: 30_000 } },
@@ -50,7 +50,7 @@ export default defineConfig({
       suite('cli', { timeout: 120_000, shared: true }),
       suite('dap', { timeout: 120_000, shared: true }),
       suite('webview', { timeout: 90_000, retry: 1 }),
-      suite('editor', { timeout: 240_000, serial: true, retry: 1 }),
+      suite('editor', { timeout: 240_000, serial: true, retry: 2 }),
       suite('package', { timeout: 240_000, serial: true }),
     ],
   },

@@ -182,29 +182,29 @@ export class Workbench {
   async contextMenu(relativePath: string, item: string): Promise<void> {
     const row = await this.revealInExplorer(relativePath);
     const chosen = this.page.locator('.context-view .action-item, .monaco-menu .action-item').filter({ hasText: item });
-    // A menu that was opened before the extensions were read never gets their items: it is opened anew.
+    // A menu that was opened before the extensions were read never gets their items, and one may close by itself while
+    // parts still load: it is opened anew.
     const deadline = Date.now() + patience;
-    for (;;) {
+    while (Date.now() < deadline) {
       await row.click({ button: 'right' });
-      const shown = await chosen
-        .first()
-        .waitFor({ timeout: 3000 })
-        .then(
-          () => true,
-          () => false,
-        );
-      if (shown || Date.now() > deadline) break;
+      if ((await appears(chosen.first(), 3000)) && (await this.clickUntilGone(chosen.first()))) return;
       await this.page.keyboard.press('Escape');
     }
-    await chosen.first().click();
-    // A menu ignores a click that comes too soon after it opened, and then stays.
-    for (let tries = 0; tries < 10 && (await chosen.count()) > 0; tries++) {
+    throw new Error(`The menu of ${relativePath} has no item "${item}".`);
+  }
+
+  /** A menu ignores a click that comes too soon after it opened, and then stays. @returns whether it was clicked at all */
+  private async clickUntilGone(item: Locator): Promise<boolean> {
+    let clicked = false;
+    for (let tries = 0; tries < 10 && (tries === 0 || (await item.count()) > 0); tries++) {
+      const now = await item.click({ timeout: 1000 }).then(
+        () => true,
+        () => false,
+      );
+      clicked ||= now;
       await sleep(300);
-      await chosen
-        .first()
-        .click({ timeout: 1000 })
-        .catch(() => undefined);
     }
+    return clicked;
   }
 
   /**
@@ -304,17 +304,20 @@ export class Workbench {
     return saveScreenshot(this.page, name);
   }
 
-  /** Keeps a picture, the page's console and the server's log under `test-results/`. */
+  /** After a failure: keeps a picture, the page's console and the server's log under `test-results/`. */
   async keepEvidence(name: string): Promise<void> {
     await this.screenshot(name).catch(() => undefined);
     mkdirSync(screenshotFolder, { recursive: true });
     const log = [...this.pageLog, '--- server ---', readFileSync(this.server.logFile, 'utf8')];
     writeFileSync(path.join(screenshotFolder, `${name}.log`), log.join('\n'));
+    // What was left open would be in the way of the next attempt.
+    for (let open = 0; open < 3; open++) await this.page.keyboard.press('Escape').catch(() => undefined);
   }
 
   /** Opens the palette unless it is open, types, and says whether a row with `title` shows up. */
   private async searchPalette(title: string): Promise<boolean> {
     if (!(await this.quickInput.isVisible())) {
+      await this.leaveWebview();
       await this.page.keyboard.press('F1');
       if (!(await appears(this.quickInput, 2000))) return false;
     }
@@ -324,6 +327,14 @@ export class Workbench {
       return false;
     }
     return appears(this.row(title), 2000);
+  }
+
+  /** A page that had the focus gets it back from the palette, late, and closes what has opened meanwhile. */
+  private async leaveWebview(): Promise<void> {
+    await this.page.evaluate(() => {
+      if (document.activeElement instanceof HTMLIFrameElement)
+        document.querySelector<HTMLElement>('.explorer-folders-view .monaco-list')?.focus();
+    });
   }
 
   private async closeQuickInput(): Promise<void> {

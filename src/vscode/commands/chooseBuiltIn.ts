@@ -23,6 +23,7 @@ async function chooseModel({ title }: Words): Promise<BuiltinModel | undefined> 
     title,
     placeHolder: vscode.l10n.t('Which model?'),
     matchOnDescription: true,
+    ignoreFocusOut: true,
   });
   return chosen?.model;
 }
@@ -43,6 +44,8 @@ async function chooseOptions(model: BuiltinModel, { action }: Words): Promise<st
     const chosen = await vscode.window.showQuickPick([run, heading, ...rows], {
       title: model.title,
       placeHolder: vscode.l10n.t('Press Enter to go on, or choose an option to change it'),
+      // The page that was in front may take the focus back between two questions.
+      ignoreFocusOut: true,
     });
     if (!chosen) {
       return undefined;
@@ -65,12 +68,17 @@ function chooseValue(
 ): Thenable<string | undefined> {
   const choices = allowed.split(' | ');
   if (choices.length > 1) {
-    return vscode.window.showQuickPick(choices, { title: `${model.title}: ${name}`, placeHolder: now });
+    return vscode.window.showQuickPick(choices, {
+      title: `${model.title}: ${name}`,
+      placeHolder: now,
+      ignoreFocusOut: true,
+    });
   }
   return vscode.window.showInputBox({
     title: `${model.title}: ${name}`,
     prompt: allowed,
     value: now,
+    ignoreFocusOut: true,
     validateInput: (text) => problemOf(uriOf(model, new Map([...values, [name, text.trim()]]))),
   });
 }

@@ -35,6 +35,7 @@ export async function chooseVariations(facts: VariationFacts): Promise<readonly 
   return variations;
 }
 
+/** Questions that follow others stay where a page takes the focus back that it had before. */
 async function chooseKeys(facts: VariationFacts): Promise<readonly VariationKey[] | undefined> {
   const offered = variationKeys.filter((key) => key === 'lengths' || valuesOf(key, facts).length > 1);
   const chosen = await vscode.window.showQuickPick(
@@ -46,6 +47,7 @@ async function chooseKeys(facts: VariationFacts): Promise<readonly VariationKey[
         : vscode.l10n.t('Check one or several; several give every combination'),
       canPickMany: true,
       matchOnDetail: true,
+      ignoreFocusOut: true,
     },
   );
   if (!chosen || (chosen.length === 0 && !facts.optional)) return undefined;
@@ -81,6 +83,7 @@ async function chooseValues(key: VariationKey, values: readonly string[]): Promi
       title: vscode.l10n.t('Compare: {0}', key),
       placeHolder: vscode.l10n.t('Which of them? The first is what the others are compared with'),
       canPickMany: true,
+      ignoreFocusOut: true,
     },
   );
   return chosen && chosen.length > 0 ? { key, values: chosen.map(({ value }) => value) } : undefined;
@@ -100,6 +103,7 @@ async function askLengths(others: readonly Variation[]): Promise<Variation | und
     title: vscode.l10n.t('Compare: {0}', 'lengths'),
     prompt: vscode.l10n.t('Batches, separated by slashes; the lengths of one batch are separated by commas'),
     value: '31/32/33',
+    ignoreFocusOut: true,
     validateInput: (typed) => {
       try {
         read(typed);

@@ -49,6 +49,7 @@ async function rename(panels: Panels, history: HistoryStore, entry: HistoryEntry
     title: vscode.l10n.t('Name the Run'),
     prompt: vscode.l10n.t('Runs with a name are kept longest'),
     value: entry.name ?? '',
+    ignoreFocusOut: true,
   });
   if (name !== undefined) panels.renamed(await history.rename(entry, name));
 }

@@ -29,6 +29,8 @@ export function pickRun(
   pick.placeholder = placeHolder;
   pick.matchOnDescription = true;
   pick.matchOnDetail = true;
+  // While the list is read, the page that was in front may take the focus back.
+  pick.ignoreFocusOut = true;
   pick.items = byDay(entries, actions);
   return new Promise((resolve) => {
     const end = (action: RunAction, entry: HistoryEntry | undefined): void => {

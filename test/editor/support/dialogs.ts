@@ -45,8 +45,12 @@ export async function nameFile(workbench: Workbench, title: string, path: string
     await sleep(150);
   }
   await input.fill(path);
-  await sleep(400);
-  await workbench.page.keyboard.press('Enter');
+  // Enter is not heard while the path is looked up.
+  for (let tries = 0; tries < 5 && (await workbench.quickInput.isVisible()); tries++) {
+    await sleep(400);
+    await workbench.page.keyboard.press('Enter');
+    await workbench.quickInput.waitFor({ state: 'hidden', timeout: 10_000 }).catch(() => undefined);
+  }
   await workbench.quickInput.waitFor({ state: 'hidden' });
 }
 
