@@ -19,6 +19,8 @@ export interface Part {
   readonly diagnosis: Diagnosis;
   /** Indices in the batch that is compared. */
   readonly samples: readonly number[];
+  /** How many samples that batch has. */
+  readonly of: number;
 }
 
 export interface RanVariant {
@@ -173,7 +175,8 @@ function asHalf(subject: Subject): Subject {
 
 async function whole({ job, deps, events }: Run, request: DiagnoseRequest, subject: Subject): Promise<Part> {
   const diagnosis = await runDiagnosis(job, deps, request, events, subject);
-  return { diagnosis, samples: diagnosis.report.batch.roles.map((_, sample) => sample) };
+  const { roles } = diagnosis.report.batch;
+  return { diagnosis, samples: roles.map((_, sample) => sample), of: roles.length };
 }
 
 /** The same samples, padded in another way. */
@@ -190,7 +193,7 @@ async function refed(run: Run, request: DiagnoseRequest, subject: Subject, paddi
   for (const { feeds, samples, layout } of plan) {
     const lengths = lengthsOf(layout, roles, samples, request);
     const again = { ...request, inputsFile: undefined, batch: { inputs: feeds, lengths } };
-    parts.push({ ...(await whole(run, again, subject)), samples });
+    parts.push({ ...(await whole(run, again, subject)), samples, of: first.of });
   }
   return parts;
 }

@@ -76,7 +76,7 @@ export function parseVariation(text: string): Variation {
   }
   const allowed: readonly string[] | null = choices[key];
   const values = (at < 0 ? [] : text.slice(at + 1).split(key === 'lengths' ? '/' : ','))
-    .map((value) => value.trim())
+    .map((value) => value.trim().replaceAll(/\s*,\s*/g, ','))
     .filter((value) => value !== '');
   const given = at < 0 && allowed ? allowed : values;
   const wrong = allowed && given.find((value) => !allowed.includes(value));

@@ -19,6 +19,7 @@ describe('a variation', () => {
     ['padding=up', /padding cannot be up\./, /left, right, none/],
     ['lengths', /lengths needs values\./, /lengths=31\/32\/33/],
     ['fix=', /fix needs values\./, /fix=none,unmask-rows/],
+    ['lengths=5,35/5, 35', /A value of lengths is given twice\./, /once/],
     ['level=all,all', /A value of level is given twice\./, /once/],
   ])('refuses %s and says what to do', (text, message, hint) => {
     try {
