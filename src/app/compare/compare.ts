@@ -202,7 +202,7 @@ async function runOf(job: EngineJob, parts: readonly Part[], { settings, label }
 }
 
 /**
- * What ran without its fix, and why.
+ * What ran as it is, and why.
  * @param unfixed by variant
  * @throws NanoscopeError where a fix was at work in no variant at all
  */
@@ -212,7 +212,7 @@ function unfixedNotes(wanted: readonly Wanted[], unfixed: readonly (NanoscopeErr
     if (error && unfixed.every((other, own) => other !== null || wanted[own]?.settings.fix !== fix)) throw error;
   }
   return unfixed.flatMap((error, at) =>
-    error ? [`${wanted[at]?.label ?? ''} holds no NaN and ran without the fix: ${error.message}`] : [],
+    error ? [`${wanted[at]?.label ?? ''} holds no NaN and ran as it is: ${error.message}`] : [],
   );
 }
 

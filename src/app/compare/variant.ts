@@ -25,7 +25,7 @@ export interface Part {
 
 export interface RanVariant {
   readonly parts: readonly Part[];
-  /** Why it ran without its fix: there was nothing to fix in it. */
+  /** Why it ran as it is: there was nothing to fix in it, or it holds the fix already. */
   readonly unfixed: NanoscopeError | null;
 }
 

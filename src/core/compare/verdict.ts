@@ -26,7 +26,7 @@ interface Told {
 export type Causes = (tell: (variant: number) => unknown) => Told;
 
 const dimensionText = (about: readonly Dimension[], { isBySide }: Pick<Told, 'isBySide'>): string =>
-  about.map((one) => (one === 'padding' && !isBySide ? 'padding' : causes[one])).join(' and ') ||
+  listed(about.map((one) => (one === 'padding' && !isBySide ? 'padding' : causes[one]))) ||
   'what differs between the variants';
 
 export function verdictOf(
@@ -126,6 +126,8 @@ type Named = Pick<ComparedVariant, 'label'>;
 
 /** @param all variants of the comparison, which are named in one way */
 export function namesOf(variants: readonly Named[], all: readonly Named[]): string {
-  const labels = variants.map(nameOf(all));
-  return labels.length <= 1 ? labels.join('') : `${labels.slice(0, -1).join(', ')} and ${labels.at(-1) ?? ''}`;
+  return listed(variants.map(nameOf(all)));
 }
+
+const listed = (all: readonly string[]): string =>
+  all.length <= 1 ? all.join('') : `${all.slice(0, -1).join(', ')} and ${all.at(-1) ?? ''}`;

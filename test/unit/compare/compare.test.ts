@@ -253,6 +253,13 @@ describe('no more is said than was measured', () => {
     });
   });
 
+  it('three causes are a list', () => {
+    const [sick, clean] = [run('a', ['r'], [attention('0')]), run('b', ['r'], [attention('')])];
+    expect(sentence([sick, clean], ['attention', 'fix', 'lengths'])).toContain(
+      'the attention implementation, the fix and the length of the batch make the difference',
+    );
+  });
+
   it('labels that have commas are quoted in lists of them', () => {
     const labelled = (label: string, nanAt: string): ComparedRun => run(label, ['pr'], [attention(nanAt)]);
     const runs = [labelled('left, fused', '0'), labelled('left, eager', '0'), labelled('right', '')];

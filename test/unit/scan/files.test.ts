@@ -121,6 +121,8 @@ describe('what is damaged', () => {
     ]);
     expect(files[0]?.tensors[1]?.error?.message).toMatch(/holds "readme.txt", which is not a NumPy array/);
     expect(totals.filesWithNaN).toBe(1);
+    const { verdict } = await run(tree({ 'a.npz': zip, 'b.npy': '' }));
+    expect(verdict).toMatch(/ 1 could not be read: \S*b\.npy\. 1 could not be read to the end: \S*a\.npz\.$/);
   });
 
   it('in one entry leaves the others', async () => {
