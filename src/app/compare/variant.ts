@@ -116,6 +116,7 @@ function withAttention(request: DiagnoseRequest, attention: string): DiagnoseReq
 
 /** As `--lengths`. */
 const longest = 1_000_000;
+const mostSamples = 1024;
 
 function withLengths(request: DiagnoseRequest, text: string): LengthSpec {
   const lengths = text.split(',').map((part) => (/^\s*\d{1,7}\s*$/.test(part) ? Number(part) : Number.NaN));
@@ -123,6 +124,12 @@ function withLengths(request: DiagnoseRequest, text: string): LengthSpec {
     throw new NanoscopeError(
       'usage',
       `“${text}” are no lengths from 0 to ${String(longest)}.`,
+      'Such as lengths=31/32/5,35.',
+    );
+  if (lengths.length > mostSamples)
+    throw new NanoscopeError(
+      'usage',
+      `${String(lengths.length)} lengths are too many samples; ${String(mostSamples)} is the most.`,
       'Such as lengths=31/32/5,35.',
     );
   if (request.inputsFile !== undefined)
@@ -189,6 +196,7 @@ async function refed(run: Run, request: DiagnoseRequest, subject: Subject, paddi
     return [first];
   const context = { inputs: measured.target.inputs, specs: subject.inputs, axes: measured.inputAxes, roles };
   const plan = planned(padding, (fix) => fix.plan(context));
+  if (plan.length === 0) throw impossible(padding, 'no sample of it has a real token.');
   const parts: Part[] = [];
   for (const { feeds, samples, layout } of plan) {
     const lengths = lengthsOf(layout, roles, samples, request);
@@ -207,12 +215,15 @@ function planned(padding: string, plan: (fix: BatchFix) => ReturnType<BatchFix['
     if (own?.applies) return own.runs;
     if (own) ({ reason } = own);
   }
-  throw new NanoscopeError(
+  throw impossible(padding, reason);
+}
+
+const impossible = (padding: string, reason: string): NanoscopeError =>
+  new NanoscopeError(
     'usage',
     `This batch cannot be compared with padding=${padding}: ${reason}`,
     'Leave that value out, or let the batch be made from lengths.',
   );
-}
 
 /** Who is real, for a model that has no mask to tell. */
 function lengthsOf(

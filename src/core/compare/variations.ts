@@ -93,7 +93,8 @@ export function parseVariation(text: string): Variation {
   return { key, values: given };
 }
 
-const exampleOf = (key: VariationKey): string => (key === 'fix' ? 'none,unmask-rows' : 'eager-add,fused');
+const exampleOf = (key: VariationKey): string =>
+  choices[key]?.join(',') ?? (key === 'fix' ? 'none,unmask-rows' : 'eager-add,fused');
 
 /** Every combination, the first values first. @throws NanoscopeError `usage` */
 export function combined(variations: readonly Variation[]): Settings[] {

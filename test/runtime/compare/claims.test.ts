@@ -94,6 +94,14 @@ describe('an empty sample', () => {
   });
 });
 
+describe('a batch without any real token', () => {
+  it('is refused without padding, since nothing of it is left', async () => {
+    await expect(compared([kimi], ['padding=left,none', 'lengths=0,0'])).rejects.toThrow(
+      'This batch cannot be compared with padding=none: no sample of it has a real token.',
+    );
+  });
+});
+
 describe('two files of one name', () => {
   it('are told apart by their folders', async () => {
     mkdirSync(join(folder, 'before'));
@@ -109,6 +117,7 @@ describe('before anything is run it is said', () => {
     ['that two models are one', [kimi, 'builtin:kimi-k2-mini?seed=1&layers=2'], [], 'is named twice'],
     ['that a later file is not there', [kimi, '/nowhere/second.onnx'], [], 'does not exist'],
     ['that a later fix is none', [kimi], ['fix=none,nosuch'], 'There is no fix'],
+    ['that lengths are too many', [kimi], [`lengths=5,35/${'3,'.repeat(1024)}3`], 'too many samples; 1024 is the most'],
     ['that later lengths are none', [kimi], ['lengths=5,35/many'], 'are no lengths'],
     ['that a later attention is none', [kimi], ['attention=fused,fuzed'], 'fuzed'],
   ])('%s', async (_, models, variations, message) => {
