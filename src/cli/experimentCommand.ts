@@ -37,6 +37,12 @@ export async function experimentCommand(
     return 0;
   }
   const ids = options.all === true ? experimentIds : names.map(experimentNamed);
+  if (options.lengths !== undefined && !ids.includes('extraction-plan'))
+    throw new NanoscopeError(
+      'usage',
+      '--lengths is what extraction-plan plans for, and that is not named.',
+      'Name extraction-plan too, or leave --lengths out.',
+    );
   const results: ExperimentResult[] = [];
   const print = async (result: ExperimentResult): Promise<void> => {
     results.push(result);

@@ -1,5 +1,5 @@
 /** The two shapes that leave the command: one JSON document, or a failure in words. */
-import type { ErrorPayload } from '../core/errors';
+import { toPayload, type ErrorPayload } from '../core/errors';
 import { jsonSafe, visible, wrap } from '../app/render/text';
 import type { Terminal } from './terminal';
 
@@ -19,8 +19,12 @@ function finite(_key: string, value: unknown): unknown {
 /** On standard output as JSON where that was asked for, else in words on standard error. */
 export async function printFailure(terminal: Terminal, error: ErrorPayload, asJson: boolean): Promise<void> {
   terminal.clearProgress();
-  if (asJson) {
-    await terminal.out(jsonText({ error: { code: error.code, message: error.message, hint: error.hint } }));
+  if (asJson && error.code !== 'output-unwritable') {
+    try {
+      await terminal.out(jsonText({ error: { code: error.code, message: error.message, hint: error.hint } }));
+    } catch (unwritable) {
+      await printFailure(terminal, toPayload(unwritable), asJson);
+    }
     return;
   }
   const { errStyle: style, width } = terminal;

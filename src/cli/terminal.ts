@@ -1,5 +1,6 @@
 /** Where the command writes: standard output and error, with what each of them can show. */
 import type { Progress } from '../app/useCases';
+import { NanoscopeError } from '../core/errors';
 import { createStyle, type Style } from '../app/render/style';
 import { clip, visible } from '../app/render/text';
 
@@ -12,7 +13,10 @@ export interface TextStream {
 }
 
 export interface Terminal {
-  /** Resolves when the text is out, or the reader is gone. */
+  /**
+   * Resolves when the text is out, or the reader is gone.
+   * @throws NanoscopeError `output-unwritable`, on a full disk for example: what a script reads would be cut off
+   */
   out(text: string): Promise<void>;
   err(text: string): Promise<void>;
   /** Shown only where standard error is a terminal, on one line that is written again. */
@@ -46,17 +50,28 @@ export function createTerminal(stdout: TextStream, stderr: TextStream, env: Envi
       stderr.write('\r\u001b[2K', () => undefined);
     }
   };
-  const write = (stream: TextStream, text: string): Promise<void> => {
+  const write = (stream: TextStream, text: string): Promise<Error | null> => {
     clearProgress();
     return new Promise((resolve) => {
-      stream.write(text, () => {
-        resolve();
+      stream.write(text, (error) => {
+        resolve(error ?? null);
       });
     });
   };
   return {
-    out: (text) => (closed ? Promise.resolve() : write(stdout, text)),
-    err: (text) => write(stderr, text),
+    out: async (text) => {
+      const error = closed ? null : await write(stdout, text);
+      if (error && !isReaderGone(error))
+        throw new NanoscopeError(
+          'output-unwritable',
+          `Standard output cannot be written: ${error.message}.`,
+          'Make room, or write it elsewhere.',
+          { cause: error },
+        );
+    },
+    err: async (text) => {
+      await write(stderr, text);
+    },
     progress: ({ text, fraction }) => {
       if (capable(stderr)) {
         const percent = fraction === null ? '' : `  ${String(Math.round(fraction * 100))}%`;
@@ -76,6 +91,9 @@ export function createTerminal(stdout: TextStream, stderr: TextStream, env: Envi
     },
   };
 }
+
+const isReaderGone = (error: Error): boolean =>
+  'code' in error && ['EPIPE', 'EOF', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(String(error.code));
 
 function widthOf(stdout: TextStream, env: Environment): number {
   const asked = Number(env.COLUMNS);

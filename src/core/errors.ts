@@ -30,6 +30,7 @@ export const errorCodes = [
   'engine-crashed',
   'engine-failed', // the engine said no, in words of its own
   'engine-missing', // onnxruntime-node cannot be loaded on this platform
+  'output-unwritable', // standard output, where the reader is not just gone
   'untrusted-workspace',
   'debugger', // a debugged program, or its adapter, did not answer as it should
   'internal',
@@ -48,6 +49,7 @@ const engineFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'unsupported-opset',
   'unsupported-op',
   'unsupported-type',
+  'output-unwritable',
   'internal',
 ]);
 

@@ -105,6 +105,7 @@ describe('what is refused', () => {
   it.each([
     [['nan-trase'], 'There is no experiment called “nan-trase”.', 'Did you mean nan-trace?'],
     [['nan-trace', '--all'], '--all runs every experiment', 'Leave one of them out.'],
+    [['nan-trace', '--lengths', '3,5'], '--lengths is what extraction-plan plans for', 'leave --lengths out'],
     [['--all', '--layers', '1'], '--layers 1 is not a whole number from 2 to 61.', '--layers 4'],
     [['--all', '--json', '--markdown'], '--json and --markdown cannot be given together.', 'Choose one'],
   ])('%j', async (args, message, hint) => {

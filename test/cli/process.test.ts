@@ -415,6 +415,17 @@ describe('pipes and terminals', () => {
     expect({ out, err }).toEqual({ out: '{\n', err: '' });
   });
 
+  it.runIf(existsSync('/dev/full')).each<[string, number]>([
+    ['models', 3],
+    ['models --json', 3],
+    ['nosuch --json', 2],
+  ])('%s: output that cannot be written is a failure, and said', async (args, code) => {
+    const line = `"$0" "$1" ${args} > /dev/full`;
+    const { status, stderr } = spawnSync('/bin/sh', ['-c', line, process.execPath, await cliBundle()]);
+    expect(stderr.toString()).toContain('Standard output cannot be written: ENOSPC');
+    expect(status).toBe(code);
+  });
+
   it.runIf(process.platform !== 'win32')('a long document goes whole into a slow pipe', async () => {
     // Nothing is read for so long that the pipe is full by then.
     const line = `{ "$0" "$1" ${long}; echo $? >&2; } | { sleep 8; cat; }`;

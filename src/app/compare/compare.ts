@@ -137,7 +137,17 @@ async function variantsOf(
 /** What tells models apart: file names, or the options that built-in models of one kind do not share. */
 function namesOf(models: readonly string[], files: DiagnoseDeps['files']): string[] {
   if (models.length === 1) return [''];
-  if (!models.every(isBuiltin)) return models.map((model) => (isBuiltin(model) ? model : files.basename(model)));
+  const twice = models.find((model, at) => models.slice(0, at).some((other) => isOne(model, other)));
+  if (twice !== undefined)
+    throw new NanoscopeError(
+      'usage',
+      `${isBuiltin(twice) ? twice : files.basename(twice)} is named twice.`,
+      'Name two models that are not the same one.',
+    );
+  if (!models.every(isBuiltin)) {
+    const ends = endsOf(models.filter((model) => !isBuiltin(model)));
+    return models.map((model) => ends.get(model) ?? model);
+  }
   const parsed = models.map(parseBuiltin);
   const [first] = parsed;
   if (!first || parsed.some(({ id }) => id !== first.id)) return parsed.map(({ uri }) => uri);
@@ -145,6 +155,27 @@ function namesOf(models: readonly string[], files: DiagnoseDeps['files']): strin
     (name) => new Set(parsed.map(({ options }) => options[name])).size > 1,
   );
   return parsed.map(({ options }) => apart.map((name) => `${name}=${String(options[name])}`).join(' '));
+}
+
+/** An option that is said and one that is left at the same value are one model. */
+const isOne = (model: string, other: string): boolean =>
+  isBuiltin(model) && isBuiltin(other)
+    ? JSON.stringify(known(model)) === JSON.stringify(known(other))
+    : model === other;
+
+function known(model: string): unknown {
+  const { id, options } = parseBuiltin(model);
+  return [id, Object.entries(options).sort(([one], [other]) => (one < other ? -1 : 1))];
+}
+
+/** The names of files, with as many of their folders as tell all of them apart. */
+function endsOf(paths: readonly string[]): ReadonlyMap<string, string> {
+  const parts = paths.map((path) => path.split(/[\\/]/));
+  for (let taken = 1; ; taken++) {
+    const ends = parts.map((own) => own.slice(-taken).join('/'));
+    if (new Set(ends).size === ends.length || parts.every(({ length }) => length <= taken))
+      return new Map(paths.map((path, at) => [path, ends[at] ?? path]));
+  }
 }
 
 const weightsOf = ([first]: readonly Part[]): string[] =>
@@ -167,11 +198,11 @@ async function runOf(job: EngineJob, parts: readonly Part[], { settings, label }
     const { births: _, ...rest } = run;
     batches.push({ run: { ...rest, ...(await outputsAt(job, diagnosis.measured, diagnosis.report, plain)) }, samples });
   }
-  return joinedRuns(batches, label);
+  return joinedRuns(batches, parts[0]?.of ?? 0, label);
 }
 
 /**
- * What ran without its fix, and why.
+ * What ran as it is, and why.
  * @param unfixed by variant
  * @throws NanoscopeError where a fix was at work in no variant at all
  */
@@ -181,7 +212,7 @@ function unfixedNotes(wanted: readonly Wanted[], unfixed: readonly (NanoscopeErr
     if (error && unfixed.every((other, own) => other !== null || wanted[own]?.settings.fix !== fix)) throw error;
   }
   return unfixed.flatMap((error, at) =>
-    error ? [`${wanted[at]?.label ?? ''} holds no NaN and ran without the fix: ${error.message}`] : [],
+    error ? [`${wanted[at]?.label ?? ''} holds no NaN and ran as it is: ${error.message}`] : [],
   );
 }
 

@@ -19,11 +19,13 @@ export interface Part {
   readonly diagnosis: Diagnosis;
   /** Indices in the batch that is compared. */
   readonly samples: readonly number[];
+  /** How many samples that batch has. */
+  readonly of: number;
 }
 
 export interface RanVariant {
   readonly parts: readonly Part[];
-  /** Why it ran without its fix: there was nothing to fix in it. */
+  /** Why it ran as it is: there was nothing to fix in it, or it holds the fix already. */
   readonly unfixed: NanoscopeError | null;
 }
 
@@ -114,6 +116,7 @@ function withAttention(request: DiagnoseRequest, attention: string): DiagnoseReq
 
 /** As `--lengths`. */
 const longest = 1_000_000;
+const mostSamples = 1024;
 
 function withLengths(request: DiagnoseRequest, text: string): LengthSpec {
   const lengths = text.split(',').map((part) => (/^\s*\d{1,7}\s*$/.test(part) ? Number(part) : Number.NaN));
@@ -121,6 +124,12 @@ function withLengths(request: DiagnoseRequest, text: string): LengthSpec {
     throw new NanoscopeError(
       'usage',
       `“${text}” are no lengths from 0 to ${String(longest)}.`,
+      'Such as lengths=31/32/5,35.',
+    );
+  if (lengths.length > mostSamples)
+    throw new NanoscopeError(
+      'usage',
+      `${String(lengths.length)} lengths are too many samples; ${String(mostSamples)} is the most.`,
       'Such as lengths=31/32/5,35.',
     );
   if (request.inputsFile !== undefined)
@@ -173,7 +182,8 @@ function asHalf(subject: Subject): Subject {
 
 async function whole({ job, deps, events }: Run, request: DiagnoseRequest, subject: Subject): Promise<Part> {
   const diagnosis = await runDiagnosis(job, deps, request, events, subject);
-  return { diagnosis, samples: diagnosis.report.batch.roles.map((_, sample) => sample) };
+  const { roles } = diagnosis.report.batch;
+  return { diagnosis, samples: roles.map((_, sample) => sample), of: roles.length };
 }
 
 /** The same samples, padded in another way. */
@@ -186,11 +196,12 @@ async function refed(run: Run, request: DiagnoseRequest, subject: Subject, paddi
     return [first];
   const context = { inputs: measured.target.inputs, specs: subject.inputs, axes: measured.inputAxes, roles };
   const plan = planned(padding, (fix) => fix.plan(context));
+  if (plan.length === 0) throw impossible(padding, 'no sample of it has a real token.');
   const parts: Part[] = [];
   for (const { feeds, samples, layout } of plan) {
     const lengths = lengthsOf(layout, roles, samples, request);
     const again = { ...request, inputsFile: undefined, batch: { inputs: feeds, lengths } };
-    parts.push({ ...(await whole(run, again, subject)), samples });
+    parts.push({ ...(await whole(run, again, subject)), samples, of: first.of });
   }
   return parts;
 }
@@ -204,12 +215,15 @@ function planned(padding: string, plan: (fix: BatchFix) => ReturnType<BatchFix['
     if (own?.applies) return own.runs;
     if (own) ({ reason } = own);
   }
-  throw new NanoscopeError(
+  throw impossible(padding, reason);
+}
+
+const impossible = (padding: string, reason: string): NanoscopeError =>
+  new NanoscopeError(
     'usage',
     `This batch cannot be compared with padding=${padding}: ${reason}`,
     'Leave that value out, or let the batch be made from lengths.',
   );
-}
 
 /** Who is real, for a model that has no mask to tell. */
 function lengthsOf(

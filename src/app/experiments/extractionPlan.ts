@@ -4,6 +4,7 @@ import { check } from '../../core/experiments/check';
 import { planBatches, type PlannedBatch } from '../../core/experiments/extraction';
 import type { TensorData } from '../../core/tensor';
 import { withSession } from '../measure/sessions';
+import { plural } from '../render/notes';
 import type { EngineJob, SessionInfo } from '../ports';
 import type { Experiment } from './laboratory';
 
@@ -69,7 +70,7 @@ export const extractionPlan =
       ],
       explanation: {
         then: 'Avoid variable-length batches; batch_size = 1 eliminates padding, at the cost of throughput.',
-        measured: `Equal lengths together: ${String(lengths.length)} sequences in ${String(plan.length)} runs, no padding and no NaN; what each way costs on this machine stands above.`,
+        measured: `Equal lengths together: ${plural(lengths.length, 'sequence')} in ${plural(plan.length, 'run')}, no padding and no NaN; what each way costs on this machine stands above.`,
         verdict: 'confirmed',
       },
       standIns: [

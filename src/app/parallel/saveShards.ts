@@ -16,7 +16,7 @@ export interface SaveShardsRequest {
   /** Absolute; made where it is not there. */
   readonly folder: string;
   readonly how: Extract<Parallel, { kind: 'ranks' }>;
-  /** Replace a list that is there. */
+  /** Replace a list, and files of ranks, that are there. */
   readonly force: boolean;
 }
 
@@ -37,8 +37,11 @@ export async function saveShards(
 ): Promise<SavedShards> {
   checkSplit(model, how);
   const file = files.join(folder, 'shards.json');
-  if (!force && (await files.exists(file)))
-    throw new NanoscopeError('would-overwrite', `${file} exists already.`, 'Choose another folder, or add --force.');
+  const refuseExisting = async (path: string): Promise<void> => {
+    if (!force && (await files.exists(path)))
+      throw new NanoscopeError('would-overwrite', `${path} exists already.`, 'Choose another folder, or add --force.');
+  };
+  await refuseExisting(file);
   const subject = await openSubject(files, model);
   const { graph } = subject;
   const { inputs } = await makeFeeds(files, subject, {});
@@ -47,10 +50,16 @@ export async function saveShards(
   const facts = await gatherFacts(job, target).finally(() => job.close());
   const whole = { ...target, model, facts: facts.values, outputs: graph.outputs, rows: [] };
   const { chains, allReduce } = arranged(whole, how);
-  const ranks: string[][] = [];
+  const ranks = chains.map(({ segments }, rank) =>
+    segments.map((_, at) => {
+      const part = String(at).padStart(String(segments.length - 1).length, '0');
+      return `rank${String(rank)}/part${part}.onnx`;
+    }),
+  );
+  // Before the first is written.
+  for (const name of ranks.flat()) await refuseExisting(files.join(folder, name));
   for (const [rank, { segments }] of chains.entries()) {
     await files.makeFolder(files.join(folder, `rank${String(rank)}`));
-    const names: string[] = [];
     const models = withOpenShapes(
       segments.map((segment) => segment.model),
       graph,
@@ -58,12 +67,8 @@ export async function saveShards(
         'nanoscope.shard': `${subject.name}, rank ${String(rank)} of ${String(how.ranks)}, part ${String(part)}`,
       }),
     );
-    for (const [at, part] of models.entries()) {
-      const name = `rank${String(rank)}/part${String(at).padStart(String(segments.length - 1).length, '0')}.onnx`;
-      await files.writeAtomic(files.join(folder, name), once(serializeModel(part)));
-      names.push(name);
-    }
-    ranks.push(names);
+    for (const [at, part] of models.entries())
+      await files.writeAtomic(files.join(folder, ranks[rank]?.[at] ?? ''), once(serializeModel(part)));
   }
   const list: ShardList = { ranks, allReduce: [...allReduce] };
   await files.writeAtomic(file, once(new TextEncoder().encode(`${JSON.stringify(list, null, 2)}\n`)));

@@ -82,7 +82,10 @@ export async function runParallel(
       samples: part.samples,
     }));
     return {
-      run: { ...joinedRuns(batches, title), facts: [...factsOf(arrangement, chains), `${String(Math.round(ms))} ms`] },
+      run: {
+        ...joinedRuns(batches, first.part.of, title),
+        facts: [...factsOf(arrangement, chains), `${String(Math.round(ms))} ms`],
+      },
       outputs: done.map(({ ran }) => new Map(chains.flatMap((at) => [...(ran[at]?.tensors ?? [])]))),
     };
   });

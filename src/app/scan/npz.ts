@@ -21,7 +21,7 @@ interface Contents {
 
 /** @throws NanoscopeError `bad-inputs-file` where the archive as a whole cannot be read */
 export async function scanNpz(file: RandomAccessFile, what: string, context: ScanContext): Promise<Contents> {
-  const entries = await arraysIn(file, what);
+  const { entries, others } = await arraysIn(file, what);
   const source = (entry: DirectoryEntry): ArraySource => ({
     what: `${what} (${arrayName(entry)})`,
     name: arrayName(entry),
@@ -44,7 +44,7 @@ export async function scanNpz(file: RandomAccessFile, what: string, context: Sca
       tensors.push(begun?.result(payload) ?? unopened(arrayName(entry), payload));
     }
   }
-  return { tensors, notes: [...notes, ...problems] };
+  return { tensors: [...tensors, ...others], notes: [...notes, ...problems] };
 }
 
 const unopened = (name: string, error: ReturnType<typeof toPayload>): ScannedTensor => ({
@@ -90,25 +90,37 @@ export const noMask = (what: string, name: string): string =>
 export const wrongMask = (name: string, what: string, why: string): string =>
   `${show(name)} in ${what} is not used as a mask: ${why}.`;
 
-async function arraysIn(file: RandomAccessFile, what: string): Promise<readonly DirectoryEntry[]> {
-  const entries = await directoryOf(file, what);
+/** @throws NanoscopeError where nothing in it is an array; what lies beside arrays is an entry that failed */
+async function arraysIn(
+  file: RandomAccessFile,
+  what: string,
+): Promise<{ readonly entries: readonly DirectoryEntry[]; readonly others: readonly ScannedTensor[] }> {
+  const all = await directoryOf(file, what);
+  const entries = all.filter(({ name }) => name.endsWith('.npy'));
+  const others: ScannedTensor[] = [];
   const names = new Set<string>();
   let stored = 0;
-  for (const { name, packed } of entries) {
+  for (const { name, packed } of all) {
     if (/\.pkl$/i.test(name))
       throw bad(
         `${what} is a PyTorch file with a pickle inside, which is code that runs when it is loaded.`,
         'Save its tensors as .safetensors.',
       );
-    if (!name.endsWith('.npy'))
-      throw bad(`${what} holds ${show(name)}, which is not a NumPy array.`, 'Save the arrays with numpy.savez.');
+    if (!name.endsWith('.npy')) {
+      const error = bad(
+        `${what} holds ${show(name)}, which is not a NumPy array.`,
+        'Save the arrays with numpy.savez.',
+      );
+      if (entries.length === 0) throw error;
+      others.push(unopened(name, toPayload(error)));
+    }
     if (names.has(name)) throw bad(`${what} holds ${show(name)} twice.`, 'Save every array once.');
     names.add(name);
     stored += packed;
   }
   // Entries that lie on top of each other could make days of work out of a small file.
   if (stored > file.size) throw bad(`${what} has entries that overlap.`, 'Save it again with numpy.savez.');
-  return entries;
+  return { entries, others };
 }
 
 async function directoryOf(file: RandomAccessFile, what: string): Promise<readonly DirectoryEntry[]> {

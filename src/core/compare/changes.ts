@@ -73,7 +73,9 @@ function rowChanges({ rows, variants }: Comparison): Change[] {
   return [
     ...(found.worse.length > 0 ? [worse(said(found.worse, 'More NaN'))] : []),
     ...(found.better.length > 0 ? [better(said(found.better, 'Less NaN'))] : []),
-    ...(found.other.length > 0 ? [other(said(found.other, 'NaN at other positions'))] : []),
+    ...(found.other.length > 0
+      ? [other(said(found.other, found.other.every(hasMoved) ? 'NaN at other positions' : 'Other NaN'))]
+      : []),
   ];
 }
 
@@ -84,6 +86,8 @@ interface ChangedRow {
   readonly from: ComparedCell;
   readonly to: ComparedCell;
 }
+
+const hasMoved = ({ from, to }: ChangedRow): boolean => from.nan === to.nan && from.of === to.of;
 
 /** A row is worse as soon as one sample of it is. Samples of other lengths are not the same ones, and only noted. */
 function changeOf(row: ComparedRow, variants: Comparison['variants']): ChangedRow | null {

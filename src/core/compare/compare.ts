@@ -2,7 +2,7 @@
 import { basisOf, looksLike, weaker } from './sameness';
 import { align, type AlignedRow } from './align';
 import type { Basis, ComparedRow, ComparedRun, ComparedVariant, Comparison, Dimension, NaNReach } from './types';
-import { verdictOf, type Causes } from './verdict';
+import { namesOf, verdictOf, type Causes } from './verdict';
 
 /** @param runs two or more, the one that others are compared with first */
 export function compareRuns(
@@ -38,7 +38,7 @@ export function compareRuns(
   };
   const sentence =
     apart && firstDifference < 0
-      ? `${apart.map(({ label }) => label).join(' and ')} have no stage in common that could be compared, so nothing is said of what makes a difference.`
+      ? `${namesOf(apart, runs)} have no stage in common that could be compared, so nothing is said of what makes a difference.`
       : verdictOf(variants, rows, causesOf(about, runs), verdict);
   return {
     schemaVersion: 1,
@@ -55,20 +55,24 @@ export function compareRuns(
 const causesOf =
   (about: readonly Dimension[], runs: readonly ComparedRun[]): Causes =>
   (tell) => {
-    if (about.length < 2 || runs.some(({ varied }) => !varied)) return { making: about, cleared: [] };
-    const making = about.filter((dimension) =>
+    const isTold = (dimension: Dimension, among: readonly ComparedRun[]): boolean =>
       runs.some((run, at) =>
         runs.some(
           (other, beside) =>
+            among.includes(run) &&
+            among.includes(other) &&
             tell(at) !== tell(beside) &&
             run.varied?.[dimension] !== other.varied?.[dimension] &&
             about.every((one) => one === dimension || run.varied?.[one] === other.varied?.[one]),
         ),
-      ),
-    );
+      );
+    const padded = runs.filter(({ varied }) => varied?.padding?.trim() !== 'none');
+    const isBySide = padded.length === runs.length || isTold('padding', padded);
+    if (about.length < 2 || runs.some(({ varied }) => !varied)) return { making: about, cleared: [], isBySide };
+    const making = about.filter((dimension) => isTold(dimension, runs));
     return making.length === 0
-      ? { making: about, cleared: [] }
-      : { making, cleared: about.filter((dimension) => !making.includes(dimension)) };
+      ? { making: about, cleared: [], isBySide }
+      : { making, cleared: about.filter((dimension) => !making.includes(dimension)), isBySide };
   };
 
 /** Whether a variant has something to show in a row. */

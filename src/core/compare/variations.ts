@@ -76,7 +76,7 @@ export function parseVariation(text: string): Variation {
   }
   const allowed: readonly string[] | null = choices[key];
   const values = (at < 0 ? [] : text.slice(at + 1).split(key === 'lengths' ? '/' : ','))
-    .map((value) => value.trim())
+    .map((value) => value.trim().replaceAll(/\s*,\s*/g, ','))
     .filter((value) => value !== '');
   const given = at < 0 && allowed ? allowed : values;
   const wrong = allowed && given.find((value) => !allowed.includes(value));
@@ -93,7 +93,8 @@ export function parseVariation(text: string): Variation {
   return { key, values: given };
 }
 
-const exampleOf = (key: VariationKey): string => (key === 'fix' ? 'none,unmask-rows' : 'eager-add,fused');
+const exampleOf = (key: VariationKey): string =>
+  choices[key]?.join(',') ?? (key === 'fix' ? 'none,unmask-rows' : 'eager-add,fused');
 
 /** Every combination, the first values first. @throws NanoscopeError `usage` */
 export function combined(variations: readonly Variation[]): Settings[] {

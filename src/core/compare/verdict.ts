@@ -15,14 +15,19 @@ const causes: Readonly<Record<Dimension, string>> = {
   time: 'what changed between the runs',
 };
 
-export const dimensionText = (about: readonly Dimension[]): string =>
-  about.map((one) => causes[one]).join(' and ') || 'what differs between the variants';
-
-/** Which dimensions make what variants tell by their index, and which have nothing to do with it. */
-export type Causes = (tell: (variant: number) => unknown) => {
+interface Told {
   readonly making: readonly Dimension[];
   readonly cleared: readonly Dimension[];
-};
+  /** Whether it is the side of the padding, and not that there is any. */
+  readonly isBySide: boolean;
+}
+
+/** Which dimensions make what variants tell by their index, and which have nothing to do with it. */
+export type Causes = (tell: (variant: number) => unknown) => Told;
+
+const dimensionText = (about: readonly Dimension[], { isBySide }: Pick<Told, 'isBySide'>): string =>
+  listed(about.map((one) => (one === 'padding' && !isBySide ? 'padding' : causes[one]))) ||
+  'what differs between the variants';
 
 export function verdictOf(
   variants: readonly ComparedVariant[],
@@ -36,37 +41,40 @@ export function verdictOf(
   if (!row) {
     if (sick.length === 0) return `No NaN in any of the ${String(variants.length)} variants.`;
     if (clean.length > 0) return `The stages that the variants have in common show no difference.`;
-    const { making } = causesOf(() => 0);
+    const told = causesOf(() => 0);
+    const { making } = told;
     const how = { positions: 'at the same positions', tokens: 'at the same real tokens', kind: 'in the same way' }[
       basis
     ];
     // Of two runs of the same there is nothing that could be the cause.
-    const ruledOut = making.join() === 'time' ? '' : `: ${notTheCause(making)}`;
+    const ruledOut = making.join() === 'time' ? '' : `: ${notTheCause(making, told)}`;
     return `Identical NaN pattern, ${how} of every stage${areAllShared(rows) ? '' : ' that they share'}${ruledOut}.`;
   }
   const first = `The first difference is at ${placeOf(row)}${row.port === 'in' ? ' (in)' : ''}: ${differenceText(row, variants)}.`;
   const reach = (nan: NaNReach): ComparedVariant[] => variants.filter((variant) => variant.nan === nan);
   const [real, padding] = [reach('real'), reach('padding')];
   if (clean.length > 0) {
-    const { making, cleared } = causesOf((at) => variants[at]?.nan === 'none');
-    const also = cleared.length === 0 ? '' : `; ${notTheCause(cleared)}`;
-    return `NaN in ${names(sick)}, none in ${others(clean)}: ${dimensionText(making)} ${making.length > 1 ? 'make' : 'makes'} the difference${also}. ${first}`;
+    const told = causesOf((at) => variants[at]?.nan === 'none');
+    const { making, cleared } = told;
+    const also = cleared.length === 0 ? '' : `; ${notTheCause(cleared, told)}`;
+    return `NaN in ${namesOf(sick, variants)}, none in ${othersOf(clean, variants)}: ${dimensionText(making, told)} ${making.length > 1 ? 'make' : 'makes'} the difference${also}. ${first}`;
   }
   if (real.length > 0 && padding.length > 0 && real.length + padding.length === variants.length)
-    return `NaN reaches real tokens in ${names(real)}, and stays at padding in ${others(padding)}. ${first}`;
+    return `NaN reaches real tokens in ${namesOf(real, variants)}, and stays at padding in ${othersOf(padding, variants)}. ${first}`;
   const patterns = new Set(variants.map(({ pattern }) => pattern)).size;
-  const { making } = causesOf((at) => variants[at]?.pattern);
+  const told = causesOf((at) => variants[at]?.pattern);
+  const { making } = told;
   const changes = `${making.length > 1 ? 'change' : 'changes'} where it is`;
   const begins = beginsAlike(variants);
-  const cause = dimensionText(making);
+  const cause = dimensionText(making, told);
   const said = `NaN in every variant, in ${String(patterns)} different patterns`;
   if (begins === true)
     return `${said}: ${cause} ${making.length > 1 ? 'are' : 'is'} not what NaN begins with, but ${changes}. ${first}`;
   return `${said}${begins === false ? ', and it does not begin alike' : ''}: ${cause} ${changes}. ${first}`;
 }
 
-const notTheCause = (about: readonly Dimension[]): string =>
-  `${dimensionText(about)} ${about.length > 1 ? 'are' : 'is'} not the cause`;
+const notTheCause = (about: readonly Dimension[], told: Told): string =>
+  `${dimensionText(about, told)} ${about.length > 1 ? 'are' : 'is'} not the cause`;
 
 /** Whether every variant shows every stage; nodes beside them are no stages. */
 const areAllShared = (rows: readonly ComparedRow[]): boolean =>
@@ -88,7 +96,11 @@ function beginsAlike(variants: readonly ComparedVariant[]): boolean | null {
 function differenceText(row: ComparedRow, variants: readonly ComparedVariant[]): string {
   const { whole } = row;
   if (whole && new Set(whole.filter((nan) => nan !== null)).size > 1) {
-    const having = (nan: boolean): string => names(variants.filter((_, at) => whole[at] === nan));
+    const having = (nan: boolean): string =>
+      namesOf(
+        variants.filter((_, at) => whole[at] === nan),
+        variants,
+      );
     return `NaN as a whole in ${having(true)}; none in ${having(false)}`;
   }
   const samples = Math.max(...row.cells.map((cells) => cells?.length ?? 0));
@@ -99,7 +111,7 @@ function differenceText(row: ComparedRow, variants: readonly ComparedVariant[]):
       if (cell) shown.set(counted(cell), [...(shown.get(counted(cell)) ?? []), variant]);
     }
     if (shown.size > 1)
-      return `${[...shown].map(([count, own]) => `${count} in ${names(own)}`).join('; ')} (sample ${String(sample)})`;
+      return `${[...shown].map(([count, own]) => `${count} in ${namesOf(own, variants)}`).join('; ')} (sample ${String(sample)})`;
   }
   return 'other positions, as many of them';
 }
@@ -109,14 +121,26 @@ const counted = ({ nan, of }: ComparedCell): string => `${String(nan)}/${String(
 /** The table names them all. */
 const mostNames = 3;
 
-/** `a`, `a and b`, `a and 4 more`; in quotes where a name has commas of its own. */
-function names(variants: readonly ComparedVariant[]): string {
-  const labels = variants.map(({ label }) => (label.includes(', ') ? `“${label}”` : label));
-  if (labels.length <= 1) return labels.join('');
-  if (labels.length > mostNames) return `${labels[0] ?? ''} and ${String(labels.length - 1)} more`;
-  return `${labels.slice(0, -1).join(', ')} and ${labels.at(-1) ?? ''}`;
+/** Labels of several settings have commas in them, so that a list of them would not say where each ends. */
+function nameOf(all: readonly Named[]): (variant: Named) => string {
+  const isQuoted = all.some(({ label }) => label.includes(','));
+  return ({ label }) => (isQuoted ? `“${label}”` : label);
+}
+
+type Named = Pick<ComparedVariant, 'label'>;
+
+/**
+ * `a`, `a and b`, `a and 4 more`.
+ * @param all variants of the comparison, which are named in one way
+ */
+export function namesOf(variants: readonly Named[], all: readonly Named[]): string {
+  const names = variants.map(nameOf(all));
+  return names.length > mostNames ? `${names[0] ?? ''} and ${String(names.length - 1)} more` : listed(names);
 }
 
 /** The same of all that were not named before. */
-const others = (variants: readonly ComparedVariant[]): string =>
-  variants.length > mostNames ? `the ${String(variants.length)} others` : names(variants);
+const othersOf = (variants: readonly Named[], all: readonly Named[]): string =>
+  variants.length > mostNames ? `the ${String(variants.length)} others` : namesOf(variants, all);
+
+const listed = (all: readonly string[]): string =>
+  all.length <= 1 ? all.join('') : `${all.slice(0, -1).join(', ')} and ${all.at(-1) ?? ''}`;

@@ -22,7 +22,11 @@ export function npyEntry(what: string, name: string | null, header: Uint8Array, 
   const found = numpyType(descr);
   if (found === null)
     throw bad(
-      `${what} has elements of NumPy type ${show(descr, 40)}, and nothing says whether they are numbers.`,
+      `${what} has elements of NumPy type ${show(descr, 40)}, ${
+        isExtended(descr)
+          ? 'extended precision, which machines store in different ways'
+          : 'and nothing says whether they are numbers'
+      }.`,
       'Save it as float32, or bfloat16 and float8 as .safetensors, which knows them.',
     );
   const { type, bigEndian } = found;
@@ -39,6 +43,9 @@ export function npyEntry(what: string, name: string | null, header: Uint8Array, 
     throw bad(`${what} has ${String(have - sizes.bytes)} bytes after its last element.`, saveHint);
   return { name, type, dims: shape, order: fortranOrder ? 'F' : 'C', bigEndian, ...sizes, dataStart };
 }
+
+/** `longdouble` and its complex form. */
+const isExtended = (descr: string): boolean => /^[<>=|]?(?:f1[026]|c(?:20|24|32))$/.test(descr);
 
 const saveHint = 'Save the array again with numpy.save, or copy the file again.';
 

@@ -21,6 +21,8 @@ export function scanVerdict(files: readonly ScannedFile[], pickles: number): str
   const withNaN = files.filter(hasNaN);
   const infOnly = files.filter((file) => hasInf(file) && !hasNaN(file));
   const failed = files.filter(hasFailed);
+  const unread = failed.filter(({ error }) => error !== undefined);
+  const begun = failed.filter(({ error }) => error === undefined);
   const padOnly = withNaN.every(({ tensors }) => tensors.every((tensor) => tensor.nan === 0 || isPadOnly(tensor)));
   const counted = files.length - failed.length;
   const parts = [
@@ -32,14 +34,12 @@ export function scanVerdict(files: readonly ScannedFile[], pickles: number): str
     infOnly.length === 0
       ? ''
       : `${String(infOnly.length)} ${infOnly.length === 1 ? 'holds' : 'hold'} infinities and no NaN: ${names(infOnly)}.`,
-    failed.length === 0 ? '' : `${String(failed.length)} could not be read${wholly(failed)}: ${names(failed)}.`,
+    unread.length === 0 ? '' : `${String(unread.length)} could not be read: ${names(unread)}.`,
+    begun.length === 0 ? '' : `${String(begun.length)} could not be read to the end: ${names(begun)}.`,
     pickles === 0 ? '' : `${plural(pickles, 'pickle')} ${pickles === 1 ? 'was' : 'were'} not opened.`,
   ];
   return parts.filter((part) => part !== '').join(' ');
 }
-
-const wholly = (failed: readonly ScannedFile[]): string =>
-  failed.every(({ error }) => error === undefined) ? ' to the end' : '';
 
 const mostNames = 5;
 

@@ -37,8 +37,8 @@ function explain(file: string, purpose: Purpose, cause: unknown): NanoscopeError
       return purpose === 'write'
         ? make(
             'file-not-found',
-            `${shown(file)} cannot be written: its folder does not exist.`,
-            'Create the folder first.',
+            `${shown(file)} cannot be written: ${errno(cause) === 'ENOTDIR' ? 'a file stands where its folder would be' : 'its folder does not exist'}.`,
+            errno(cause) === 'ENOTDIR' ? 'Choose another folder.' : 'Create the folder first.',
           )
         : make(
             'file-not-found',

@@ -1,5 +1,5 @@
 /** What is said of runs that have little in common, what is held against what, and what is said before anything runs. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +7,7 @@ import { compare } from '../../../src/app/compare/compare';
 import type { Comparison } from '../../../src/core/compare/types';
 import { parseVariation } from '../../../src/core/compare/variations';
 import { serializeModel } from '../../../src/core/models';
+import { comparisonSchema } from '../../../src/protocol/comparisonSchema';
 import { createEngine } from '../../../src/runtime/client/engine';
 import { nodeFiles } from '../../../src/runtime/files/nodeFiles';
 import { f32, named } from '../../support/tinyAttention';
@@ -77,10 +78,46 @@ describe('parts of a model', () => {
   });
 });
 
+describe('an empty sample', () => {
+  it.each([
+    ['first', [0, 7], ['', 'rrrrrrr']],
+    ['last', [7, 0], ['rrrrrrr', '']],
+  ])('that comes %s has no positions without padding, and is a sample all the same', async (_, lengths, roles) => {
+    const comparison = await compared(['builtin:bert-mini?layers=1'], ['padding=left,none'], {
+      lengths: { lengths, pad: 'left', seed: 1 },
+    });
+    expect(comparisonSchema.safeParse(JSON.parse(JSON.stringify(comparison))).success).toBe(true);
+    expect(comparison.variants[1]?.roles).toEqual(roles);
+    expect(comparison.verdict.same).toBe(false);
+    expect(comparison.verdict.sentence).toContain('NaN in padding left, none in no padding: padding makes');
+    expect(comparison.notes).toEqual([]);
+  });
+});
+
+describe('a batch without any real token', () => {
+  it('is refused without padding, since nothing of it is left', async () => {
+    await expect(compared([kimi], ['padding=left,none', 'lengths=0,0'])).rejects.toThrow(
+      'This batch cannot be compared with padding=none: no sample of it has a real token.',
+    );
+  });
+});
+
+describe('two files of one name', () => {
+  it('are told apart by their folders', async () => {
+    mkdirSync(join(folder, 'before'));
+    mkdirSync(join(folder, 'after'));
+    const models = [pooled('before/model.onnx', 'y'), pooled('after/model.onnx', 'y')];
+    const { variants } = await compared(models, [], negative);
+    expect(variants.map(({ label }) => label)).toEqual(['before/model.onnx', 'after/model.onnx']);
+  });
+});
+
 describe('before anything is run it is said', () => {
   it.each<[string, readonly string[], readonly string[], string]>([
+    ['that two models are one', [kimi, 'builtin:kimi-k2-mini?seed=1&layers=2'], [], 'is named twice'],
     ['that a later file is not there', [kimi, '/nowhere/second.onnx'], [], 'does not exist'],
     ['that a later fix is none', [kimi], ['fix=none,nosuch'], 'There is no fix'],
+    ['that lengths are too many', [kimi], [`lengths=5,35/${'3,'.repeat(1024)}3`], 'too many samples; 1024 is the most'],
     ['that later lengths are none', [kimi], ['lengths=5,35/many'], 'are no lengths'],
     ['that a later attention is none', [kimi], ['attention=fused,fuzed'], 'fuzed'],
   ])('%s', async (_, models, variations, message) => {

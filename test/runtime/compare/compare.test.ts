@@ -153,7 +153,7 @@ describe('a fix', () => {
     ]);
     expect(comparison.notes).toEqual([
       expect.stringMatching(
-        /^padding right, unmask-rows holds no NaN and ran without the fix: “Attend everywhere in fully masked rows” does not apply: /,
+        /^padding right, unmask-rows holds no NaN and ran as it is: “Attend everywhere in fully masked rows” does not apply: /,
       ),
     ]);
   });

@@ -1,5 +1,5 @@
 /** Sharded against unsharded as one comparison, by name and as files: the table of the investigation. */
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,6 +30,30 @@ const compared = (
   base: Partial<CompareRequest['base']> = {},
   own = deps,
 ) => compare(own, { models, base: { userLevel: 'all', ...base }, variations: variations.map(parseVariation) }, {});
+
+describe('shards are saved', () => {
+  const how = { kind: 'ranks', ranks: 2, shard: 'all' } as const;
+
+  it('over no file that was there, with or without a list', async () => {
+    const own = join(folder, 'own', 'rank1', 'part0.onnx');
+    await mkdir(dirname(own), { recursive: true });
+    await writeFile(own, 'mine');
+    const save = (force: boolean) => saveShards(deps, { model, folder: join(folder, 'own'), how, force });
+    await expect(save(false)).rejects.toMatchObject({ code: 'would-overwrite', message: `${own} exists already.` });
+    expect(await readdir(join(folder, 'own'))).toEqual(['rank1']);
+    expect(await readFile(own, 'utf8')).toBe('mine');
+    await save(true);
+    expect(await readFile(own, 'utf8')).not.toBe('mine');
+  });
+
+  it('in no file', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    await expect(saveShards(deps, { model, folder: file, how, force: false })).rejects.toThrow(
+      'a file stands where its folder would be',
+    );
+  });
+});
 
 /** `30/35 0/35` of one row, by variant. */
 const row = ({ rows }: Comparison, layer: number | null, stage: string): readonly string[] =>

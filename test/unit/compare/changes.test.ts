@@ -102,9 +102,21 @@ describe('from one report to a later one', () => {
     expect(changes(before, report({ table: [row('0-1')] }))).toEqual({
       regressed: false,
       said: [
-        'other: NaN at other positions at layer 0 attention: 0/3 → 2/3 of sample 0.',
+        'other: Other NaN at layer 0 attention: 0/3 → 2/3 of sample 0.',
         'other: The batches are not padded alike, so positions are compared as far as they can be.',
       ],
+    });
+  });
+
+  it('as many positions, but other ones, are neither', () => {
+    const at = (nanAt: string): Report => {
+      const [own] = row('').samples ?? [];
+      const samples = own && [{ ...own, nan: 1, padNan: 1, nanAt }];
+      return report({ table: [{ ...row(''), samples: samples ?? null }] });
+    };
+    expect(changes(at('0'), at('1'))).toEqual({
+      regressed: false,
+      said: ['other: NaN at other positions at layer 0 attention: 1/3 → 1/3 of sample 0.'],
     });
   });
 

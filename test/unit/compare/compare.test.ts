@@ -1,6 +1,7 @@
 /** What counts as the same, row by row, and the sentence that is drawn from it. */
 import { describe, expect, it } from 'vitest';
 import { compareRuns } from '../../../src/core/compare/compare';
+import { joinedRuns } from '../../../src/core/compare/runOfReport';
 import type { ComparedRun } from '../../../src/core/compare/types';
 import { run, type RowInit } from './support';
 
@@ -40,6 +41,26 @@ describe('two samples are compared', () => {
     const [row] = compareRuns(runs, ['model']).rows;
     expect(row?.cells[1]).toBeNull();
     expect(row?.same).toBe(true);
+  });
+});
+
+describe('batches of one model, joined', () => {
+  const row = (nanAt: readonly string[]): RowInit => ({ layer: 0, stage: 'attention', nanAt });
+  const padded = run('padded', ['rr', 'pp'], [row(['', '0-1'])]);
+
+  it('have an empty sample without positions where nothing of it was left to run', () => {
+    const joined = joinedRuns([{ run: run('own', ['rr'], [row([''])]), samples: [0] }], 2, 'joined');
+    expect(joined.roles).toEqual(['rr', '']);
+    const comparison = compareRuns([padded, joined], ['padding']);
+    expect(comparison.rows[0]?.cells[1]?.[1]).toMatchObject({ nan: 0, of: 0 });
+    expect(comparison.rows[0]?.same).toBe(false);
+    expect(comparison.notes).toEqual([]);
+  });
+
+  it('leave no hole where the first sample is the empty one', () => {
+    const joined = joinedRuns([{ run: run('own', ['rr'], [row([''])]), samples: [1] }], 2, 'joined');
+    expect(JSON.stringify(joined)).not.toContain('[null');
+    expect(joined.roles).toEqual(['', 'rr']);
   });
 });
 
@@ -209,6 +230,53 @@ describe('no more is said than was measured', () => {
     expect(sentence([sick, ...clean, at('more', '')])).toMatch(
       /^NaN in “left, unfixed”, none in the 4 others: .* 2\/4 in “left, unfixed”; 0\/4 in “left, a” and 3 more \(sample 0\)\.$/,
     );
+  });
+
+  describe('of padding', () => {
+    const [sick, clean] = [attention('0-1'), attention('')];
+    const padded = (padding: string, row: RowInit): ComparedRun => ({
+      ...run(padding, [padding === 'none' ? 'r' : 'ppr'], [row]),
+      varied: { padding },
+    });
+    it.each<[string, readonly ComparedRun[], string]>([
+      [
+        'the side, where the sides differ',
+        [padded('left', sick), padded('right', clean)],
+        'the side of the padding makes',
+      ],
+      [
+        'the side, where they differ beside a run without any',
+        [padded('left', sick), padded('right', clean), padded('none', clean)],
+        'the side of the padding makes the difference',
+      ],
+      [
+        'that there is any, where the sides are alike',
+        [padded('left', sick), padded('right', sick), padded('none', clean)],
+        ': padding makes the difference',
+      ],
+      ['that there is any, where one side ran', [padded('none', clean), padded('left', sick)], ': padding makes'],
+      [
+        'the side, where both are alike and nothing else ran',
+        [padded('left', sick), padded('right', { ...sick, nanAt: ['0-1'] })],
+        'the side of the padding',
+      ],
+    ])('names %s', (_, runs, said) => {
+      expect(sentence(runs, ['padding'])).toContain(said);
+    });
+  });
+
+  it('three causes are a list', () => {
+    const [sick, clean] = [run('a', ['r'], [attention('0')]), run('b', ['r'], [attention('')])];
+    expect(sentence([sick, clean], ['attention', 'fix', 'lengths'])).toContain(
+      'the attention implementation, the fix and the length of the batch make the difference',
+    );
+  });
+
+  it('labels that have commas are quoted in lists of them', () => {
+    const labelled = (label: string, nanAt: string): ComparedRun => run(label, ['pr'], [attention(nanAt)]);
+    const runs = [labelled('left, fused', '0'), labelled('left, eager', '0'), labelled('right', '')];
+    expect(sentence(runs)).toMatch(/^NaN in “left, fused” and “left, eager”, none in “right”: /);
+    expect(sentence(runs)).toContain('1/2 in “left, fused” and “left, eager”; 0/2 in “right” (sample 0).');
   });
 
   it('where NaN begins elsewhere, what varies is not cleared of it', () => {

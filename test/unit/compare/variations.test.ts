@@ -18,7 +18,10 @@ describe('a variation', () => {
     ['paddin=left', /“paddin” is nothing that can be varied.*/, /Did you mean padding\?/],
     ['padding=up', /padding cannot be up\./, /left, right, none/],
     ['lengths', /lengths needs values\./, /lengths=31\/32\/33/],
+    ['padding=', /padding needs values\./, /Such as padding=left,right,none\./],
+    ['ranks=,', /ranks needs values\./, /Such as ranks=1,2,4,8\./],
     ['fix=', /fix needs values\./, /fix=none,unmask-rows/],
+    ['lengths=5,35/5, 35', /A value of lengths is given twice\./, /once/],
     ['level=all,all', /A value of level is given twice\./, /once/],
   ])('refuses %s and says what to do', (text, message, hint) => {
     try {

@@ -92,7 +92,7 @@ describe('what is damaged', () => {
     ['a.npz', 'hello', /not an \.npz archive/],
     ['a.safetensors', 'hello, hello', /no safetensors file, or is damaged/],
     ['a.npy', npy('|V2', [2], new Uint8Array(4)), /elements of NumPy type "\|V2", and nothing says/],
-    ['a.npy', npy('<f16', [1], new Uint8Array(16)), /elements of NumPy type "<f16"/],
+    ['a.npy', npy('<f16', [1], new Uint8Array(16)), /elements of NumPy type "<f16", extended precision/],
     ['a.npy', npy('|O', [1], new Uint8Array(8)), /pickled Python objects/],
     ['a.npy', npy('<f4', [2 ** 40, 2 ** 40], new Uint8Array(8)), /not the shape of a tensor/],
     ['a.npy', npy('<f4', [1], new Uint8Array(8)), /has 4 bytes after its last element/],
@@ -110,6 +110,19 @@ describe('what is damaged', () => {
     const result = await run(tree({ [name]: content }));
     expect(errorsOf(result).join('\n')).toMatch(message);
     expect(result.totals.filesFailed).toBe(1);
+  });
+
+  it('and is no array leaves the arrays of its archive', async () => {
+    const zip = zipSync({ 'readme.txt': new Uint8Array(3), 'x.npy': sick });
+    const { files, totals } = await run(tree({ 'a.npz': zip }));
+    expect(files[0]?.tensors.map(({ name, state, nan }) => [name, state, nan])).toEqual([
+      ['x', 'counted', 1],
+      ['readme.txt', 'failed', 0],
+    ]);
+    expect(files[0]?.tensors[1]?.error?.message).toMatch(/holds "readme.txt", which is not a NumPy array/);
+    expect(totals.filesWithNaN).toBe(1);
+    const { verdict } = await run(tree({ 'a.npz': zip, 'b.npy': '' }));
+    expect(verdict).toMatch(/ 1 could not be read: \S*b\.npy\. 1 could not be read to the end: \S*a\.npz\.$/);
   });
 
   it('in one entry leaves the others', async () => {
