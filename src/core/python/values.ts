@@ -29,6 +29,8 @@ export interface SoftmaxSite {
   readonly call: Syntax;
   /** Its axis, where the layer that is called was built with one in this file. */
   readonly axis?: number;
+  /** The scores that it is of. */
+  readonly of: number;
   readonly masks: readonly Mask[];
   guarded: boolean;
 }
@@ -41,6 +43,16 @@ export interface Risk {
   /** What it reads, and the value that has to be in range. */
   readonly names: ReadonlySet<string>;
   readonly of?: number;
+}
+
+export interface LogOf {
+  /** Where the logarithm is taken of weights that have a value of their own, `id`; null: `log_softmax`. */
+  readonly at: Syntax | null;
+  readonly id: number | null;
+  readonly site: SoftmaxSite;
+  readonly negated?: boolean;
+  /** The value that is this logarithm as it was taken: of one that was clamped it says nothing. */
+  readonly own: number;
 }
 
 export type Half = 'float16' | 'bfloat16';
@@ -131,7 +143,11 @@ export interface Value {
   /** One over something that may be 0. */
   readonly inverse?: { readonly at: Syntax; readonly spread: Spread; readonly asked: () => boolean };
   /** The logarithm of weights of a softmax, which may be 0. */
-  readonly logOf?: { readonly at: Syntax; readonly id: number };
+  readonly logOf?: LogOf;
+  /** Weights times their logarithms; whether somebody saw to NaN in it is known later. */
+  readonly zeroTimes?: { handled: boolean };
+  /** A dict: what is held by each key. */
+  readonly entries?: ReadonlyMap<string | number, Value>;
 }
 
 export type Facts = Omit<Value, 'id'>;
@@ -145,6 +161,16 @@ export const seenAs = (held: Value, facts: Facts = {}): Value => ({ ...held, ...
 
 /** Other numbers, of which the same is known. */
 export const madeFrom = (held: Value, facts: Facts = {}): Value => ({ ...held, ...facts, id: ++last });
+
+/** A logarithm that keeps what it says of weights, in a value of its own. */
+export function logarithm(facts: Facts, of: Omit<LogOf, 'own'>): Value {
+  const made = value(facts);
+  return { ...made, logOf: { ...of, own: made.id } };
+}
+
+/** Numbers that are the logarithms of weights no longer. */
+export const withoutLogarithm = (held: Value, isChanged = true): Value =>
+  isChanged && held.logOf ? { ...held, logOf: { ...held.logOf, own: -1 } } : held;
 
 const fills: readonly Fill[] = [null, 'finite', 'lowest', '-inf'];
 
@@ -198,11 +224,21 @@ export function merged(a: Value, b: Value): Value {
     ...(sign && { sign }),
     ...((a.softmax ?? b.softmax) && { softmax: a.softmax ?? b.softmax }),
     ...mergedExp(a, b),
+    ...(a.entries && b.entries && a.entries !== b.entries && { entries: mergedEntries(a.entries, b.entries) }),
     ...((a.risky ?? b.risky) && { risky: a.risky ?? b.risky }),
     ...((a.builtFrom ?? b.builtFrom) && {
       builtFrom: [...new Set([...(a.builtFrom ?? []), ...(b.builtFrom ?? [])])],
     }),
   };
+}
+
+function mergedEntries(a: NonNullable<Value['entries']>, b: NonNullable<Value['entries']>): Value['entries'] & {} {
+  return new Map(
+    [...a].flatMap(([key, held]) => {
+      const other = b.get(key);
+      return other ? [[key, merged(held, other)] as const] : [];
+    }),
+  );
 }
 
 function mergedExp({ exp: a }: Value, { exp: b }: Value): Facts {

@@ -133,6 +133,8 @@ const cases: readonly (readonly [file: string, rule: string, fixes: readonly Exp
   ['count.py', 'division-no-epsilon', [{ id: 'eps' }]],
   ['root.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['logarithm.py', 'domain-not-guarded', [{ id: 'clamp' }]],
+  ['entropy.py', 'domain-not-guarded', [{ id: 'clamp' }]],
+  ['entropy-negated.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['exponentials.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
   ['exponentials-as-method.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
   ['exponentials-by-name.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],

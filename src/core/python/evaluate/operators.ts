@@ -1,6 +1,6 @@
 /** `+ - * / ** & | ^ @`, comparisons and signs. */
 import { fieldOf, type Syntax } from '../syntax';
-import { joinedMask, madeFrom, seenAs, value, type Mask, type Value } from '../values';
+import { joinedMask, logarithm, madeFrom, seenAs, value, type Facts, type Mask, type Value } from '../values';
 import type { Context } from './context';
 import { namesIn } from './names';
 import { fillOf, isInfinite, planesOf } from './numbers';
@@ -34,8 +34,7 @@ export function operated(operator: string, operands: Operands, context: Context)
       return difference(left, right);
     case '*':
       if (numbers !== null) return number(numbers);
-      context.see('multiplied', operands);
-      return product(left, right, node);
+      return multiplied(operands, context);
     case '/':
     case '//':
       if (numbers !== null) return number(numbers);
@@ -51,6 +50,14 @@ export function operated(operator: string, operands: Operands, context: Context)
     default:
       return value();
   }
+}
+
+function multiplied(operands: Operands, context: Context): Value {
+  const { left, right, node } = operands;
+  const made = product(left, right, node);
+  const zeroTimes = left.logOf || right.logOf ? { handled: false } : null;
+  context.see('multiplied', { ...operands, handled: () => zeroTimes?.handled === true });
+  return zeroTimes ? seenAs(made, { zeroTimes }) : made;
 }
 
 function arithmetic(operator: string, left: number | undefined, right: number | undefined): number | null {
@@ -79,7 +86,7 @@ export const negated = (held: Value): Value =>
       ? value({ lowest: held.highest, sign: 'any', ...(held.over !== undefined && { over: held.over }) })
       : held.path !== undefined || held.lowest !== undefined
         ? seenAs(held)
-        : value({
+        : negative(held, {
             // Whoever takes the logarithm of a negated logarithm has numbers up to 1.
             ...(held.sign && held.named !== 'log' && { sign: 'any' as const }),
             ...(held.mask && { mask: held.mask }),
@@ -87,6 +94,13 @@ export const negated = (held: Value): Value =>
             ...(held.risky && { risky: held.risky }),
             ...(isAtLeastZero(held) && { shifted: true }),
           });
+
+/** Weights and their logarithms are 0 and infinite where they were. */
+function negative({ id, logOf, softmax, product: summed, zeroTimes }: Value, facts: Facts): Value {
+  if (zeroTimes) return value({ ...facts, zeroTimes });
+  if (logOf?.own === id) return logarithm(facts, { ...logOf, negated: logOf.negated !== true });
+  return value({ ...facts, ...(softmax && summed === undefined && { softmax }) });
+}
 
 /** What is not above 0 is where softmax puts its scores: exp of it does not overflow. */
 const isAtLeastZero = ({ sign }: Value): boolean => sign === 'positive' || sign === 'nonnegative';

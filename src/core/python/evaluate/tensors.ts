@@ -5,6 +5,7 @@ import {
   madeFrom,
   seenAs,
   value,
+  withoutLogarithm,
   type Facts,
   type Mask,
   type MaskPart,
@@ -169,7 +170,9 @@ export const replacedBelow = (held: Value, put: Value): Value =>
   });
 
 /** The places of `condition` closed by `fill`: a mask from zeros, or masked scores. */
-export function filledWhere(held: Value, condition: Value, fill: Value, at: Syntax): Value {
+export function filledWhere(before: Value, condition: Value, fill: Value, at: Syntax): Value {
+  const held = withoutLogarithm(before);
+  if (held.zeroTimes) held.zeroTimes.handled = true;
   if (condition.nanOf) return cleanedOf(held);
   if (condition.rows) return opened(held);
   const how = fillOf(fill);
@@ -214,7 +217,8 @@ export function opened(held: Value): Value {
 /** NaN was replaced: behind a softmax that is a guard. */
 export function cleanedOf(held: Value): Value {
   if (held.softmax && held.product === undefined) held.softmax.guarded = true;
-  return seenAs(held, { cleared: true });
+  if (held.zeroTimes) held.zeroTimes.handled = true;
+  return withoutLogarithm(seenAs(held, { cleared: true }));
 }
 
 export const unknownMask = (form: Mask['form']): Mask => ({
