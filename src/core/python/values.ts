@@ -14,6 +14,8 @@ export interface Mask {
   readonly form: 'bool' | 'additive' | 'unknown';
   readonly fill: Fill;
   readonly parts: ReadonlySet<MaskPart>;
+  /** Of an additive mask: what is put there, as it was written. */
+  readonly put?: Pick<Value, 'lowest' | 'number'>;
   /** Planes of `-inf` or lowest values that were added up; half a lowest value counts half. */
   readonly planes: number;
   /** Rows that it closes whole were opened again, or the diagonal was. */
@@ -190,6 +192,7 @@ export function joinedMask(a: Mask, b: Mask, added: boolean): Mask {
           ? 'additive'
           : 'unknown',
     fill: worse.fill,
+    ...(worse.put && { put: worse.put }),
     parts: new Set([...a.parts, ...b.parts]),
     planes: added && !areApart(a, b) ? a.planes + b.planes : Math.max(a.planes, b.planes),
     guarded: a.guarded && b.guarded,

@@ -3,7 +3,7 @@ import { fieldOf, type Syntax } from '../syntax';
 import { joinedMask, logarithm, madeFrom, seenAs, value, type Facts, type Mask, type Value } from '../values';
 import type { Context } from './context';
 import { namesIn } from './names';
-import { fillOf, isInfinite, planesOf } from './numbers';
+import { fillOf, isInfinite, planesOf, writtenAs } from './numbers';
 import { filledBy, isSmall, matrixProduct, powerOf, sumOf } from './tensors';
 
 export function binary(node: Syntax, left: Value, right: Value, context: Context): Value {
@@ -241,7 +241,16 @@ function product(left: Value, right: Value, node: Syntax): Value {
   if (tensor.mask && isSmall(scalar)) return value({ named: 'eps', sign: 'nonnegative' });
   // `(1 - mask) * -10000`
   if (tensor.mask && fill !== null && (scalar.number !== undefined || scalar.lowest !== undefined))
-    return value({ mask: { ...tensor.mask, form: 'additive', fill, planes: planesOf(scalar), fillsAt: [node] } });
+    return value({
+      mask: {
+        ...tensor.mask,
+        form: 'additive',
+        fill,
+        put: writtenAs(scalar),
+        planes: planesOf(scalar),
+        fillsAt: [node],
+      },
+    });
   if (left.mask && right.mask) return logical(left, right);
   const rows = left.rows ?? right.rows;
   const mask = left.mask ?? right.mask;
@@ -270,6 +279,7 @@ function product(left: Value, right: Value, node: Syntax): Value {
     ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
     ...((scalar.number ?? 0) < 0 && isAtLeastZero(tensor) && { shifted: true }),
     ...(left.unit && right.unit && { unit: true }),
+    ...spreadOf(left, right),
     ...(same && { square: true, sign: 'nonnegative' as const }),
     ...(!same && signs.every((sign) => sign === 'positive') && { sign: 'positive' as const }),
     ...(!same &&
@@ -277,6 +287,15 @@ function product(left: Value, right: Value, node: Syntax): Value {
       signs.includes('nonnegative') && { sign: 'nonnegative' as const }),
     ...(!same && signs.includes('any') && { sign: 'any' as const }),
   });
+}
+
+/** `a.norm() * b.norm()` is 0 where one of them is, and so is `a.norm() * 2`. */
+function spreadOf(left: Value, right: Value): Facts {
+  const [one, other] = left.number === undefined ? [left, right] : [right, left];
+  if (one.spread === undefined || one.spread === 'count') return {};
+  const isBoth = other.spread === one.spread;
+  if (!isBoth && (other.number ?? 0) <= 0) return {};
+  return { spread: one.spread, ...(one.kept && (!isBoth || other.kept === true) && { kept: true }) };
 }
 
 function quotient({ node, left, right, leftNode, rightNode }: Operands, context: Context): Value {

@@ -13,7 +13,7 @@ import {
   type Value,
 } from '../values';
 import type { Context } from './context';
-import { fillOf, planesOf } from './numbers';
+import { fillOf, planesOf, writtenAs } from './numbers';
 
 /** `a + b`: of two masks a mask, of anything else and a mask masked scores. */
 export function sumOf(left: Value, right: Value): Value {
@@ -192,6 +192,7 @@ export function filledWhere(before: Value, condition: Value, fill: Value, at: Sy
   const mask: Mask = {
     form: 'additive',
     fill: how,
+    put: writtenAs(fill),
     parts,
     planes: planesOf(fill),
     guarded: condition.mask?.guarded ?? false,
