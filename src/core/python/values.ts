@@ -239,7 +239,9 @@ function mergedEntries(a: NonNullable<Value['entries']>, b: NonNullable<Value['e
   return new Map(
     [...a].flatMap(([key, held]) => {
       const other = b.get(key);
-      return other ? [[key, merged(held, other)] as const] : [];
+      if (held === other) return [[key, held] as const];
+      // Of dicts in dicts nothing is said: each may be held by several keys, and they would be joined once for each.
+      return other && !held.entries && !other.entries ? [[key, merged(held, other)] as const] : [];
     }),
   );
 }

@@ -54,9 +54,12 @@ const mostMerged = 16;
 /** `table[key] = put`; nothing is known of a table in which any entry may have changed. */
 export function withEntry(held: Value, entries: Entries, place: Value | undefined, put: Value): Value {
   const key = place && keyOf(place);
-  if (key === undefined || key === null) return value();
+  if (key === undefined || key === null || entries.size >= mostKept) return value();
   return seenAs(held, { entries: new Map([...entries, [key, put]]) });
 }
+
+/** A dict that grows line by line is copied for each. */
+const mostKept = 500;
 
 /** What a method of a dict gives, and what the dict is afterwards where it changes; null: it is no such method. */
 export function ofTable(
