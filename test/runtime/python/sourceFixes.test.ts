@@ -136,6 +136,7 @@ const cases: readonly (readonly [file: string, rule: string, fixes: readonly Exp
   ['root.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['logarithm.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['entropy.py', 'domain-not-guarded', [{ id: 'clamp' }]],
+  ['divergence.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['entropy-negated.py', 'domain-not-guarded', [{ id: 'clamp' }]],
   ['exponentials.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],
   ['exponentials-as-method.py', 'softmax-no-max', [{ id: 'stable-softmax' }]],

@@ -1,6 +1,16 @@
 /** `+ - * / ** & | ^ @`, comparisons and signs. */
 import { fieldOf, type Syntax } from '../syntax';
-import { joinedMask, logarithm, madeFrom, seenAs, value, type Facts, type Mask, type Value } from '../values';
+import {
+  joinedMask,
+  logarithm,
+  madeFrom,
+  seenAs,
+  value,
+  type Facts,
+  type LogOf,
+  type Mask,
+  type Value,
+} from '../values';
 import type { Context } from './context';
 import { namesIn } from './names';
 import { fillOf, isInfinite, planesOf, writtenAs } from './numbers';
@@ -209,13 +219,20 @@ function difference(left: Value, right: Value): Value {
   if (left.number === 1 && right.unit) return value({ unit: true, sign: 'nonnegative' });
   if (left.number !== undefined && right.number !== undefined) return value();
   const unknown = left.number === undefined && right.number === undefined;
-  return value({
+  return ofDivergence(left, right, {
     ...(tensor.masks && { masks: tensor.masks }),
     ...(tensor.mask && !unknown && { mask: tensor.mask }),
     ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
     ...(tensor.arange && { arange: true }),
     ...(mayRoundBelow(left, right) && { sign: 'any' as const }),
   });
+}
+
+/** `p * (logp - logq)`: what is -inf of masked weights stays so, unless the other logarithm may be -inf as well. */
+function ofDivergence({ id, logOf }: Value, { logOf: other }: Value, facts: Facts): Value {
+  const isMasked = (of: LogOf): boolean => of.site.masks.some(({ fill }) => fill === '-inf');
+  const stays = logOf?.own === id && isMasked(logOf) && !(other && isMasked(other));
+  return stays ? logarithm(facts, logOf) : value(facts);
 }
 
 /**
