@@ -191,6 +191,20 @@ describe('nanoscope lint', () => {
     expect(out).toContain('huge.py: not read, it has 4 MB');
   });
 
+  it('says of what is no source that it was not read', async () => {
+    const place = tree({
+      'notebook.ipynb': JSON.stringify({ cells: [{ cell_type: 'code', source: [sick] }] }),
+      'wide.py': Buffer.from(`\ufeff${sick}`, 'utf16le'),
+      'zeros.py': '\0'.repeat(1000),
+    });
+    const { code, out } = await lint(place, 'notebook.ipynb', 'wide.py', 'zeros.py');
+    expect(code).toBe(0);
+    expect(out).toContain('notebook.ipynb: not read, it is a notebook: save it as a Python file first');
+    expect(out).toContain('wide.py: not read, it is UTF-16, which Python does not read: save it as UTF-8');
+    expect(out).toContain('zeros.py: not read, it is no text');
+    expect(out).toContain('No hazards in 0 files.');
+  });
+
   it('writes names that could drive a terminal visibly', async () => {
     const place = tree({ 'a\u001b[31m.py': sick.replace('def attend', '# \u001b]0;title\u0007\ndef attend') });
     const { out } = await lint(place, '.');

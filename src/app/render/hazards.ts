@@ -29,10 +29,11 @@ export function hazardLines(
       );
   for (const { file, why } of skipped) lines.push(`${visible(name(file))}: not read, ${visible(why)}`);
   const found = results.reduce((sum, { hazards }) => sum + hazards.length, 0);
+  const read = counted(files - skipped.length, 'file');
   lines.push(
     found === 0
-      ? `${style.good('No hazards')} in ${counted(files, 'file')}.`
-      : `${counted(found, 'hazard')} in ${String(results.length)} of ${counted(files, 'file')}. A comment silences one: # nanoscope: ignore[rule]`,
+      ? `${style.good('No hazards')} in ${read}.`
+      : `${counted(found, 'hazard')} in ${String(results.length)} of ${read}. A comment silences one: # nanoscope: ignore[rule]`,
   );
   return lines;
 }

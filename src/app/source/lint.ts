@@ -57,12 +57,13 @@ export async function lint(
         continue;
       }
       const text = new TextDecoder().decode(bytes);
-      lines += lineCount(text);
-      if (!mayHaveHazards(text)) continue;
-      if (text.includes('\0')) {
-        skipped.push({ file, why: 'it is no text' });
+      const why = noSource(file, bytes, text);
+      if (why !== null) {
+        skipped.push({ file, why });
         continue;
       }
+      lines += lineCount(text);
+      if (!mayHaveHazards(text)) continue;
       const hazards = hazardsOf(await python(), text, off);
       if (hazards.length > 0) results.push({ file, hazards });
     } catch (error) {
@@ -70,6 +71,15 @@ export async function lint(
     }
   }
   return { files: named.size, lines, results, skipped };
+}
+
+/** Why this is no Python source, whatever it is called; null where it may be. */
+function noSource(file: string, bytes: Uint8Array, text: string): string | null {
+  if (file.endsWith('.ipynb')) return 'it is a notebook: save it as a Python file first';
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+    return 'it is UTF-16, which Python does not read: save it as UTF-8';
+  return text.includes('\0') ? 'it is no text' : null;
 }
 
 const lineCount = (text: string): number => {

@@ -14,6 +14,8 @@ export interface Mask {
   readonly form: 'bool' | 'additive' | 'unknown';
   readonly fill: Fill;
   readonly parts: ReadonlySet<MaskPart>;
+  /** Of an additive mask: what is put there, as it was written. */
+  readonly put?: Pick<Value, 'lowest' | 'number'>;
   /** Planes of `-inf` or lowest values that were added up; half a lowest value counts half. */
   readonly planes: number;
   /** Rows that it closes whole were opened again, or the diagonal was. */
@@ -29,6 +31,8 @@ export interface SoftmaxSite {
   readonly call: Syntax;
   /** Its axis, where the layer that is called was built with one in this file. */
   readonly axis?: number;
+  /** The scores that it is of. */
+  readonly of: number;
   readonly masks: readonly Mask[];
   guarded: boolean;
 }
@@ -41,6 +45,16 @@ export interface Risk {
   /** What it reads, and the value that has to be in range. */
   readonly names: ReadonlySet<string>;
   readonly of?: number;
+}
+
+export interface LogOf {
+  /** Where the logarithm is taken of weights that have a value of their own, `id`; null: `log_softmax`. */
+  readonly at: Syntax | null;
+  readonly id: number | null;
+  readonly site: SoftmaxSite;
+  readonly negated?: boolean;
+  /** The value that is this logarithm as it was taken: of one that was clamped it says nothing. */
+  readonly own: number;
 }
 
 export type Half = 'float16' | 'bfloat16';
@@ -131,7 +145,11 @@ export interface Value {
   /** One over something that may be 0. */
   readonly inverse?: { readonly at: Syntax; readonly spread: Spread; readonly asked: () => boolean };
   /** The logarithm of weights of a softmax, which may be 0. */
-  readonly logOf?: { readonly at: Syntax; readonly id: number };
+  readonly logOf?: LogOf;
+  /** Weights times their logarithms; whether somebody saw to NaN in it is known later. */
+  readonly zeroTimes?: { handled: boolean };
+  /** A dict: what is held by each key. */
+  readonly entries?: ReadonlyMap<string | number, Value>;
 }
 
 export type Facts = Omit<Value, 'id'>;
@@ -145,6 +163,16 @@ export const seenAs = (held: Value, facts: Facts = {}): Value => ({ ...held, ...
 
 /** Other numbers, of which the same is known. */
 export const madeFrom = (held: Value, facts: Facts = {}): Value => ({ ...held, ...facts, id: ++last });
+
+/** A logarithm that keeps what it says of weights, in a value of its own. */
+export function logarithm(facts: Facts, of: Omit<LogOf, 'own'>): Value {
+  const made = value(facts);
+  return { ...made, logOf: { ...of, own: made.id } };
+}
+
+/** Numbers that are the logarithms of weights no longer. */
+export const withoutLogarithm = (held: Value, isChanged = true): Value =>
+  isChanged && held.logOf ? { ...held, logOf: { ...held.logOf, own: -1 } } : held;
 
 const fills: readonly Fill[] = [null, 'finite', 'lowest', '-inf'];
 
@@ -164,6 +192,7 @@ export function joinedMask(a: Mask, b: Mask, added: boolean): Mask {
           ? 'additive'
           : 'unknown',
     fill: worse.fill,
+    ...(worse.put && { put: worse.put }),
     parts: new Set([...a.parts, ...b.parts]),
     planes: added && !areApart(a, b) ? a.planes + b.planes : Math.max(a.planes, b.planes),
     guarded: a.guarded && b.guarded,
@@ -198,11 +227,23 @@ export function merged(a: Value, b: Value): Value {
     ...(sign && { sign }),
     ...((a.softmax ?? b.softmax) && { softmax: a.softmax ?? b.softmax }),
     ...mergedExp(a, b),
+    ...(a.entries && b.entries && a.entries !== b.entries && { entries: mergedEntries(a.entries, b.entries) }),
     ...((a.risky ?? b.risky) && { risky: a.risky ?? b.risky }),
     ...((a.builtFrom ?? b.builtFrom) && {
       builtFrom: [...new Set([...(a.builtFrom ?? []), ...(b.builtFrom ?? [])])],
     }),
   };
+}
+
+function mergedEntries(a: NonNullable<Value['entries']>, b: NonNullable<Value['entries']>): Value['entries'] & {} {
+  return new Map(
+    [...a].flatMap(([key, held]) => {
+      const other = b.get(key);
+      if (held === other) return [[key, held] as const];
+      // Of dicts in dicts nothing is said: each may be held by several keys, and they would be joined once for each.
+      return other && !held.entries && !other.entries ? [[key, merged(held, other)] as const] : [];
+    }),
+  );
 }
 
 function mergedExp({ exp: a }: Value, { exp: b }: Value): Facts {

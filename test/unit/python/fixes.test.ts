@@ -149,6 +149,18 @@ describe('what is written anew', () => {
       'p = torch.softmax(x, -1)\nh = p * p.clamp(min=1e-12).log()\n',
     ],
     [
+      'keeps the logarithm of a masked place finite',
+      `logp = torch.log_softmax(${masked.replace('mask == 0', 'scores < k')}, -1)\nh = logp.exp() * logp\n`,
+      'clamp',
+      `logp = torch.log_softmax(${masked.replace('mask == 0', 'scores < k')}, -1)\nh = logp.exp() * logp.clamp(min=-1e4)\n`,
+    ],
+    [
+      'keeps it finite where it was negated before',
+      `logp = -torch.log_softmax(${masked.replace('mask == 0', 'scores < k')}, -1)\nh = torch.exp(-logp) * logp\n`,
+      'clamp',
+      `logp = -torch.log_softmax(${masked.replace('mask == 0', 'scores < k')}, -1)\nh = torch.exp(-logp) * logp.clamp(max=1e4)\n`,
+    ],
+    [
       'opens a mask of attention under another name',
       'from torch.nn.functional import scaled_dot_product_attention as sdpa\nmask = torch.tril(a) & pad_mask\ny = sdpa(q, k, v, mask.bool())\n',
       'unmask-rows',

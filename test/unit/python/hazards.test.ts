@@ -139,6 +139,8 @@ describe('sources that nobody planned for', () => {
     expect(search(`x = ${'-'.repeat(5000)}1\n${bad}`)).toHaveLength(1);
     expect(search(`x = a${' + a'.repeat(5000)}\n${bad}`)).toHaveLength(1);
     expect(search(`x = a${'.b()'.repeat(3000)}\n${bad}`)).toHaveLength(1);
+    const tables = '    t = {"a": t, "b": t}\n'.repeat(60);
+    expect(search(`if a:\n    t = {}\n${tables}else:\n    t = {}\n${tables}t["a"][k]\n${bad}`)).toHaveLength(1);
     const loops = Array.from({ length: 60 }, (_, at) => `${' '.repeat(at)}for a in b:\n`).join('');
     expect(search(`${loops}${' '.repeat(60)}${bad}`)).toHaveLength(1);
   });

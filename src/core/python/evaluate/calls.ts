@@ -6,6 +6,7 @@ import type { Context } from './context';
 import { attributeOfSelf, libraries, withName } from './names';
 import { builtLayer, layerCall, layerOf } from './layers';
 import { operations, type Called } from './operations';
+import { dictOf, ofTable } from './tables';
 
 const dtypes = new Map([
   ['float16', 'float16'],
@@ -23,7 +24,7 @@ export function attributeOf(object: Value, node: Syntax, context: Context): Valu
   const attribute = context.text(fieldOf(node, 'attribute') ?? node);
   const own = attributeOfSelf(node, context);
   if (own !== null) {
-    const held = context.attributes.get(own);
+    const held = context.attributes.get(own) ?? (context.owner && context.heldBy(context.owner, own));
     if (held) return held;
     const method = context.owner && context.methodOf(context.owner, own);
     return method ? value({ definition: method }) : value({ path: `self.${own}`, named: own });
@@ -49,6 +50,11 @@ export function attributeOf(object: Value, node: Syntax, context: Context): Valu
     if (attribute.endsWith('dtype')) return value({ isType: true, dtype: 'own' });
     return value({ path, named: attribute, of: object });
   }
+  // `Attention.NEG_INF`, `config.fill`
+  const [owner, ...otherwise] =
+    object.definition?.type === 'class_definition' ? [object.definition] : (object.builtFrom ?? []);
+  const ofClass = owner && otherwise.length === 0 ? context.heldBy(owner, attribute) : null;
+  if (ofClass) return ofClass;
   if (attribute === 'dtype') return value({ isType: true, dtype: object.dtype ?? 'own' });
   if (/^(T|mT|H|data|real|values)$/.test(attribute)) return seenAs(object);
   return value({ named: attribute, of: object });
@@ -76,7 +82,14 @@ export function callOf(node: Syntax, called: Value, given: readonly Argument[], 
   if (called.layer !== undefined) return layerCall(node, called, given, context);
   const path = called.path ?? '';
   // A list of modules is the list that it is made of.
-  if (/(^|\.)ModuleList$/.test(path)) return given[0]?.value ?? value();
+  if (/(^|\.)Module(List|Dict)$/.test(path)) return given[0]?.value ?? value();
+  if (path === 'dict') return dictOf(given);
+  const table = isMethod && called.of?.entries ? ofTable(name, called.of, given) : null;
+  if (table) {
+    const kept = callee && fieldOf(callee, 'object');
+    if (kept && table.after) rebind(kept, table.after, context);
+    return table.held;
+  }
   const layer = layerOf(path);
   if (layer !== null) return builtLayer(layer, given);
   // A distribution's `std` is no tensor's.

@@ -38,6 +38,8 @@ export interface Context {
   defined(definition: Syntax): void;
   /** A method of a class of this file, or of a base of it that is here, too. */
   readonly methodOf: (owner: Syntax, name: string) => Syntax | null;
+  /** What an instance of a class of this file holds by that name, methods left out; null where nothing is known. */
+  readonly heldBy: (owner: Syntax, name: string) => Value | null;
   /** What a function of this file gives for these arguments; null where it is not followed. */
   call(definition: Syntax, given: readonly Value[], named: ReadonlyMap<string, Value>): Value | null;
 }

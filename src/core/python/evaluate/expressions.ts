@@ -1,12 +1,13 @@
 /** Expressions of Python, as what is known of their values. */
 import type { Argument } from '../rules/types';
 import { fieldOf, fieldsOf, partsOf, type Syntax } from '../syntax';
-import { maskByName, merged, seenAs, value, type Value, madeFrom, type Facts } from '../values';
+import { maskByName, merged, seenAs, value, withoutLogarithm, type Value, madeFrom, type Facts } from '../values';
 import { attributeOf, callOf } from './calls';
 import type { Context } from './context';
 import { attributeOfSelf, withName } from './names';
 import { numberOf } from './numbers';
 import { binary, comparison, inverted, negated } from './operators';
+import { entryOf, tableOf } from './tables';
 
 /** Deeper nesting is no source that somebody wrote. */
 const deepest = 200;
@@ -85,7 +86,7 @@ export function evaluate(node: Syntax | null, context: Context, nested = 0): Val
     case 'set':
       return value({ items: partsOf(node).map(deeper) });
     case 'dictionary':
-      return tableOf(partsOf(node).flatMap((pair) => partsOf(pair).map(deeper)));
+      return tableOf(node, deeper);
     case 'assignment':
       return deeper(fieldOf(node, 'right'));
     case 'lambda':
@@ -146,15 +147,10 @@ function named(name: string, { names }: Context): Value {
 /** The text between quotes, prefixes left out. */
 const unquoted = (text: string): string => /^[a-zA-Z]*("""|'''|"|')([^]*?)\1/.exec(text)?.[2] ?? '';
 
-/** A table of classes, of which one is chosen. */
-function tableOf(values: readonly Value[]): Value {
-  const classes = values.flatMap(({ definition }) => (definition?.type === 'class_definition' ? [definition] : []));
-  return value(classes.length > 0 ? { oneOf: classes } : {});
-}
-
 /** `x[:, None]` is x in another shape; of a list that is written out, `x[1]` is one of its parts. */
 function element(held: Value, subscripts: readonly Syntax[], deeper: (node: Syntax) => Value): Value {
   const places = subscripts.map(deeper);
+  if (held.entries) return entryOf(held, held.entries, places.length === 1 ? places[0] : undefined);
   if (held.oneOf) return held;
   const at = places.length === 1 ? places[0]?.number : undefined;
   if (held.items) {
@@ -166,7 +162,12 @@ function element(held: Value, subscripts: readonly Syntax[], deeper: (node: Synt
   if (held.path !== undefined || held.definition) return value();
   // `lengths[chosen]`: those that somebody chose.
   const isChosen = places.some(({ mask, asks }) => asks ?? (mask && mask.form !== 'additive'));
-  return seenAs(held, isChosen ? { kept: true } : {});
+  // Single places of logarithms are those of what was drawn, which is open.
+  const isSlice = subscripts.every(
+    ({ type }, place) => /^(slice|ellipsis|none)$/.test(type) || places[place]?.number !== undefined,
+  );
+  if (!isSlice && held.zeroTimes) held.zeroTimes.handled = true;
+  return withoutLogarithm(seenAs(held, isChosen ? { kept: true } : {}), !isSlice);
 }
 
 function argumentsOf(call: Syntax, deeper: (node: Syntax | null) => Value, context: Context): readonly Argument[] {
@@ -200,8 +201,7 @@ export function bind(target: Syntax | null, held: Value, context: Context): void
     case 'tuple':
     case 'list':
     case 'expression_list':
-      for (const [at, part] of partsOf(target).entries())
-        bind(part, held.items?.[at] ?? (held.items ? value() : madeFrom(held)), context);
+      unpack(partsOf(target), held, context);
       return;
     case 'parenthesized_expression':
     case 'list_splat_pattern':
@@ -209,5 +209,14 @@ export function bind(target: Syntax | null, held: Value, context: Context): void
       bind(first ?? null, value(), context);
       return;
     default:
+  }
+}
+
+/** What stands behind a starred name is counted from the end. */
+function unpack(targets: readonly Syntax[], held: Value, context: Context): void {
+  const starred = targets.findIndex(({ type }) => type === 'list_splat_pattern' || type === 'list_splat');
+  for (const [at, part] of targets.entries()) {
+    const place = starred !== -1 && at > starred ? at - targets.length : at;
+    bind(part, held.items ? (held.items.at(place) ?? value()) : madeFrom(held), context);
   }
 }

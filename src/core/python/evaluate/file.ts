@@ -36,6 +36,8 @@ export class PythonFile {
   private readonly attributesOf = new Map<Syntax, Names>();
   private readonly methodsOf = new Map<Syntax, ReadonlyMap<string, Syntax>>();
   private readonly globals: Names = new Map();
+  /** What a property gave the last time that it was followed. */
+  private readonly properties = new Map<Syntax, Value>();
   /** Names of the function around a function, as they were left. */
   private readonly around = new Map<Syntax, Names>();
   private readonly askedAbout = new Set<number>();
@@ -112,30 +114,77 @@ export class PythonFile {
       defined: (inner) => {
         if (definition) this.around.set(inner, names);
       },
-      methodOf: (of, name) => this.methodOf(of, name, new Set()),
+      methodOf: (of, name) => this.methodOf(of, name),
+      heldBy: (of, name) => this.heldBy(of, name, depth),
       call: (target, given, named) => this.call(target, given, named, depth),
     };
     return context;
   }
 
   private attributes(owner: Syntax): Names {
-    const held = this.attributesOf.get(owner) ?? new Map<string, Value>();
+    const known = this.attributesOf.get(owner);
+    if (known) return known;
+    const held: Names = new Map();
     this.attributesOf.set(owner, held);
+    this.readClass(owner, held);
     return held;
   }
 
-  private methodOf(owner: Syntax, name: string, seen: Set<Syntax>): Syntax | null {
-    if (seen.has(owner)) return null;
+  /** `NEG_INF = float("-inf")` in the body of a class. */
+  private readClass(owner: Syntax, held: Names): void {
+    const body = fieldOf(owner, 'body');
+    const assigned = (body ? partsOf(body) : []).filter(
+      (part) => part.type === 'expression_statement' && partsOf(part).every(isConstant),
+    );
+    if (!body || assigned.length === 0) return;
+    const names: Names = new Map(this.globals);
+    // Rules have heard of nothing here: no tensor comes by.
+    const quiet = { see: () => undefined, softmax: () => undefined };
+    run({ ...body, children: assigned }, { ...this.context(null, names, 0, null, false), ...quiet });
+    for (const [name, one] of names) if (this.globals.get(name) !== one && one.number !== -1) held.set(name, one);
+  }
+
+  /** An attribute that a constructor or the body of a class sets, or a property. */
+  private heldBy(owner: Syntax, name: string, depth: number): Value | null {
+    for (const one of this.withBases(owner)) {
+      const held = this.attributes(one).get(name);
+      if (held) return held;
+      const method = this.methods(one).get(name);
+      if (method) return this.isProperty(method) ? this.property(method, name, depth) : null;
+    }
+    return null;
+  }
+
+  private isProperty(method: Syntax): boolean {
+    return isDecorated(method, (node) => textOf(this.tree, node), /property\s*$/);
+  }
+
+  private property(method: Syntax, name: string, depth: number): Value {
+    const made = this.call(method, [], new Map(), depth);
+    if (made) this.properties.set(method, made);
+    const held = made ?? this.properties.get(method) ?? value();
+    const isKnown = Object.keys(held).length > 1;
+    return isKnown ? withName(held, name) : value({ path: `self.${name}`, named: name });
+  }
+
+  private methodOf(owner: Syntax, name: string): Syntax | null {
+    for (const one of this.withBases(owner)) {
+      const method = this.methods(one).get(name);
+      if (method) return method;
+    }
+    return null;
+  }
+
+  /** A class and its bases of this file, in the order in which a name is looked for. */
+  private *withBases(owner: Syntax, seen = new Set<Syntax>()): Generator<Syntax> {
+    if (seen.has(owner)) return;
     seen.add(owner);
-    const own = this.methods(owner).get(name);
-    if (own) return own;
+    yield owner;
     const bases = fieldOf(owner, 'superclasses');
     for (const base of bases ? partsOf(bases) : []) {
       const definition = this.globals.get(textOf(this.tree, base))?.definition;
-      const found = definition?.type === 'class_definition' ? this.methodOf(definition, name, seen) : null;
-      if (found) return found;
+      if (definition?.type === 'class_definition') yield* this.withBases(definition, seen);
     }
-    return null;
   }
 
   private methods(owner: Syntax): ReadonlyMap<string, Syntax> {
@@ -145,7 +194,10 @@ export class PythonFile {
     const found = new Map<string, Syntax>();
     for (const part of body ? partsOf(body) : []) {
       const definition = part.type === 'decorated_definition' ? fieldOf(part, 'definition') : part;
-      if (definition?.type === 'function_definition') found.set(this.nameOf(definition), definition);
+      if (definition?.type !== 'function_definition') continue;
+      // What is stored by a setter is read by the property before it.
+      const isSetter = isDecorated(definition, (node) => textOf(this.tree, node), /\.(setter|deleter)\s*$/);
+      if (!isSetter) found.set(this.nameOf(definition), definition);
     }
     this.methodsOf.set(owner, found);
     return found;
@@ -217,6 +269,12 @@ export class PythonFile {
 const isDecorated = (definition: Syntax, text: (node: Syntax) => string, by: RegExp): boolean =>
   definition.parent?.type === 'decorated_definition' &&
   partsOf(definition.parent).some((part) => part.type === 'decorator' && by.test(text(part)));
+
+/** `NAME = …`, and `NAME: type = …` of a dataclass; what is switched on or off is a choice of whoever builds it. */
+function isConstant(node: Syntax): boolean {
+  const right = node.type === 'assignment' ? fieldOf(node, 'right') : null;
+  return right !== null && !['true', 'false', 'none'].includes(right.type);
+}
 
 /** The class that a method is defined in. */
 function ownerOf(definition: Syntax): Syntax | null {

@@ -30,7 +30,10 @@ export function layerCall(
   switch (layer) {
     case 'Softmax':
     case 'LogSoftmax':
-      return softmaxOf(node, input, given, context, axis === undefined ? {} : { axis });
+      return softmaxOf(node, input, given, context, {
+        log: layer === 'LogSoftmax',
+        ...(axis !== undefined && { axis }),
+      });
     case 'MultiheadAttention':
     case 'TransformerEncoder':
     case 'TransformerDecoder':

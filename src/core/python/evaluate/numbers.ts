@@ -1,5 +1,5 @@
 /** Numbers as they are written, and what they are as the fill of a mask. */
-import type { Fill, Value } from '../values';
+import type { Fill, Mask, Value } from '../values';
 
 /** Python's literal as a number; NaN where it is none. */
 export function numberOf(text: string): number {
@@ -29,3 +29,9 @@ export const planesOf = (held: Value | undefined): number => {
 
 export const isInfinite = (held: Value | undefined): boolean =>
   Math.abs((held?.filled ?? held)?.number ?? 0) === Infinity;
+
+/** What a mask is filled with, without all else that is known of it. */
+export function writtenAs(fill: Value): NonNullable<Mask['put']> {
+  const { lowest, number } = fill.filled ?? fill;
+  return { ...(lowest && { lowest }), ...(number !== undefined && { number }) };
+}

@@ -1,7 +1,7 @@
 /** Functions of torch and methods of tensors, by name: what they give, and what rules hear of them. */
 import type { Argument } from '../rules/types';
 import type { Syntax } from '../syntax';
-import { madeFrom, merged, seenAs, value, type Value, type Facts } from '../values';
+import { logarithm, madeFrom, merged, seenAs, value, withoutLogarithm, type Value, type Facts } from '../values';
 import { attention, softmaxOf } from './attention';
 import type { Context } from './context';
 import { namesIn } from './names';
@@ -111,14 +111,11 @@ const domain =
         ? {}
         : { risky: { operation: `${operation}(…)`, at: node, names, of: held.id } };
     // Of numbers up to 1 it is not positive: what is negated next has a logarithm again.
-    return operation === 'log'
-      ? value({
-          named: 'log',
-          ...(!held.unit && { sign: 'any' as const }),
-          ...(held.softmax && held.unit && !held.kept && { logOf: { at: node, id: held.id } }),
-          ...risky,
-        })
-      : seenAs(rooted(held), risky);
+    if (operation !== 'log') return seenAs(rooted(held), risky);
+    const facts: Facts = { named: 'log', ...(!held.unit && { sign: 'any' as const }), ...risky };
+    return held.softmax && held.unit && !held.kept
+      ? logarithm(facts, { at: node, id: held.id, site: held.softmax })
+      : value(facts);
   };
 
 /** Sums and the like; `any` and `all` over rows of a mask tell which rows are closed whole. */
@@ -128,6 +125,7 @@ const reduced =
     if (called.given.every(({ name }) => name !== null && !/^(input|x|a)$/.test(name))) return value();
     const input = argument(called, 0, 'input', 'x', 'a');
     const held = input?.value ?? value();
+    if (called.name === 'nansum' && held.zeroTimes) held.zeroTimes.handled = true;
     const type = byName(called, 'dtype')?.value.dtype ?? null;
     called.context.see('reduced', { node: called.node, operation, input: held, type });
     const dtype = type ?? held.dtype;
@@ -176,7 +174,10 @@ const overRows: Operation = (called) => {
 const softmax =
   (safe: boolean): Operation =>
   (called) =>
-    softmaxOf(called.node, argument(called, 0, 'input', 'x'), called.given, called.context, { safe });
+    softmaxOf(called.node, argument(called, 0, 'input', 'x'), called.given, called.context, {
+      safe,
+      log: called.name.startsWith('log'),
+    });
 
 /** `pad(mask, (1, 0), value=True)` adds a place to every row that is open: of a boolean mask, and of one that is added. */
 const padded: Operation = (called) => {
@@ -227,7 +228,8 @@ const where: Operation = (called) => {
       asks: condition.value.asks ?? null,
       branches: [yes, no],
     });
-  const [a, b] = [yes.value, no.value];
+  const [a, b] = [withoutLogarithm(yes.value), withoutLogarithm(no.value)];
+  for (const { zeroTimes } of [a, b]) if (zeroTimes) zeroTimes.handled = true;
   // One side closes places, the other is what is closed.
   for (const [fill, held, at] of [
     [b, a, no.node],
@@ -337,7 +339,11 @@ const floatOf: Operation = (called) => {
 const exp: Operation = (called) => {
   const held = first(called);
   const shifted = held.shifted === true || held.named === 'logsumexp';
-  return value({ sign: 'positive', exp: { shifted, at: called.node } });
+  const made = { exp: { shifted, at: called.node } };
+  // The weights again.
+  if (held.logOf?.own === held.id && held.logOf.at === null && held.logOf.negated !== true)
+    return value({ ...made, softmax: held.logOf.site, sign: 'nonnegative', unit: true });
+  return value({ ...made, sign: 'positive' });
 };
 
 const absolute: Operation = (called) =>
@@ -368,9 +374,11 @@ const unmaskedDiagonal: Operation = (called) => {
 
 const groups: readonly (readonly [names: string, operation: Operation])[] = [
   [
-    'view reshape unsqueeze squeeze expand expand_as repeat repeat_interleave transpose permute contiguous clone detach flatten narrow select roll flip cuda cpu type_as requires_grad tensor_split broadcast_to stop_gradient movedim swapaxes swapdims index_select gather tile concatenate as_tensor asarray numpy rearrange',
+    'view reshape unsqueeze squeeze expand expand_as repeat repeat_interleave transpose permute contiguous clone detach flatten narrow select roll flip cuda cpu type_as requires_grad tensor_split broadcast_to stop_gradient movedim swapaxes swapdims tile concatenate as_tensor asarray numpy rearrange',
     same,
   ],
+  // Single places of logarithms are those of what was drawn, which is open.
+  ['index_select gather', (called) => withoutLogarithm(seenAs(first(called)))],
   ['matmul bmm mm baddbmm', (called) => matrixProduct(positional(called, 0), argument(called, 1, 'other', 'mat2'))],
   [
     'einsum',

@@ -1,9 +1,19 @@
 /** `+ - * / ** & | ^ @`, comparisons and signs. */
 import { fieldOf, type Syntax } from '../syntax';
-import { joinedMask, madeFrom, seenAs, value, type Mask, type Value } from '../values';
+import {
+  joinedMask,
+  logarithm,
+  madeFrom,
+  seenAs,
+  value,
+  type Facts,
+  type LogOf,
+  type Mask,
+  type Value,
+} from '../values';
 import type { Context } from './context';
 import { namesIn } from './names';
-import { fillOf, isInfinite, planesOf } from './numbers';
+import { fillOf, isInfinite, planesOf, writtenAs } from './numbers';
 import { filledBy, isSmall, matrixProduct, powerOf, sumOf } from './tensors';
 
 export function binary(node: Syntax, left: Value, right: Value, context: Context): Value {
@@ -34,8 +44,7 @@ export function operated(operator: string, operands: Operands, context: Context)
       return difference(left, right);
     case '*':
       if (numbers !== null) return number(numbers);
-      context.see('multiplied', operands);
-      return product(left, right, node);
+      return multiplied(operands, context);
     case '/':
     case '//':
       if (numbers !== null) return number(numbers);
@@ -51,6 +60,14 @@ export function operated(operator: string, operands: Operands, context: Context)
     default:
       return value();
   }
+}
+
+function multiplied(operands: Operands, context: Context): Value {
+  const { left, right, node } = operands;
+  const made = product(left, right, node);
+  const zeroTimes = left.logOf || right.logOf ? { handled: false } : null;
+  context.see('multiplied', { ...operands, handled: () => zeroTimes?.handled === true });
+  return zeroTimes ? seenAs(made, { zeroTimes }) : made;
 }
 
 function arithmetic(operator: string, left: number | undefined, right: number | undefined): number | null {
@@ -79,7 +96,7 @@ export const negated = (held: Value): Value =>
       ? value({ lowest: held.highest, sign: 'any', ...(held.over !== undefined && { over: held.over }) })
       : held.path !== undefined || held.lowest !== undefined
         ? seenAs(held)
-        : value({
+        : negative(held, {
             // Whoever takes the logarithm of a negated logarithm has numbers up to 1.
             ...(held.sign && held.named !== 'log' && { sign: 'any' as const }),
             ...(held.mask && { mask: held.mask }),
@@ -87,6 +104,13 @@ export const negated = (held: Value): Value =>
             ...(held.risky && { risky: held.risky }),
             ...(isAtLeastZero(held) && { shifted: true }),
           });
+
+/** Weights and their logarithms are 0 and infinite where they were. */
+function negative({ id, logOf, softmax, product: summed, zeroTimes }: Value, facts: Facts): Value {
+  if (zeroTimes) return value({ ...facts, zeroTimes });
+  if (logOf?.own === id) return logarithm(facts, { ...logOf, negated: logOf.negated !== true });
+  return value({ ...facts, ...(softmax && summed === undefined && { softmax }) });
+}
 
 /** What is not above 0 is where softmax puts its scores: exp of it does not overflow. */
 const isAtLeastZero = ({ sign }: Value): boolean => sign === 'positive' || sign === 'nonnegative';
@@ -195,13 +219,20 @@ function difference(left: Value, right: Value): Value {
   if (left.number === 1 && right.unit) return value({ unit: true, sign: 'nonnegative' });
   if (left.number !== undefined && right.number !== undefined) return value();
   const unknown = left.number === undefined && right.number === undefined;
-  return value({
+  return ofDivergence(left, right, {
     ...(tensor.masks && { masks: tensor.masks }),
     ...(tensor.mask && !unknown && { mask: tensor.mask }),
     ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
     ...(tensor.arange && { arange: true }),
     ...(mayRoundBelow(left, right) && { sign: 'any' as const }),
   });
+}
+
+/** `p * (logp - logq)`: what is -inf of masked weights stays so, unless the other logarithm may be -inf as well. */
+function ofDivergence({ id, logOf }: Value, { logOf: other }: Value, facts: Facts): Value {
+  const isMasked = (of: LogOf): boolean => of.site.masks.some(({ fill }) => fill === '-inf');
+  const stays = logOf?.own === id && isMasked(logOf) && !(other && isMasked(other));
+  return stays ? logarithm(facts, logOf) : value(facts);
 }
 
 /**
@@ -227,7 +258,16 @@ function product(left: Value, right: Value, node: Syntax): Value {
   if (tensor.mask && isSmall(scalar)) return value({ named: 'eps', sign: 'nonnegative' });
   // `(1 - mask) * -10000`
   if (tensor.mask && fill !== null && (scalar.number !== undefined || scalar.lowest !== undefined))
-    return value({ mask: { ...tensor.mask, form: 'additive', fill, planes: planesOf(scalar), fillsAt: [node] } });
+    return value({
+      mask: {
+        ...tensor.mask,
+        form: 'additive',
+        fill,
+        put: writtenAs(scalar),
+        planes: planesOf(scalar),
+        fillsAt: [node],
+      },
+    });
   if (left.mask && right.mask) return logical(left, right);
   const rows = left.rows ?? right.rows;
   const mask = left.mask ?? right.mask;
@@ -256,6 +296,7 @@ function product(left: Value, right: Value, node: Syntax): Value {
     ...(tensor.dtype !== undefined && { dtype: tensor.dtype }),
     ...((scalar.number ?? 0) < 0 && isAtLeastZero(tensor) && { shifted: true }),
     ...(left.unit && right.unit && { unit: true }),
+    ...spreadOf(left, right),
     ...(same && { square: true, sign: 'nonnegative' as const }),
     ...(!same && signs.every((sign) => sign === 'positive') && { sign: 'positive' as const }),
     ...(!same &&
@@ -263,6 +304,15 @@ function product(left: Value, right: Value, node: Syntax): Value {
       signs.includes('nonnegative') && { sign: 'nonnegative' as const }),
     ...(!same && signs.includes('any') && { sign: 'any' as const }),
   });
+}
+
+/** `a.norm() * b.norm()` is 0 where one of them is, and so is `a.norm() * 2`. */
+function spreadOf(left: Value, right: Value): Facts {
+  const [one, other] = left.number === undefined ? [left, right] : [right, left];
+  if (one.spread === undefined || one.spread === 'count') return {};
+  const isBoth = other.spread === one.spread;
+  if (!isBoth && (other.number ?? 0) <= 0) return {};
+  return { spread: one.spread, ...(one.kept && (!isBoth || other.kept === true) && { kept: true }) };
 }
 
 function quotient({ node, left, right, leftNode, rightNode }: Operands, context: Context): Value {

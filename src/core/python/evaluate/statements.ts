@@ -6,6 +6,7 @@ import type { Context, Names } from './context';
 import { bind, evaluate, test } from './expressions';
 import { withName, withoutGradient } from './names';
 import { operated } from './operators';
+import { withEntry } from './tables';
 
 /** What a block gives back, and whether the statements behind it are reached. */
 interface Outcome {
@@ -142,6 +143,10 @@ function assign(target: Syntax, held: Value, source: Syntax, context: Context): 
   if (!whole) return;
   const before = evaluate(whole, context);
   const at = places.map((place) => evaluate(place, context));
+  if (before.entries) {
+    bind(whole, withEntry(before, before.entries, at.length === 1 ? at[0] : undefined, held), context);
+    return;
+  }
   // `mask[:, at, at] = 0`, with `at` from `arange`.
   const isDiagonal = at.some(({ arange, id }, place) => arange && at.findIndex((one) => one.id === id) < place);
   const condition = at.find((place) => place.mask ?? place.rows ?? place.nanOf ?? place.asks);

@@ -5,6 +5,7 @@ import {
   madeFrom,
   seenAs,
   value,
+  withoutLogarithm,
   type Facts,
   type Mask,
   type MaskPart,
@@ -12,7 +13,7 @@ import {
   type Value,
 } from '../values';
 import type { Context } from './context';
-import { fillOf, planesOf } from './numbers';
+import { fillOf, planesOf, writtenAs } from './numbers';
 
 /** `a + b`: of two masks a mask, of anything else and a mask masked scores. */
 export function sumOf(left: Value, right: Value): Value {
@@ -169,7 +170,9 @@ export const replacedBelow = (held: Value, put: Value): Value =>
   });
 
 /** The places of `condition` closed by `fill`: a mask from zeros, or masked scores. */
-export function filledWhere(held: Value, condition: Value, fill: Value, at: Syntax): Value {
+export function filledWhere(before: Value, condition: Value, fill: Value, at: Syntax): Value {
+  const held = withoutLogarithm(before);
+  if (held.zeroTimes) held.zeroTimes.handled = true;
   if (condition.nanOf) return cleanedOf(held);
   if (condition.rows) return opened(held);
   const how = fillOf(fill);
@@ -189,6 +192,7 @@ export function filledWhere(held: Value, condition: Value, fill: Value, at: Synt
   const mask: Mask = {
     form: 'additive',
     fill: how,
+    put: writtenAs(fill),
     parts,
     planes: planesOf(fill),
     guarded: condition.mask?.guarded ?? false,
@@ -214,7 +218,8 @@ export function opened(held: Value): Value {
 /** NaN was replaced: behind a softmax that is a guard. */
 export function cleanedOf(held: Value): Value {
   if (held.softmax && held.product === undefined) held.softmax.guarded = true;
-  return seenAs(held, { cleared: true });
+  if (held.zeroTimes) held.zeroTimes.handled = true;
+  return withoutLogarithm(seenAs(held, { cleared: true }));
 }
 
 export const unknownMask = (form: Mask['form']): Mask => ({

@@ -50,7 +50,13 @@ const bindsLess: readonly string[] = [
 
 /** The argument of a root or a logarithm is kept where the function is defined. */
 export function clampBefore(place: Place): SourceFix | null {
-  const { node } = place;
+  const { node, clue } = place;
+  // Nothing but what has weight 0 is below that, in any type.
+  if (clue.logarithm) {
+    const clamp = `${isNumpy(place.tree, node) ? 'clip' : 'clamp'}(${clue.negated ? 'max=1e4' : 'min=-1e4'})`;
+    const finite = `${grouped(place, clue.logarithm)}.${clamp}`;
+    return replaced('clamp', `${clamp} of the logarithm`, clue.logarithm, finite);
+  }
   const input = node.type === 'call' ? inputOf(place, node) : fieldOf(node, 'left');
   if (!input) return null;
   const isRoot = /sqrt|\*\*/.test(place.text(node)) && !/rsqrt|-\s*0?\.5$/.test(place.text(node));

@@ -103,7 +103,7 @@ export const castMask: Rule = {
   on: {
     cast: ({ node, input, type }, { tell }) => {
       if (type !== 'float16' && type !== 'bfloat16') return;
-      const fill = input.filled ?? input;
+      const fill = input.filled ?? (input.mask?.form === 'additive' ? input.mask.put : undefined) ?? input;
       const written =
         fill.lowest === 'float32' || (fill.number !== undefined && fill.number < -65504 && fill.number !== -Infinity);
       if (written && (type === 'float16' || fill.lowest === 'float32' || (fill.number ?? 0) < -3.38e38))

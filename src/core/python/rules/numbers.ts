@@ -1,5 +1,6 @@
 /** Hazards of arithmetic: softmax written out, roots and logarithms, division by what may be 0, half precision. */
 import type { Syntax } from '../syntax';
+import type { LogOf, Value } from '../values';
 import type { Rule } from './types';
 
 export const softmaxWithoutMaximum: Rule = {
@@ -95,21 +96,37 @@ export const unguardedDomain: Rule = {
         tell(node, `${mechanisms[operation]} of something that may be below 0 is NaN there.`, {}, { unless: asked });
     },
     // The entropy of attention weights: `(p * p.log()).sum(-1)`
-    multiplied: ({ left, right }, { tell }) => {
-      for (const [{ logOf }, { id, softmax }] of [
-        [left, right],
-        [right, left],
-      ] as const)
-        if (logOf && logOf.id === id)
+    multiplied: ({ node, left, right, leftNode, rightNode, handled }, { tell }) => {
+      for (const [log, weights, logNode] of [
+        [left, right, leftNode],
+        [right, left, rightNode],
+      ] as const) {
+        const { logOf } = log;
+        if (logOf?.own !== log.id || weights.logOf || !isWeightsOf(weights, logOf)) continue;
+        const isMasked = logOf.site.masks.some(({ fill }) => fill === '-inf');
+        // What `log_softmax` gives is -inf at masked places only.
+        if (logOf.at)
           tell(
             logOf.at,
             'The logarithm of a weight that is 0 is -inf, and 0 times -inf is NaN.',
             {},
-            { severity: softmax?.masks.length ? 'warning' : 'information' },
+            { severity: logOf.site.masks.length > 0 ? 'warning' : 'information', unless: handled },
           );
+        else if (isMasked)
+          tell(
+            node,
+            'Masked places have weight 0 and logarithm -inf here, and 0 times -inf is NaN.',
+            { logarithm: logNode, ...(logOf.negated && { negated: true }) },
+            { unless: handled },
+          );
+      }
     },
   },
 };
+
+/** Whether these are the weights that it is the logarithm of. */
+const isWeightsOf = ({ id, softmax, product, kept }: Value, { at, id: of, site }: LogOf): boolean =>
+  at ? id === of : softmax !== undefined && product === undefined && !kept && softmax.of === site.of;
 
 /** The condition is about what goes wrong: `torch.where(x > 0, x.log(), 0)`; `x < beta` says nothing of x / beta. */
 function isAbout(condition: Syntax, names: ReadonlySet<string>, text: (node: Syntax) => string): boolean {

@@ -18,7 +18,15 @@ export interface Events {
   /** With no masks at all, too. */
   attention: { node: Syntax; kind: string; masks: readonly { node: Syntax; mask: Mask }[] };
   added: { node: Syntax; left: Value; right: Value };
-  multiplied: { node: Syntax; left: Value; right: Value; leftNode: Syntax; rightNode: Syntax };
+  multiplied: {
+    node: Syntax;
+    left: Value;
+    right: Value;
+    leftNode: Syntax;
+    rightNode: Syntax;
+    /** Whether NaN in the product is replaced behind it; known when all of the file was read. */
+    handled: () => boolean;
+  };
   divided: {
     node: Syntax;
     top: Value;
@@ -91,6 +99,10 @@ export interface Clue {
   readonly sum?: Syntax;
   /** The operation that goes wrong where it is not taken. */
   readonly operation?: Syntax;
+  /** What is -inf where weights are 0. */
+  readonly logarithm?: Syntax;
+  /** It is negated: Inf there. */
+  readonly negated?: boolean;
 }
 
 export interface Told {
