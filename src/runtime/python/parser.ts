@@ -97,7 +97,10 @@ export class PythonParser implements IncrementalPython {
     this.parser.delete();
   }
 
-  /** Null where it cannot be parsed. A parse that was paused goes on where it stopped, as long as nothing else is parsed. */
+  /**
+   * Null where it cannot be parsed. A parse that was paused goes on where it stopped, as long as nothing else is parsed;
+   * what is no Python may be mended in another way than without the pause.
+   */
   private *inSlices(text: string, before: Tree | null): Generator<void, Tree | null> {
     for (;;) {
       const end = performance.now() + this.sliceMs;

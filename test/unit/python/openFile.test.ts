@@ -5,14 +5,13 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { OpenFile } from '../../../src/app/source/openFile';
 import { findHazards } from '../../../src/core/python/findings';
 import { ended } from '../../../src/core/python/syntax';
-import type { PythonParser } from '../../../src/runtime/python/parser';
 import { pythonParser } from '../../support/pythonParser';
 
 const sick = 'import torch\ny = torch.exp(x) / torch.exp(x).sum()\n';
 
-let plain: PythonParser;
+// Read once in a process; nobody below waits for it.
 beforeAll(async () => {
-  plain = await pythonParser();
+  (await pythonParser()).dispose();
 });
 
 function opened(off: () => ReadonlySet<string> = () => new Set()) {
@@ -117,25 +116,43 @@ describe('a file that is open', () => {
     expect(told).toEqual(['1: softmax-no-max', '1: ']);
   });
 
-  it('finds after any edit what a fresh look at the same text finds', async () => {
+  describe('finds after any edit what a fresh look at the same text finds', () => {
     const folder = path.join(import.meta.dirname, '../../fixtures/python/hazards');
     const whole = readFileSync(path.join(folder, 'masks.py'), 'utf8');
-    const parser = await pythonParser();
-    let text = whole;
-    let seed = 7;
-    const random = (below: number): number => {
-      seed = (seed * 1103515245 + 12345) % 2147483648;
-      return seed % below;
-    };
-    for (let round = 0; round < 60; round++) {
-      const from = random(text.length);
-      const to = Math.min(text.length, from + random(40));
-      const put = ['', '\n', '    ', '(', '"""', whole.slice(random(4000), random(4000))][random(6)] ?? '';
-      text = text.slice(0, from) + put + text.slice(to);
-      const grown = ended(findHazards(ended(parser.parsing(text))));
-      expect(grown, `round ${String(round)}`).toEqual(ended(findHazards(plain.parse(text))));
-      if (random(4) === 0) text = whole;
+
+    /** Texts that follow each other: cut, torn and mended again. */
+    function* edits(): Generator<string> {
+      let text = whole;
+      let seed = 7;
+      const random = (below: number): number => {
+        seed = (seed * 1103515245 + 12345) % 2147483648;
+        return seed % below;
+      };
+      for (let round = 0; round < 60; round++) {
+        const from = random(text.length);
+        const to = Math.min(text.length, from + random(40));
+        const put = ['', '\n', '    ', '(', '"""', whole.slice(random(4000), random(4000))][random(6)] ?? '';
+        yield (text = text.slice(0, from) + put + text.slice(to));
+        if (random(4) === 0) yield (text = whole);
+      }
     }
-    parser.dispose();
+
+    // How tree-sitter mends a text that is no Python depends on where it paused; what is Python is read alike.
+    it.each([
+      ['in one go', Infinity],
+      ['with pauses, wherever it is Python', 0],
+    ])('%s', async (_, sliceMs) => {
+      const parser = await pythonParser(sliceMs);
+      const truth = await pythonParser(Infinity);
+      let round = 0;
+      for (const text of edits()) {
+        const grown = ended(findHazards(ended(parser.parsing(text))));
+        round += 1;
+        if (sliceMs === Infinity || text === whole)
+          expect(grown, `round ${String(round)}`).toEqual(ended(findHazards(truth.parse(text))));
+      }
+      parser.dispose();
+      truth.dispose();
+    });
   });
 });
