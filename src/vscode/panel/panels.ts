@@ -7,24 +7,23 @@ import * as vscode from 'vscode';
 import type { CompareRequest } from '../../app/compare/compare';
 import type { DiagnoseEvents } from '../../app/useCases';
 import type { Comparison } from '../../core/compare/types';
-import type { EngineLevel, Finding, Report } from '../../core/report';
-import type { BatchChoice } from '../../protocol/panel';
+import type { Finding, Report } from '../../core/report';
 import type { PanelTab } from '../../protocol/comparing';
 import { viewTypes } from '../contributions';
 import type { HistoryEntry } from '../history/entry';
 import type { HistoryStore } from '../history/store';
 import type { Log } from '../log';
 import type { Saved } from '../savedReport';
-import { readSetting } from '../settings';
 import { ComparingSession } from './comparing';
 import { announce } from './contextKeys';
 import { personFor } from './dialogs';
 import { FileWatch } from './fileWatch';
+import { freshRecord } from './freshRecord';
 import { handleMessage } from './messages';
 import { PanelPage, pageRoots } from './page';
 import { RunProgress } from './runProgress';
 import { DiagnosisSession } from './session';
-import type { PanelRecord, SessionRecord, Work } from './sessionParts';
+import type { PanelRecord, Work } from './sessionParts';
 import { keyOf, type BatchMemory, type PanelStore } from './store';
 import { subjectId, subjectName, type Subject } from './subject';
 import { panelTitle } from './title';
@@ -130,7 +129,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       vscode.ViewColumn.Active,
       { enableScripts: true, localResourceRoots: pageRoots(this.parts.extension) },
     );
-    return this.connect(panel, this.fresh(subject));
+    return this.connect(panel, freshRecord(subject, this.parts.memory));
   }
 
   /** The subject's panel where there is one. */
@@ -183,7 +182,7 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
       known.page.panel.reveal();
       return;
     }
-    const { session } = this.connect(panel, record ?? this.fresh(subject));
+    const { session } = this.connect(panel, record ?? freshRecord(subject, this.parts.memory));
     await session.fileTouched();
     await session.look();
   }
@@ -354,24 +353,6 @@ export class Panels implements vscode.Disposable, vscode.WebviewPanelSerializer 
     }
   }
 
-  private fresh(subject: Subject): SessionRecord {
-    const remembered = subject.kind === 'report' ? null : this.parts.memory.get(subject.model);
-    return {
-      key: randomUUID(),
-      subject,
-      phase: 'empty',
-      // The level is a setting first; the bar changes it for one panel.
-      batch: { ...defaultBatch, ...remembered?.batch, level: levelFor(subject) },
-      batchChosen: remembered?.batchChosen ?? false,
-      inputsPath: remembered?.inputsPath ?? null,
-      report: null,
-      error: null,
-      stack: [],
-      weights: null,
-      stamps: {},
-    };
-  }
-
   /** Keeps the context keys in step with the panel that commands mean. */
   private announce(panel: OpenPanel | null): void {
     announce((this.front ?? panel)?.session.current ?? null, {
@@ -387,18 +368,4 @@ function isOurs({ input }: vscode.Tab): boolean {
     (input instanceof vscode.TabInputWebview && input.viewType.endsWith(viewTypes.diagnosis)) ||
     (input instanceof vscode.TabInputCustom && input.viewType === viewTypes.model)
   );
-}
-
-/** Two samples of 5 and 35 tokens, left padded: the batch that shows the commonest illness. */
-const defaultBatch: Omit<BatchChoice, 'level'> = {
-  kind: 'lengths',
-  lengths: [5, 35],
-  pad: 'left',
-  seed: 1,
-  file: null,
-  mask: null,
-};
-
-function levelFor(subject: Subject): EngineLevel {
-  return readSetting('engine.level', subject.kind === 'file' ? vscode.Uri.file(subject.model) : undefined);
 }
